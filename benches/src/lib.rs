@@ -1,0 +1,1 @@
+//! Benchmarks of Circle Core.

@@ -1,0 +1,1 @@
+//! The framework, the common interfaces and their conformance suites behind Circle Core.

@@ -1,0 +1,1 @@
+//! Examples of Circle Core; every one runs on embedded defaults.

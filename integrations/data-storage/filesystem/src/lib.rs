@@ -1,0 +1,1 @@
+//! Local files as a provider of object and key-value storage.

@@ -1,0 +1,1 @@
+//! In-process reference provider of every storage interface.
