@@ -1,1 +1,48 @@
-//! The framework, the common interfaces and their conformance suites behind Circle Core.
+//! Layers 1 and 2 of Circle Core: the framework, and the common interfaces with their conformance suites.
+//!
+//! Applications use the facade, `circle-core`. Provider crates, ours and private ones, use this crate.
+
+pub mod access;
+pub mod audit;
+mod body;
+mod bulk;
+mod capabilities;
+mod clock;
+mod context;
+mod environment;
+mod error;
+mod extension;
+pub mod handle;
+mod identifier;
+#[cfg(feature = "config")]
+mod integration;
+pub mod interfaces;
+mod listing;
+mod operation;
+pub mod provider;
+mod random;
+pub mod resilience;
+pub mod scope;
+pub mod secret;
+mod service;
+mod units;
+
+pub use body::{Body, ByteStream};
+pub use bulk::Bulk;
+pub use capabilities::Flag;
+pub use clock::{Clock, ClockSource, Sleep, Tick};
+pub use context::{CallContext, CallOptions, CallReport, Cancel, OnUnsupported, Report};
+pub use environment::{Environment, EnvironmentBuilder};
+pub use error::{Detail, Error, ErrorKind, Limit, Problem, Reason, Result, ResultExt, Sent};
+pub use extension::{Extension, Extensions};
+pub use handle::{Handle, HandleBuilder};
+pub use identifier::{Fence, OperationId, Version};
+#[cfg(feature = "config")]
+pub use integration::Integration;
+pub use listing::{Cursor, Items, Listing, Page, PageRequest};
+pub use operation::{Class, Operation};
+pub use provider::{Health, HealthState, Provider, ProviderInfo};
+pub use random::{Random, RandomSource};
+pub use secret::SecretRef;
+pub use service::{BuildContext, Service, ServiceRef};
+pub use units::{ByteSize, ParseByteSizeError, ParseTimestampError, Timestamp};

@@ -1,0 +1,141 @@
+//! A stream of bytes.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+
+use crate::error::{Error, Limit, Result};
+use crate::units::ByteSize;
+
+type Boxed = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// Bytes as they come: `Stream<Item = Result<Bytes>> + Send`, with a `try_next` of its own.
+///
+/// The end is complete; content that was cut ends in an error. Dropping it stops the transfer.
+pub struct ByteStream {
+    source: Source,
+}
+
+enum Source {
+    /// Content in memory costs no box.
+    Whole(Option<Bytes>),
+    Stream(Boxed),
+}
+
+impl ByteStream {
+    /// From any stream of bytes.
+    #[must_use]
+    pub fn new(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self { source: Source::Stream(Box::pin(stream)) }
+    }
+
+    /// From a state and a step that gives the next chunk and state; the stream ends at `None` and at an error.
+    #[must_use]
+    pub fn unfold<S, F, Fut>(state: S, step: F) -> Self
+    where
+        S: Send + 'static,
+        F: FnMut(S) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Option<(Bytes, S)>>> + Send + 'static,
+    {
+        Self::new(Unfold { state: Some(state), step, running: None })
+    }
+
+    /// The next chunk; `None` at the complete end.
+    ///
+    /// # Errors
+    /// What broke the transfer.
+    pub async fn try_next(&mut self) -> Result<Option<Bytes>> {
+        poll_fn(|cx| self.poll_chunk(cx)).await.transpose()
+    }
+
+    /// All chunks in one piece of memory.
+    ///
+    /// # Errors
+    /// `InvalidInput` when there are more bytes than `limit`; what broke the transfer.
+    pub async fn collect(mut self, limit: Option<ByteSize>) -> Result<Bytes> {
+        let check = |length: usize| match limit {
+            Some(limit) if length as u64 > limit.as_u64() => Err(Error::outside_limit(
+                Limit::at_most("body_limit", limit.as_u64(), "bytes"),
+                format_args!("{length} and more"),
+            )),
+            _ => Ok(()),
+        };
+        let Some(first) = self.try_next().await? else { return Ok(Bytes::new()) };
+        check(first.len())?;
+        let Some(second) = self.try_next().await? else { return Ok(first) };
+        let mut all = BytesMut::with_capacity(first.len() + second.len());
+        all.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
+            check(all.len() + chunk.len())?;
+            all.extend_from_slice(&chunk);
+            next = self.try_next().await?;
+        }
+        Ok(all.freeze())
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        match &mut self.source {
+            Source::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
+            Source::Stream(stream) => stream.as_mut().poll_next(cx),
+        }
+    }
+}
+
+impl Stream for ByteStream {
+    type Item = Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_chunk(cx)
+    }
+}
+
+impl From<Bytes> for ByteStream {
+    fn from(bytes: Bytes) -> Self {
+        Self { source: Source::Whole(Some(bytes)) }
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteStream")
+    }
+}
+
+struct Unfold<S, F, Fut> {
+    state: Option<S>,
+    step: F,
+    running: Option<Pin<Box<Fut>>>,
+}
+
+impl<S, F, Fut> Unpin for Unfold<S, F, Fut> {}
+
+impl<S, F, Fut> Stream for Unfold<S, F, Fut>
+where
+    F: FnMut(S) -> Fut,
+    Fut: Future<Output = Result<Option<(Bytes, S)>>>,
+{
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(state) = this.state.take() {
+            this.running = Some(Box::pin((this.step)(state)));
+        }
+        let Some(running) = &mut this.running else { return Poll::Ready(None) };
+        let result = ready!(running.as_mut().poll(cx));
+        this.running = None;
+        Poll::Ready(match result {
+            Ok(Some((chunk, state))) => {
+                this.state = Some(state);
+                Some(Ok(chunk))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+}

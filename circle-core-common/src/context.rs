@@ -1,0 +1,130 @@
+//! One call: its options, deadline, cancellation, identity and report.
+
+mod cancel;
+mod options;
+mod report;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use cancel::Cancel;
+pub use options::{CallOptions, OnUnsupported};
+pub use report::{CallReport, Report};
+
+use crate::clock::{Clock, Tick};
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::identifier::OperationId;
+use crate::operation::Operation;
+use crate::random::Random;
+
+/// One call, as providers see it. Made by the handle; tests of providers make it with [`CallContext::new`].
+#[derive(Clone, Debug)]
+pub struct CallContext {
+    operation: &'static Operation,
+    options: Option<Arc<CallOptions>>,
+    clock: Clock,
+    random: Random,
+    started: Tick,
+    deadline: Option<Tick>,
+    id: OnceLock<OperationId>,
+}
+
+impl CallContext {
+    /// A call of this operation, starting now.
+    #[must_use]
+    pub fn new(environment: &Environment, operation: &'static Operation, options: Option<Arc<CallOptions>>) -> Self {
+        let clock = environment.clock().clone();
+        let started = clock.now();
+        let deadline = options.as_deref().and_then(|options| options.deadline_after(started));
+        Self { operation, options, clock, random: environment.random().clone(), started, deadline, id: OnceLock::new() }
+    }
+
+    /// The operation.
+    #[must_use]
+    pub fn operation(&self) -> &'static Operation {
+        self.operation
+    }
+
+    /// The caller's options.
+    #[must_use]
+    pub fn options(&self) -> Option<&CallOptions> {
+        self.options.as_deref()
+    }
+
+    /// The clock that the deadline is told by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// When the call started.
+    #[must_use]
+    pub fn started(&self) -> Tick {
+        self.started
+    }
+
+    /// When the call must have ended, where the caller said so.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Tick> {
+        self.deadline
+    }
+
+    /// How long the call may still take; `None` is for ever.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.since(self.clock.now()))
+    }
+
+    /// The id of this write, made when it is first asked for and stable from then on; also its idempotency key.
+    ///
+    /// # Errors
+    /// `Internal` when the operating system has no randomness to give.
+    pub fn operation_id(&self) -> Result<&OperationId> {
+        if let Some(id) = self.id.get() {
+            return Ok(id);
+        }
+        let id = match self.options().and_then(|options| options.idempotency_key.clone()) {
+            Some(id) => id,
+            None => OperationId::generated(self.random.bits()?),
+        };
+        Ok(self.id.get_or_init(|| id))
+    }
+
+    /// The id of this write, if anybody asked for it.
+    #[must_use]
+    pub fn known_operation_id(&self) -> Option<&OperationId> {
+        self.id.get()
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Arc<str>> {
+        self.options().and_then(|options| options.principal.as_ref())
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Arc<str>> {
+        self.options().and_then(|options| options.tenant.as_ref())
+    }
+
+    /// The caller's cancellation, where there is one.
+    #[must_use]
+    pub fn cancel(&self) -> Option<&Cancel> {
+        self.options().and_then(|options| options.cancel.as_ref())
+    }
+
+    /// Whether the caller allows emulations.
+    #[must_use]
+    pub fn emulates(&self) -> bool {
+        self.options().is_some_and(|options| options.on_unsupported == OnUnsupported::Emulate)
+    }
+
+    /// Tells the caller's report, if there is one.
+    pub fn report(&self, note: impl FnOnce(&mut Report)) {
+        if let Some(report) = self.options().and_then(|options| options.report.as_ref()) {
+            report.note(note);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a caller chooses for one call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CallReport, Cancel};
+use crate::clock::Tick;
+use crate::error::Error;
+use crate::identifier::OperationId;
+use crate::units::ByteSize;
+
+/// What to do about a call that needs a capability that the provider lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnsupported {
+    /// Answer `Unsupported`; nothing is sent.
+    #[default]
+    Refuse,
+    /// Emulate, where the interface's documentation lists an emulation; the report says so.
+    Emulate,
+}
+
+/// What a caller chooses for its calls; `handle.with(options)` is a handle whose calls have them.
+///
+/// Options given again are merged over the earlier ones, field by field; the last wins.
+///
+/// ```
+/// # use circle_core_common::CallOptions;
+/// # use std::time::Duration;
+/// let options = CallOptions::new().timeout(Duration::from_secs(2)).tenant("acme");
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long the whole call may take, everything included. With `deadline`, the earlier one counts.
+    pub timeout: Option<Duration>,
+    /// When the call must have ended, on the clock of the environment.
+    pub deadline: Option<Tick>,
+    /// The id of the write, in place of a generated one. Repeating a write with its id is safe where the service
+    /// looks at it.
+    pub idempotency_key: Option<OperationId>,
+    /// On whose behalf.
+    pub tenant: Option<Arc<str>>,
+    /// Who calls; access rules and audit name it.
+    pub principal: Option<Arc<str>>,
+    /// The largest body that is collected into memory; a larger one is `InvalidInput`. Streams are not limited.
+    pub body_limit: Option<ByteSize>,
+    /// Cancels the call from outside.
+    pub cancel: Option<Cancel>,
+    /// Filled with what happened.
+    pub report: Option<CallReport>,
+    /// What to do about a missing capability.
+    pub on_unsupported: OnUnsupported,
+}
+
+impl CallOptions {
+    /// Nothing chosen.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The options that repeat the write whose outcome `error` leaves open: the same operation id.
+    #[must_use]
+    pub fn repeat(error: &Error) -> Self {
+        Self { idempotency_key: error.operation_id().cloned(), ..Self::default() }
+    }
+
+    /// Sets the time that the whole call may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the moment when the call must have ended.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Tick) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the id of the write.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<OperationId>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Sets the tenant.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Sets the principal.
+    #[must_use]
+    pub fn principal(mut self, principal: impl Into<Arc<str>>) -> Self {
+        self.principal = Some(principal.into());
+        self
+    }
+
+    /// Sets the largest body that is collected into memory.
+    #[must_use]
+    pub fn body_limit(mut self, limit: ByteSize) -> Self {
+        self.body_limit = Some(limit);
+        self
+    }
+
+    /// Lets `cancel` cancel the call.
+    #[must_use]
+    pub fn cancel(mut self, cancel: impl Into<Cancel>) -> Self {
+        self.cancel = Some(cancel.into());
+        self
+    }
+
+    /// Has `report` filled.
+    #[must_use]
+    pub fn report(mut self, report: impl Into<CallReport>) -> Self {
+        self.report = Some(report.into());
+        self
+    }
+
+    /// Chooses what happens about a missing capability.
+    #[must_use]
+    pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
+        self.on_unsupported = choice;
+        self
+    }
+
+    /// These options over `base`: what is not chosen here is taken from there.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        Self {
+            timeout: self.timeout.or(base.timeout),
+            deadline: self.deadline.or(base.deadline),
+            idempotency_key: self.idempotency_key.or_else(|| base.idempotency_key.clone()),
+            tenant: self.tenant.or_else(|| base.tenant.clone()),
+            principal: self.principal.or_else(|| base.principal.clone()),
+            body_limit: self.body_limit.or(base.body_limit),
+            cancel: self.cancel.or_else(|| base.cancel.clone()),
+            report: self.report.or_else(|| base.report.clone()),
+            on_unsupported: if self.on_unsupported == OnUnsupported::Emulate {
+                OnUnsupported::Emulate
+            } else {
+                base.on_unsupported
+            },
+        }
+    }
+
+    pub(super) fn deadline_after(&self, started: Tick) -> Option<Tick> {
+        let by_timeout = self.timeout.map(|timeout| started.after(timeout));
+        self.deadline.into_iter().chain(by_timeout).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_what_is_not_chosen_again() {
+        let base = CallOptions::new().tenant("acme").timeout(Duration::from_secs(1));
+        let merged = CallOptions::new().timeout(Duration::from_secs(2)).over(&base);
+        assert_eq!(merged.tenant.as_deref(), Some("acme"));
+        assert_eq!(merged.timeout, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_earlier_of_timeout_and_deadline_counts() {
+        let start = Tick::from_start(Duration::from_secs(10));
+        let options = CallOptions::new().timeout(Duration::from_secs(5)).deadline(Tick::from_start(Duration::from_secs(12)));
+        assert_eq!(options.deadline_after(start), Some(Tick::from_start(Duration::from_secs(12))));
+    }
+}

@@ -1,0 +1,59 @@
+//! What happened during a call, for callers who want to know.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::identifier::OperationId;
+
+/// Filled by the calls that carry it.
+///
+/// ```
+/// # use circle_core_common::{CallOptions, CallReport};
+/// let report = CallReport::new();
+/// let options = CallOptions::new().report(&report);
+/// // … a call …
+/// println!("{} attempts", report.get().attempts);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CallReport {
+    report: Arc<Mutex<Report>>,
+}
+
+/// What a [`CallReport`] holds. Several calls add up.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Calls of the provider.
+    pub calls: u32,
+    /// Attempts of all of them; more than `calls` where some were repeated.
+    pub attempts: u32,
+    /// The services' request ids, in order.
+    pub request_ids: Vec<String>,
+    /// The capabilities that were emulated.
+    pub emulated: Vec<&'static str>,
+    /// The id of the last write.
+    pub operation_id: Option<OperationId>,
+}
+
+impl CallReport {
+    /// An empty report.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is reported so far.
+    #[must_use]
+    pub fn get(&self) -> Report {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn note(&self, note: impl FnOnce(&mut Report)) {
+        note(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl From<&CallReport> for CallReport {
+    fn from(report: &CallReport) -> Self {
+        report.clone()
+    }
+}

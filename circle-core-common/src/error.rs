@@ -1,0 +1,412 @@
+//! The one error of the SDK.
+//!
+//! [`Error::kind`] is coarse and stable, for `match`; [`Error::reason`] is the fine code, for logs and special cases;
+//! [`Error::detail`] keeps what the service said; [`Error::provider_error`] is the provider's own type. Nothing is
+//! stringified away, and nothing in here may hold a secret, a query string or user-info.
+
+mod detail;
+mod kind;
+mod problem;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use detail::{Detail, Limit, Sent};
+pub use kind::{ErrorKind, Reason};
+pub use problem::Problem;
+
+use crate::identifier::OperationId;
+use crate::operation::Operation;
+
+/// `Result` with the SDK's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed, in one type for every interface and provider.
+///
+/// One pointer wide, cheap to clone (bulk results share one cause).
+#[derive(Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    reason: Option<Reason>,
+    message: Cow<'static, str>,
+    retryable: Option<bool>,
+    sent: Sent,
+    attempts: u32,
+    operation: Option<&'static Operation>,
+    service: Option<Arc<str>>,
+    provider: Option<Arc<str>>,
+    resource: Option<Arc<str>>,
+    capability: Option<&'static str>,
+    limit: Option<Limit>,
+    operation_id: Option<OperationId>,
+    detail: Option<Box<Detail>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind with a message that a person can act on: the thing, the place, the remedy.
+    ///
+    /// The message must hold no secret, query string or user-info.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                reason: None,
+                message: message.into(),
+                retryable: None,
+                sent: Sent::No,
+                attempts: 1,
+                operation: None,
+                service: None,
+                provider: None,
+                resource: None,
+                capability: None,
+                limit: None,
+                operation_id: None,
+                detail: None,
+                source: None,
+            }),
+        }
+    }
+
+    /// `Unsupported`: the provider lacks a capability, and nothing was sent.
+    #[must_use]
+    pub fn unsupported(capability: &'static str) -> Self {
+        let mut error = Self::new(ErrorKind::Unsupported, format!("the provider has no capability `{capability}`"));
+        error.inner.capability = Some(capability);
+        error
+    }
+
+    /// `InvalidInput` because a value is outside a limit; the message names both.
+    #[must_use]
+    pub fn outside_limit(limit: Limit, actual: impl fmt::Display) -> Self {
+        let mut error = Self::new(ErrorKind::InvalidInput, format!("{limit}, not {actual}"));
+        error.inner.reason = Some(Reason::OutsideLimit);
+        error.inner.limit = Some(limit);
+        error
+    }
+
+    /// Sets the fine code.
+    #[must_use]
+    pub fn with_reason(mut self, reason: Reason) -> Self {
+        self.inner.reason = Some(reason);
+        self
+    }
+
+    /// Sets what the service said.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.inner.detail = Some(Box::new(detail));
+        self
+    }
+
+    /// Sets the cause; a provider's own error type is found again by [`Error::provider_error`].
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// Overrules what the kind says about repeating the call.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.inner.retryable = Some(retryable);
+        self
+    }
+
+    /// Says whether the request can have reached the other side.
+    #[must_use]
+    pub fn with_sent(mut self, sent: Sent) -> Self {
+        self.inner.sent = sent;
+        self
+    }
+
+    /// Sets the number of attempts that were made.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.inner.attempts = attempts;
+        self
+    }
+
+    /// Sets the operation id by which an unknown outcome can be resolved.
+    #[must_use]
+    pub fn with_operation_id(mut self, id: OperationId) -> Self {
+        self.inner.operation_id = Some(id);
+        self
+    }
+
+    /// Adds where the error happened; what is already known is kept, because the innermost place knows best.
+    #[must_use]
+    pub fn with_place(mut self, operation: &'static Operation, service: &Arc<str>, provider: &Arc<str>) -> Self {
+        let inner = &mut *self.inner;
+        inner.operation.get_or_insert(operation);
+        inner.service.get_or_insert_with(|| Arc::clone(service));
+        inner.provider.get_or_insert_with(|| Arc::clone(provider));
+        self
+    }
+
+    /// Sets the thing that the call named: a key, a topic. What is already known is kept.
+    #[must_use]
+    pub fn with_resource(mut self, resource: &Arc<str>) -> Self {
+        self.inner.resource.get_or_insert_with(|| Arc::clone(resource));
+        self
+    }
+
+    /// Puts words in front of the message: `reading the manifest: not found …`.
+    #[must_use]
+    pub fn context(mut self, what: impl fmt::Display) -> Self {
+        self.inner.message = format!("{what}: {}", self.inner.message).into();
+        self
+    }
+
+    /// The coarse, stable kind.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Whether the kind is this one.
+    #[must_use]
+    pub fn is(&self, kind: ErrorKind) -> bool {
+        self.inner.kind == kind
+    }
+
+    /// The fine, stable code, where there is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.inner.reason
+    }
+
+    /// The message without kind and place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// Whether the same call may succeed when it is repeated later.
+    ///
+    /// It says nothing about whether repeating is *safe*; that is [`Error::sent`] and the operation's idempotency.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.inner.retryable.unwrap_or_else(|| self.inner.kind.is_retryable())
+    }
+
+    /// Whether the request can have reached the other side.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.inner.sent
+    }
+
+    /// How many attempts were made, the first included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// The operation that failed, such as `object_store.get`.
+    #[must_use]
+    pub fn operation(&self) -> Option<&'static Operation> {
+        self.inner.operation
+    }
+
+    /// The configured name of the service.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.inner.service.as_deref()
+    }
+
+    /// The provider's id.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.inner.provider.as_deref()
+    }
+
+    /// The thing that the call named, or the first of several: a key, a topic.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.inner.resource.as_deref()
+    }
+
+    /// The missing capability of an `Unsupported`.
+    #[must_use]
+    pub fn capability(&self) -> Option<&'static str> {
+        self.inner.capability
+    }
+
+    /// The limit that an `InvalidInput` broke.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        self.inner.limit
+    }
+
+    /// The id under which the outcome of a write can be looked up.
+    #[must_use]
+    pub fn operation_id(&self) -> Option<&OperationId> {
+        self.inner.operation_id.as_ref()
+    }
+
+    /// What the service said: status, code, request id, message, body.
+    #[must_use]
+    pub fn detail(&self) -> Option<&Detail> {
+        self.inner.detail.as_deref()
+    }
+
+    /// How long the service asked to wait before another call.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.detail().and_then(|detail| detail.retry_after)
+    }
+
+    /// The provider's own error, from anywhere in the source chain.
+    #[must_use]
+    pub fn provider_error<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<E>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// The error as an RFC 9457 problem document, for an application's own HTTP answers.
+    #[must_use]
+    pub fn to_problem(&self) -> Problem {
+        Problem::from(self)
+    }
+}
+
+/// `object_store.get on documents (s3): not found: object `a.txt` does not exist (404 NoSuchKey, request 4F2A)`.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        if let Some(operation) = inner.operation {
+            f.write_str(operation.name())?;
+        }
+        if let Some(service) = inner.service.as_deref().filter(|name| !name.is_empty()) {
+            write!(f, " on {service}")?;
+        }
+        if let Some(provider) = &inner.provider {
+            write!(f, " ({provider})")?;
+        }
+        if inner.operation.is_some() {
+            f.write_str(": ")?;
+        }
+        write!(f, "{}: {}", inner.kind.title(), inner.message)?;
+        if let Some(detail) = self.detail() {
+            detail.write_brief(f)?;
+        }
+        if inner.attempts > 1 {
+            write!(f, " after {} attempts", inner.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("reason", &inner.reason)
+            .field("message", &inner.message)
+            .field("operation", &inner.operation.map(Operation::name))
+            .field("service", &inner.service)
+            .field("provider", &inner.provider)
+            .field("resource", &inner.resource)
+            .field("sent", &inner.sent)
+            .field("attempts", &inner.attempts)
+            .field("capability", &inner.capability)
+            .field("detail", &inner.detail)
+            .field("source", &inner.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// Turns `NotFound` into `None` where absence is an answer.
+pub trait ResultExt<T> {
+    /// `Ok(None)` for [`ErrorKind::NotFound`]; everything else is unchanged.
+    ///
+    /// # Errors
+    /// Every error that is not `NotFound`.
+    fn optional(self) -> Result<Option<T>>;
+}
+
+impl<T> ResultExt<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is(ErrorKind::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Native(u32);
+    impl fmt::Display for Native {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "native {}", self.0)
+        }
+    }
+    impl StdError for Native {}
+
+    #[test]
+    fn error_is_one_pointer_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn display_is_one_line_with_what_the_service_said() {
+        let error = Error::new(ErrorKind::NotFound, "object `a.txt` does not exist")
+            .with_detail(Detail {
+                status: Some(404),
+                code: Some("NoSuchKey".into()),
+                request_id: Some("4F2A".into()),
+                ..Detail::default()
+            })
+            .with_attempts(2);
+        assert_eq!(error.to_string(), "not found: object `a.txt` does not exist (404 NoSuchKey, request 4F2A) after 2 attempts");
+    }
+
+    #[test]
+    fn provider_error_is_found_in_the_chain() {
+        let inner = Error::new(ErrorKind::Internal, "x").with_source(Native(7));
+        let outer = Error::new(ErrorKind::Unavailable, "y").with_source(inner);
+        assert_eq!(outer.provider_error::<Native>().map(|e| e.0), Some(7));
+        assert!(outer.provider_error::<fmt::Error>().is_none());
+    }
+
+    #[test]
+    fn optional_swallows_not_found_only() {
+        assert!(matches!(Err::<u8, _>(Error::new(ErrorKind::NotFound, "")).optional(), Ok(None)));
+        assert!(Err::<u8, _>(Error::new(ErrorKind::Conflict, "")).optional().is_err());
+    }
+
+    #[test]
+    fn unsupported_names_the_capability() {
+        let error = Error::unsupported("presign_get");
+        assert_eq!(error.capability(), Some("presign_get"));
+        assert_eq!(error.sent(), Sent::No);
+    }
+}

@@ -1,0 +1,28 @@
+//! How a provider enters a registry.
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::error::Result;
+use crate::service::{BuildContext, Service};
+
+/// One per service id (`s3`, `sqs`, `postgres`); ours and private ones alike.
+pub trait Integration: 'static {
+    /// The typed config: the only truth for the parser, the schema, the documentation and redaction.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// The service id: what `provider = "…"` names.
+    const NAME: &'static str;
+
+    /// The interfaces that [`build`](Self::build) offers, by [`Handle::NAME`](crate::Handle::NAME).
+    const INTERFACES: &'static [&'static str];
+
+    /// Builds the provider. Touches no network: what cannot be had yet is had at first use.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` stops the start; `Unavailable`, `Connection` and `Timeout` degrade the service, and the hub
+    /// tries again.
+    fn build(config: Self::Config, cx: BuildContext) -> impl Future<Output = Result<Service>> + Send;
+}

@@ -1,0 +1,1 @@
+//! The common interfaces, one folder each, all with the same rooms.

@@ -1,0 +1,3 @@
+//! What is done when a call fails and may be repeated.
+
+pub mod backoff;

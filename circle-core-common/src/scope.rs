@@ -1,0 +1,428 @@
+//! The scope around every call of a handle: access control, span, metrics, audit, deadline, cancellation.
+//!
+//! A handle's method is `let call = self.core.start(&GET, resource).await?; let result =
+//! call.guard(provider.get(call.cx(), request)).await; call.finish(result).await`. Dropping an unfinished [`Call`] *is*
+//! the record of its cancellation.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use metrics::{Key, Label, Level, Metadata};
+use tracing::{Instrument, Span};
+
+use crate::access::{AccessRequest, Decision, Verdict};
+use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
+use crate::context::{CallContext, CallOptions};
+use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::operation::{Class, Operation};
+
+/// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
+pub const CALL_DURATION: &str = "circle.call.duration";
+
+static CALL_DURATION_METADATA: Metadata<'static> = Metadata::new("circle", Level::INFO, Some(module_path!()));
+
+/// What every handle holds besides its provider.
+#[derive(Clone)]
+pub struct HandleCore {
+    shared: Arc<Shared>,
+    options: Option<Arc<CallOptions>>,
+}
+
+struct Shared {
+    environment: Environment,
+    service: Arc<str>,
+    provider: Arc<str>,
+    /// Metric keys, made at the first call of each operation; an exporter may be installed at any time, so the
+    /// instruments themselves are looked up at every call.
+    keys: [OnceLock<Key>; Operation::MAX_PER_INTERFACE],
+}
+
+/// The things that a call names.
+#[derive(Clone, Copy)]
+pub enum Resources<'a> {
+    /// None.
+    None,
+    /// One.
+    One(&'a Arc<str>),
+    /// Several; each is asked for.
+    Many(&'a [Arc<str>]),
+    /// The first is read, the second gets the operation's class: a copy.
+    Pair(&'a Arc<str>, &'a Arc<str>),
+}
+
+impl<'a> Resources<'a> {
+    fn first(self) -> Option<&'a Arc<str>> {
+        match self {
+            Self::None => None,
+            Self::One(one) | Self::Pair(_, one) => Some(one),
+            Self::Many(many) => many.first(),
+        }
+    }
+
+    fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Many(many) => many.len(),
+            Self::Pair(..) => 2,
+        }
+    }
+}
+
+impl HandleCore {
+    /// The core of a handle over a provider with this id, in this environment; `service` is the configured name.
+    #[must_use]
+    pub fn new(environment: Environment, service: impl Into<Arc<str>>, provider: &str) -> Self {
+        let shared = Shared {
+            environment,
+            service: service.into(),
+            provider: provider.into(),
+            keys: [const { OnceLock::new() }; Operation::MAX_PER_INTERFACE],
+        };
+        Self { shared: Arc::new(shared), options: None }
+    }
+
+    /// The same core with these options merged over its own.
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        let options = match self.options.as_deref() {
+            Some(base) => options.over(base),
+            None => options,
+        };
+        Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)) }
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.shared.environment
+    }
+
+    /// The configured name of the service; empty where there is none.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.shared.service
+    }
+
+    /// The options of this handle.
+    #[must_use]
+    pub fn options(&self) -> Option<&CallOptions> {
+        self.options.as_deref()
+    }
+
+    /// Opens the scope of one call: refused, it ends here and nothing is sent.
+    ///
+    /// # Errors
+    /// `Closed` after shutdown, `Cancelled`, `PermissionDenied` by the access control, `Unavailable` when audit is
+    /// required and cannot be written.
+    pub async fn start(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call> {
+        self.start_inner(operation, resources).await.map_err(|error| self.place(error, operation))
+    }
+
+    async fn start_inner(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call> {
+        let environment = &self.shared.environment;
+        if environment.is_closed() {
+            return Err(Error::new(ErrorKind::Closed, "the hub has shut down"));
+        }
+        let cx = CallContext::new(environment, operation, self.options.clone());
+        if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled before it started"));
+        }
+        cx.report(|report| report.calls += 1);
+        let span = tracing::info_span!(
+            target: "circle",
+            "call",
+            otel.name = operation.name(),
+            circle.operation = operation.name(),
+            circle.service = &*self.shared.service,
+            circle.provider = &*self.shared.provider,
+            error.r#type = tracing::field::Empty,
+        );
+        let mut call = Call {
+            cx,
+            span,
+            shared: Arc::clone(&self.shared),
+            id: 0,
+            resource: resources.first().cloned(),
+            resources: resources.count(),
+            open: false,
+        };
+        if let Some((_, mode)) = environment.audit() {
+            static CALLS: AtomicU64 = AtomicU64::new(1);
+            call.id = CALLS.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = self.check_access(&call.cx, resources).await {
+                call.record(AuditEvent::Refused, mode).await?;
+                return Err(error);
+            }
+            call.open = true;
+            if let Err(error) = call.record(AuditEvent::Intent, mode).await {
+                call.open = false;
+                return Err(error);
+            }
+        } else {
+            self.check_access(&call.cx, resources).await?;
+            call.open = true;
+        }
+        Ok(call)
+    }
+
+    async fn check_access(&self, cx: &CallContext, resources: Resources<'_>) -> Result<()> {
+        if self.shared.environment.access().is_none() {
+            return Ok(());
+        }
+        let class = cx.operation().class();
+        match resources {
+            Resources::None => self.check_one(cx, class, "").await,
+            Resources::One(one) => self.check_one(cx, class, one).await,
+            Resources::Many(many) => {
+                for one in many {
+                    self.check_one(cx, class, one).await?;
+                }
+                Ok(())
+            }
+            Resources::Pair(source, target) => {
+                self.check_one(cx, Class::Read, source).await?;
+                self.check_one(cx, class, target).await
+            }
+        }
+    }
+
+    async fn check_one(&self, cx: &CallContext, class: Class, resource: &str) -> Result<()> {
+        let Some(access) = self.shared.environment.access() else { return Ok(()) };
+        let request = AccessRequest {
+            principal: cx.principal().map(|name| &**name),
+            tenant: cx.tenant().map(|name| &**name),
+            service: &self.shared.service,
+            provider: &self.shared.provider,
+            operation: cx.operation(),
+            class,
+            resource,
+        };
+        let decision = match access.decide(&request) {
+            Verdict::Allow => return Ok(()),
+            Verdict::Deny(reason) => Decision::Deny(reason),
+            Verdict::Ask(decision) => decision.await?,
+        };
+        match decision {
+            Decision::Allow => Ok(()),
+            Decision::Deny(reason) => {
+                let who = request.principal.unwrap_or("a caller without principal");
+                let text = format!("{who} may not {class} `{resource}`: {reason}");
+                Err(Error::new(ErrorKind::PermissionDenied, text).with_reason(Reason::AccessRules))
+            }
+        }
+    }
+
+    /// Says in an error where it happened; for what fails before the scope opens, such as validation.
+    #[must_use]
+    pub fn place(&self, error: Error, operation: &'static Operation) -> Error {
+        error.with_place(operation, &self.shared.service, &self.shared.provider)
+    }
+}
+
+impl fmt::Debug for HandleCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandleCore({}: {})", self.shared.service, self.shared.provider)
+    }
+}
+
+/// One open call.
+#[must_use = "a call that is dropped unfinished is recorded as cancelled"]
+pub struct Call {
+    cx: CallContext,
+    span: Span,
+    shared: Arc<Shared>,
+    id: u64,
+    resource: Option<Arc<str>>,
+    resources: usize,
+    open: bool,
+}
+
+impl Call {
+    /// The context for the provider.
+    #[must_use]
+    pub fn cx(&self) -> &CallContext {
+        &self.cx
+    }
+
+    /// Runs a provider's future within the span, the deadline and the cancellation of the call.
+    ///
+    /// A timer exists only once the future is pending, so an answer that is there at once costs nothing.
+    ///
+    /// # Errors
+    /// The future's own; `Timeout` and `Cancelled`, both with [`Sent::Maybe`].
+    pub async fn guard<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut future = pin!(future.instrument(self.span.clone()));
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+            return result;
+        }
+        if self.cx.deadline().is_none() && self.cx.cancel().is_none() {
+            return future.await;
+        }
+        // Boxed: the wait is cold, and inline it would grow every caller's future.
+        let mut interruption = Box::pin(self.interruption());
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => interruption.as_mut().poll(cx).map(Err),
+        })
+        .await
+    }
+
+    async fn interruption(&self) -> Error {
+        let mut deadline = pin!(async {
+            match self.cx.deadline() {
+                Some(deadline) => self.cx.clock().sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut cancelled = pin!(async {
+            match self.cx.cancel() {
+                Some(cancel) => cancel.cancelled().await,
+                None => std::future::pending().await,
+            }
+        });
+        poll_fn(|cx| {
+            if cancelled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Error::new(ErrorKind::Cancelled, "cancelled by the caller"));
+            }
+            deadline.as_mut().poll(cx).map(|()| {
+                let limit = self.cx.deadline().map(|deadline| deadline.since(self.cx.started())).unwrap_or_default();
+                Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
+            })
+        })
+        .await
+        .with_sent(Sent::Maybe)
+    }
+
+    /// Ends the call: metrics, span, audit; an error learns where it happened.
+    ///
+    /// # Errors
+    /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
+    /// success into `Unavailable`, reason [`Reason::AuditUnavailable`].
+    pub async fn finish<T>(mut self, result: Result<T>) -> Result<T> {
+        let result = self.close(result);
+        if let Some((_, mode)) = self.shared.environment.audit() {
+            let event = self.outcome(AuditEvent::outcome_of(result.as_ref().err().map(Error::kind)), result.as_ref().err());
+            self.record(event, mode).await?;
+        }
+        result
+    }
+
+    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.open = false;
+        let error = result.as_ref().err();
+        self.measure(error.map(Error::kind));
+        let attempts = error.map_or(1, Error::attempts);
+        self.cx.report(|report| {
+            report.attempts += attempts;
+            report.operation_id = self.cx.known_operation_id().cloned().or(report.operation_id.take());
+            if let Some(id) = error.and_then(Error::detail).and_then(|detail| detail.request_id.clone()) {
+                report.request_ids.push(id);
+            }
+        });
+        result.map_err(|error| {
+            self.span.record("error.type", error.kind().code());
+            let error = error.with_place(self.cx.operation(), &self.shared.service, &self.shared.provider);
+            let error = match &self.resource {
+                Some(resource) => error.with_resource(resource),
+                None => error,
+            };
+            match self.cx.known_operation_id() {
+                Some(id) if error.operation_id().is_none() => error.with_operation_id(id.clone()),
+                _ => error,
+            }
+        })
+    }
+
+    fn measure(&self, error: Option<ErrorKind>) {
+        let operation = self.cx.operation();
+        let key = self.shared.keys[operation.index()].get_or_init(|| {
+            let labels = vec![
+                Label::from_static_parts("circle.operation", operation.name()),
+                Label::new("circle.service", self.shared.service.to_string()),
+                Label::new("circle.provider", self.shared.provider.to_string()),
+            ];
+            Key::from_parts(CALL_DURATION, labels)
+        });
+        let seconds = self.cx.clock().now().since(self.cx.started()).as_secs_f64();
+        metrics::with_recorder(|recorder| match error {
+            None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(seconds),
+            Some(kind) => {
+                let key = key.with_extra_labels(vec![Label::from_static_parts("error.type", kind.code())]);
+                recorder.register_histogram(&key, &CALL_DURATION_METADATA).record(seconds);
+            }
+        });
+    }
+
+    fn outcome(&self, outcome: &'static str, error: Option<&Error>) -> AuditEvent {
+        AuditEvent::Outcome {
+            outcome,
+            took: self.cx.clock().now().since(self.cx.started()),
+            attempts: error.map_or(1, Error::attempts),
+            operation_id: self.cx.known_operation_id().cloned(),
+        }
+    }
+
+    fn audit_record(&self, event: AuditEvent) -> AuditRecord {
+        AuditRecord {
+            at: self.cx.clock().timestamp(),
+            call: self.id,
+            principal: self.cx.principal().cloned(),
+            tenant: self.cx.tenant().cloned(),
+            service: Arc::clone(&self.shared.service),
+            provider: Arc::clone(&self.shared.provider),
+            operation: self.cx.operation().name(),
+            class: self.cx.operation().class(),
+            resource: self.resource.clone(),
+            resources: self.resources,
+            event,
+        }
+    }
+
+    async fn record(&self, event: AuditEvent, mode: AuditMode) -> Result<()> {
+        let Some((sink, _)) = self.shared.environment.audit() else { return Ok(()) };
+        let recording = sink.record(self.audit_record(event));
+        let result = match (recording, mode) {
+            (Recording::Done(result), _) => result,
+            (Recording::Pending(wait), AuditMode::Required) => wait.await,
+            // Accepted; only its durability is not waited for.
+            (Recording::Pending(_), AuditMode::BestEffort) => Ok(()),
+        };
+        match (result, mode) {
+            (Err(error), AuditMode::Required) => {
+                let text = "the audit record could not be written, and audit is required";
+                Err(Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error))
+            }
+            (Err(error), AuditMode::BestEffort) => {
+                tracing::debug!(target: "circle::audit", %error, "an audit record was lost");
+                Ok(())
+            }
+            (Ok(()), _) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.span.record("error.type", ErrorKind::Cancelled.code());
+        self.measure(Some(ErrorKind::Cancelled));
+        if let Some((sink, _)) = self.shared.environment.audit() {
+            // Taken when `record` returns; a drop cannot wait for more.
+            let _ = sink.record(self.audit_record(self.outcome(AuditEvent::CANCELLED, None)));
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({})", self.cx.operation().name())
+    }
+}
