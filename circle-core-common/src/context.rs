@@ -58,6 +58,12 @@ impl CallContext {
         &self.clock
     }
 
+    /// The random source.
+    #[must_use]
+    pub fn random(&self) -> &Random {
+        &self.random
+    }
+
     /// When the call started.
     #[must_use]
     pub fn started(&self) -> Tick {

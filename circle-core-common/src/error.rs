@@ -339,6 +339,17 @@ impl StdError for Error {
     }
 }
 
+/// Whether a write behind an `OutcomeUnknown` has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resolution {
+    /// It has.
+    Applied,
+    /// It has not, and did not leave a trace.
+    NotApplied,
+    /// It cannot be told any more: something else has been written since.
+    Unknown,
+}
+
 /// Turns `NotFound` into `None` where absence is an answer.
 pub trait ResultExt<T> {
     /// `Ok(None)` for [`ErrorKind::NotFound`]; everything else is unchanged.

@@ -33,7 +33,7 @@ pub use capabilities::Flag;
 pub use clock::{Clock, ClockSource, Sleep, Tick};
 pub use context::{CallContext, CallOptions, CallReport, Cancel, OnUnsupported, Report};
 pub use environment::{Environment, EnvironmentBuilder};
-pub use error::{Detail, Error, ErrorKind, Limit, Problem, Reason, Result, ResultExt, Sent};
+pub use error::{Detail, Error, ErrorKind, Limit, Problem, Reason, Resolution, Result, ResultExt, Sent};
 pub use extension::{Extension, Extensions};
 pub use handle::{Handle, HandleBuilder};
 pub use identifier::{Fence, OperationId, Version};

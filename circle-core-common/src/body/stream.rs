@@ -44,6 +44,10 @@ impl ByteStream {
         Self::new(Unfold { state: Some(state), step, running: None })
     }
 
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.source, Source::Whole(_))
+    }
+
     /// The next chunk; `None` at the complete end.
     ///
     /// # Errors

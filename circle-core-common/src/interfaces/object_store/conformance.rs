@@ -1,0 +1,1 @@
+//! The suite of object storage: one public function per pinned behaviour.

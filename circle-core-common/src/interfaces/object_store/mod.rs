@@ -1,0 +1,482 @@
+//! Object storage: whole objects under exact keys.
+//!
+//! ```ignore
+//! files.put("reports/q3.md", "# Q3").await?;
+//! let report = files.get("reports/q3.md").await?.text().await?;
+//! files.create("locks/nightly", "").await?; // `AlreadyExists` if another was first
+//! let state = files.head("state.json").await?;
+//! files.replace("state.json", next, state.version()?).await?; // `Conflict` if another was faster
+//! ```
+//!
+//! *Keys* go byte for byte. *Deleting* the absent succeeds. *Lost answers*: a conditional write carries an operation
+//! id; where its answer is lost, the handle asks for the object before it answers, and what stays open is
+//! `OutcomeUnknown`, never a guess.
+
+mod capabilities;
+#[cfg(feature = "testkit")]
+pub mod conformance;
+mod download;
+#[cfg(feature = "mock")]
+mod mock;
+mod outcome;
+mod provider;
+mod types;
+mod upload;
+mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use capabilities::{Consistency, ObjectStoreCapabilities};
+#[cfg(feature = "mock")]
+pub use mock::MockObjectStoreProvider;
+pub use provider::ObjectStoreProvider;
+pub use types::*;
+pub use upload::{Upload, Writer};
+
+use crate::body::Body;
+use crate::bulk::Bulk;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::identifier::Version;
+use crate::listing::{Listing, Page};
+use crate::operation::Operation;
+use crate::resilience::backoff::Backoff;
+use crate::scope::Resources;
+
+crate::operations! {
+    "ObjectStore" => {
+        /// Metadata.
+        HEAD = "object_store.head", Read;
+        /// Content.
+        GET = "object_store.get", Read;
+        /// Put, create, replace.
+        PUT = "object_store.put", Write;
+        /// A page of a list.
+        LIST = "object_store.list", Read;
+        /// Deletes.
+        DELETE = "object_store.delete", Delete;
+        /// Copies.
+        COPY = "object_store.copy", Write;
+        /// Makes a request that gets.
+        PRESIGN_GET = "object_store.presign_get", Read;
+        /// Makes a request that puts.
+        PRESIGN_PUT = "object_store.presign_put", Write;
+        /// Starts a multipart upload.
+        START_UPLOAD = "object_store.start_upload", Write;
+        /// Uploads a part.
+        UPLOAD_PART = "object_store.upload_part", Write;
+        /// Completes or aborts an upload.
+        END_UPLOAD = "object_store.end_upload", Write;
+    }
+}
+
+crate::handle! {
+    /// A store of objects: what applications hold.
+    ObjectStore over ObjectStoreProvider with ObjectStoreCapabilities as "ObjectStore"
+}
+
+type Caps = ObjectStoreCapabilities;
+
+/// How often [`ObjectStore::update`] tries against other writers.
+const UPDATE_ATTEMPTS: u32 = 100;
+
+impl ObjectStore {
+    /// An object. Answers as soon as its metadata is there; the content streams.
+    ///
+    /// Content that is cut while it streams is resumed from where it stopped, at the same version, where the provider
+    /// can get ranges.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, key: impl Into<ObjectKey>) -> Result<Object> {
+        self.get_inner(key.into(), GetOptions::new()).await
+    }
+
+    /// An object, or a part or version of it.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput`, reason `RangeNotSatisfiable`; `Conflict`, reason `VersionMismatch` or `NotModified`.
+    pub async fn get_with(&self, key: impl Into<ObjectKey>, options: GetOptions) -> Result<Object> {
+        self.get_inner(key.into(), options).await
+    }
+
+    async fn get_inner(&self, key: ObjectKey, mut options: GetOptions) -> Result<Object> {
+        self.at(&GET, &key, self.check_get(&key, &options))?;
+        if let Some(ByteRange::Suffix(length)) = options.range
+            && !self.capabilities().get_suffix
+        {
+            options.range = Some(self.suffix_by_head(&key, &options, length).await?);
+        }
+        let call = self.core.start(&GET, Resources::One(key.shared())).await?;
+        let result = call.guard(self.provider.get(call.cx(), GetRequest::new(key, options.clone()))).await;
+        let mut object = call.finish(result).await?;
+        object.body_limit = self.core.options().and_then(|options| options.body_limit);
+        Ok(download::resuming(self, object, options))
+    }
+
+    /// The documented emulation of a suffix; refused unless the caller allows it.
+    async fn suffix_by_head(&self, key: &ObjectKey, options: &GetOptions, length: u64) -> Result<ByteRange> {
+        let call = self.core.start(&GET, Resources::One(key.shared())).await?;
+        let result = async {
+            if !call.cx().emulates() {
+                return Err(Error::unsupported(Caps::GET_SUFFIX.name()));
+            }
+            call.cx().report(|report| report.emulated.push(Caps::GET_SUFFIX.name()));
+            let head = HeadOptions { version: options.version.clone(), ..HeadOptions::default() };
+            let meta = call.guard(self.provider.head(call.cx(), HeadRequest::new(key.clone(), head))).await?;
+            Ok(ByteRange::Bounded(meta.size.saturating_sub(length), meta.size))
+        }
+        .await;
+        call.finish(result).await
+    }
+
+    /// The metadata of an object.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn head(&self, key: impl Into<ObjectKey>) -> Result<ObjectMeta> {
+        self.head_inner(key.into(), HeadOptions::new()).await
+    }
+
+    /// The metadata of an object, or of an older version of it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn head_with(&self, key: impl Into<ObjectKey>, options: HeadOptions) -> Result<ObjectMeta> {
+        self.head_inner(key.into(), options).await
+    }
+
+    async fn head_inner(&self, key: ObjectKey, options: HeadOptions) -> Result<ObjectMeta> {
+        self.at(&HEAD, &key, self.check_head(&key, &options))?;
+        let call = self.core.start(&HEAD, Resources::One(key.shared())).await?;
+        let result = call.guard(self.provider.head(call.cx(), HeadRequest::new(key, options))).await;
+        call.finish(result).await
+    }
+
+    /// Puts an object, replacing what is there. Large content is sent in parts, where the provider wants that.
+    ///
+    /// *Idempotent.* Dropped or failed, it leaves what was there before.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a key or size outside the limits; what the provider says.
+    pub async fn put(&self, key: impl Into<ObjectKey>, body: impl Into<Body>) -> Result<ObjectMeta> {
+        self.put_inner(key.into(), body.into(), PutOptions::new()).await
+    }
+
+    /// Puts an object with content type, metadata, checksum or precondition.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); `AlreadyExists` or `Conflict` by the precondition; `Corrupt` or `InvalidInput` when the
+    /// checksum does not match; `OutcomeUnknown` when the answer to a conditional put is lost for good.
+    pub async fn put_with(&self, key: impl Into<ObjectKey>, body: impl Into<Body>, options: PutOptions) -> Result<ObjectMeta> {
+        self.put_inner(key.into(), body.into(), options).await
+    }
+
+    /// Puts an object where there is none.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is one — never because of a lost answer to this very call; otherwise as
+    /// [`put_with`](Self::put_with).
+    pub async fn create(&self, key: impl Into<ObjectKey>, body: impl Into<Body>) -> Result<ObjectMeta> {
+        self.put_inner(key.into(), body.into(), PutOptions::new().if_absent()).await
+    }
+
+    /// Puts an object over this version of it.
+    ///
+    /// # Errors
+    /// `Conflict`, reason `VersionMismatch`, if it has another one or is absent; otherwise as [`put_with`](Self::put_with).
+    pub async fn replace(
+        &self,
+        key: impl Into<ObjectKey>,
+        body: impl Into<Body>,
+        version: impl Into<Version>,
+    ) -> Result<ObjectMeta> {
+        self.put_inner(key.into(), body.into(), PutOptions::new().if_match(version)).await
+    }
+
+    async fn put_inner(&self, key: ObjectKey, body: Body, options: PutOptions) -> Result<ObjectMeta> {
+        self.at(&PUT, &key, self.check_put(&key, &options))?;
+        let length = self.at(&PUT, &key, body.length().await)?;
+        if upload::wants_parts(self.capabilities(), length) {
+            return upload::put_in_parts(self, key, body, length, options).await;
+        }
+        self.at(&PUT, &key, self.check_size(length))?;
+        outcome::put(self, key, body, options).await
+    }
+
+    /// Changes an object by a function of its content; `None` where it is absent. Other writers make it run again.
+    ///
+    /// ```ignore
+    /// files.update("counter", |old| Ok(next(old))).await?;
+    /// ```
+    ///
+    /// # Errors
+    /// The function's; `Conflict` after 100 lost races; as [`put_with`](Self::put_with).
+    pub async fn update<B: Into<Body>>(
+        &self,
+        key: impl Into<ObjectKey>,
+        change: impl Fn(Option<Bytes>) -> Result<B> + Send,
+    ) -> Result<ObjectMeta> {
+        let key = key.into();
+        let random = self.core.environment().random().clone();
+        let backoff = Backoff::new().initial_interval(Duration::from_millis(2)).max_interval(Duration::from_millis(250));
+        let mut waits = backoff.waits(&random);
+        let mut attempt = 1;
+        loop {
+            let current = self.get_inner(key.clone(), GetOptions::new()).await.optional()?;
+            let (content, precondition) = match current {
+                None => (None, Precondition::IfAbsent),
+                Some(object) => {
+                    let version = object.meta.version()?.clone();
+                    (Some(object.bytes().await?), Precondition::IfMatch(version))
+                }
+            };
+            let body = change(content)?.into();
+            let result = self.put_inner(key.clone(), body, PutOptions { precondition, ..PutOptions::new() }).await;
+            match result {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists) && attempt < UPDATE_ATTEMPTS =>
+                {
+                    attempt += 1;
+                    if let Some(wait) = waits.next_wait()? {
+                        self.core.environment().clock().sleep(wait).await;
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Deletes an object. Deleting what is absent succeeds and says so, where the service tells.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn delete(&self, key: impl Into<ObjectKey>) -> Result<Deleted> {
+        self.delete_inner(key.into(), DeleteOptions::new()).await
+    }
+
+    /// Deletes an object on a condition, or one version of it for good.
+    ///
+    /// # Errors
+    /// `Conflict`, reason `VersionMismatch`.
+    pub async fn delete_with(&self, key: impl Into<ObjectKey>, options: DeleteOptions) -> Result<Deleted> {
+        self.delete_inner(key.into(), options).await
+    }
+
+    async fn delete_inner(&self, key: ObjectKey, options: DeleteOptions) -> Result<Deleted> {
+        self.at(&DELETE, &key, self.check_delete(&key, &options))?;
+        let call = self.core.start(&DELETE, Resources::One(key.shared())).await?;
+        let request = DeleteRequest::new(vec![DeleteItem::new(key, options)]);
+        let result = call.guard(self.provider.delete(call.cx(), request)).await;
+        let result = result.and_then(|bulk| {
+            let missing = || Error::new(ErrorKind::Internal, "the provider gave no result for the key");
+            bulk.into_iter().next().ok_or_else(missing)?
+        });
+        call.finish(result).await
+    }
+
+    /// Deletes many objects, in as many calls as the provider needs; one result per key.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a key is not valid: nothing is deleted then. A failed call marks its own keys only.
+    pub async fn delete_many<K: Into<ObjectKey>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Bulk<Deleted>> {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.delete_many_inner(keys).await
+    }
+
+    async fn delete_many_inner(&self, keys: Vec<ObjectKey>) -> Result<Bulk<Deleted>> {
+        for key in &keys {
+            self.at(&DELETE, key, self.check_key(key))?;
+        }
+        let mut results = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(self.capabilities().delete_max.max(1) as usize) {
+            let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
+            match self.delete_chunk(chunk, &names).await {
+                Ok(bulk) => results.extend(bulk),
+                Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_resource(name)))),
+            }
+        }
+        Ok(Bulk::new(results))
+    }
+
+    async fn delete_chunk(&self, keys: &[ObjectKey], names: &[Arc<str>]) -> Result<Bulk<Deleted>> {
+        let call = self.core.start(&DELETE, Resources::Many(names)).await?;
+        let items = keys.iter().map(|key| DeleteItem::new(key.clone(), DeleteOptions::new())).collect();
+        let result = call.guard(self.provider.delete(call.cx(), DeleteRequest::new(items))).await;
+        let result = result.and_then(|bulk| {
+            if bulk.len() == keys.len() {
+                return Ok(bulk);
+            }
+            Err(Error::new(ErrorKind::Internal, format!("the provider gave {} results for {} keys", bulk.len(), keys.len())))
+        });
+        call.finish(result).await
+    }
+
+    /// The objects whose keys begin with `prefix`, at any depth, in the byte order of their keys.
+    pub fn list(&self, prefix: impl Into<String>) -> Listing<ObjectMeta> {
+        self.list_with(prefix, ListOptions::new())
+    }
+
+    /// As [`list`](Self::list), from behind a key, or with all versions. Delete markers and prefixes are left out;
+    /// [`entries_with`](Self::entries_with) has them.
+    pub fn list_with(&self, prefix: impl Into<String>, options: ListOptions) -> Listing<ObjectMeta> {
+        self.listing(prefix.into(), options, |page| {
+            let objects = page.items.into_iter().filter_map(|entry| match entry {
+                Entry::Object(meta) => Some(meta),
+                _ => None,
+            });
+            Page::new(objects.collect(), page.next)
+        })
+    }
+
+    /// One level: the objects right below `prefix`, and the prefixes of what is deeper.
+    pub fn entries(&self, prefix: impl Into<String>) -> Listing<Entry> {
+        self.entries_with(prefix, ListOptions::new().delimiter("/"))
+    }
+
+    /// Everything that a list can give: objects, prefixes, versions, delete markers.
+    pub fn entries_with(&self, prefix: impl Into<String>, options: ListOptions) -> Listing<Entry> {
+        self.listing(prefix.into(), options, |page| page)
+    }
+
+    fn listing<T: Send + 'static>(
+        &self,
+        prefix: String,
+        options: ListOptions,
+        select: impl Fn(Page<Entry>) -> Page<T> + Clone + Send + Sync + 'static,
+    ) -> Listing<T> {
+        let store = self.clone();
+        // What makes this list another one than its neighbours; a page size does not.
+        let list = format!("{prefix:?} {:?} {:?} {}", options.delimiter, options.start_after, options.versions);
+        Listing::new(&list, move |page| {
+            let (store, select) = (store.clone(), select.clone());
+            let request = ListRequest::new(prefix.clone(), options.clone(), page);
+            async move {
+                let prefix: Arc<str> = request.prefix.as_str().into();
+                let checked = store.check_list(&request);
+                checked.map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
+                let call = store.core.start(&LIST, Resources::One(&prefix)).await?;
+                let result = call.guard(store.provider.list(call.cx(), request)).await;
+                call.finish(result).await.map(select)
+            }
+        })
+    }
+
+    /// Copies an object within the store, replacing what is there.
+    ///
+    /// # Errors
+    /// `NotFound` names the source.
+    pub async fn copy(&self, from: impl Into<ObjectKey>, to: impl Into<ObjectKey>) -> Result<ObjectMeta> {
+        self.copy_inner(from.into(), to.into(), CopyOptions::new()).await
+    }
+
+    /// Copies an object where there is none, or an older version of it.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy); `AlreadyExists`.
+    pub async fn copy_with(
+        &self,
+        from: impl Into<ObjectKey>,
+        to: impl Into<ObjectKey>,
+        options: CopyOptions,
+    ) -> Result<ObjectMeta> {
+        self.copy_inner(from.into(), to.into(), options).await
+    }
+
+    async fn copy_inner(&self, from: ObjectKey, to: ObjectKey, options: CopyOptions) -> Result<ObjectMeta> {
+        self.at(&COPY, &from, self.check_copy(&from, &to, &options))?;
+        outcome::copy(self, from, to, options).await
+    }
+
+    /// A request that gets the object without credentials until it expires.
+    ///
+    /// # Errors
+    /// `InvalidInput` beyond `presign_max`.
+    pub async fn presign_get(&self, key: impl Into<ObjectKey>, expires: Duration) -> Result<PresignedRequest> {
+        self.presign_inner(&PRESIGN_GET, PresignRequest::new(key.into(), PresignMethod::Get, expires, PresignOptions::new()))
+            .await
+    }
+
+    /// A request that puts the object without credentials until it expires.
+    ///
+    /// # Errors
+    /// `InvalidInput` beyond `presign_max`.
+    pub async fn presign_put(&self, key: impl Into<ObjectKey>, expires: Duration) -> Result<PresignedRequest> {
+        self.presign_put_with(key, expires, PresignOptions::new()).await
+    }
+
+    /// As [`presign_put`](Self::presign_put), bound to a media type.
+    ///
+    /// # Errors
+    /// `InvalidInput` beyond `presign_max`.
+    pub async fn presign_put_with(
+        &self,
+        key: impl Into<ObjectKey>,
+        expires: Duration,
+        options: PresignOptions,
+    ) -> Result<PresignedRequest> {
+        self.presign_inner(&PRESIGN_PUT, PresignRequest::new(key.into(), PresignMethod::Put, expires, options)).await
+    }
+
+    async fn presign_inner(&self, operation: &'static Operation, request: PresignRequest) -> Result<PresignedRequest> {
+        self.at(operation, &request.key, self.check_presign(&request))?;
+        let call = self.core.start(operation, Resources::One(&request.key.shared().clone())).await?;
+        let result = call.guard(self.provider.presign(call.cx(), request)).await;
+        call.finish(result).await
+    }
+
+    /// A writer whose object appears when it is finished; dropped before, nothing appears.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a key outside the limits.
+    pub async fn writer(&self, key: impl Into<ObjectKey>) -> Result<Writer> {
+        self.writer_with(key, PutOptions::new()).await
+    }
+
+    /// As [`writer`](Self::writer), with content type, metadata or precondition.
+    ///
+    /// # Errors
+    /// As [`writer`](Self::writer).
+    pub async fn writer_with(&self, key: impl Into<ObjectKey>, options: PutOptions) -> Result<Writer> {
+        let key = key.into();
+        self.at(&PUT, &key, self.check_put(&key, &options))?;
+        Ok(Writer::new(self.clone(), key, options))
+    }
+
+    /// An upload in explicit parts, which can be resumed by its id.
+    ///
+    /// # Errors
+    /// `Unsupported` without `multipart`.
+    pub async fn upload(&self, key: impl Into<ObjectKey>) -> Result<Upload> {
+        self.upload_with(key, PutOptions::new()).await
+    }
+
+    /// As [`upload`](Self::upload), with content type, metadata or precondition.
+    ///
+    /// # Errors
+    /// `Unsupported` without `multipart`.
+    pub async fn upload_with(&self, key: impl Into<ObjectKey>, options: PutOptions) -> Result<Upload> {
+        upload::start(self, key.into(), options).await
+    }
+
+    /// An upload that was started before, by its id.
+    #[must_use]
+    pub fn resume(&self, id: impl Into<UploadId>) -> Upload {
+        Upload::resumed(self.clone(), id.into())
+    }
+
+    /// Whether the write behind an `OutcomeUnknown` has happened.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an error that names no write of this interface; what the provider says.
+    pub async fn resolve(&self, error: &Error) -> Result<crate::Resolution> {
+        outcome::resolve(self, error).await
+    }
+
+    /// Says where a check failed, before any scope opened.
+    fn at<T>(&self, operation: &'static Operation, key: &ObjectKey, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.core.place(error, operation).with_resource(key.shared()))
+    }
+}

@@ -1,0 +1,55 @@
+//! What a provider of object storage implements.
+
+use async_trait::async_trait;
+
+use super::{
+    CopyRequest, DeleteRequest, Deleted, EndUploadRequest, Entry, GetRequest, HeadRequest, ListRequest, Object, ObjectMeta,
+    ObjectStoreCapabilities, PartTag, PresignRequest, PresignedRequest, PutRequest, StartUploadRequest, UploadId,
+    UploadPartRequest,
+};
+use crate::bulk::Bulk;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::listing::Page;
+use crate::provider::Provider;
+
+/// An object store, as providers implement it: one attempt per remote call, owned requests, valid input.
+///
+/// The handle has validated keys, ranges, metadata and limits, and has checked every capability that a request needs:
+/// a request that needs a flag that is off never arrives. Conditional requests carry an operation id that is kept
+/// beside the object and given back in [`ObjectMeta::operation`], where the service can keep one.
+#[async_trait]
+pub trait ObjectStoreProvider: Provider {
+    /// What it can do; constant over the provider's life.
+    fn capabilities(&self) -> &ObjectStoreCapabilities;
+
+    /// The metadata of an object. `NotFound` when it is absent.
+    async fn head(&self, cx: &CallContext, request: HeadRequest) -> Result<ObjectMeta>;
+
+    /// An object, answered as soon as its metadata is there; the content streams and is `'static`.
+    async fn get(&self, cx: &CallContext, request: GetRequest) -> Result<Object>;
+
+    /// Puts an object atomically: readers see the old or the new one, whole; a failed or dropped put changes nothing.
+    async fn put(&self, cx: &CallContext, request: PutRequest) -> Result<ObjectMeta>;
+
+    /// One page in the byte order of keys; a key written or deleted between two pages moves no other key.
+    async fn list(&self, cx: &CallContext, request: ListRequest) -> Result<Page<Entry>>;
+
+    /// Deletes; one result per item, in order. Deleting the absent succeeds.
+    async fn delete(&self, cx: &CallContext, request: DeleteRequest) -> Result<Bulk<Deleted>>;
+
+    /// Copies content and metadata within the store. `NotFound` names the source.
+    async fn copy(&self, cx: &CallContext, request: CopyRequest) -> Result<ObjectMeta>;
+
+    /// Makes a request that works without credentials.
+    async fn presign(&self, cx: &CallContext, request: PresignRequest) -> Result<PresignedRequest>;
+
+    /// Starts a multipart upload. Nothing is visible before its end.
+    async fn start_upload(&self, cx: &CallContext, request: StartUploadRequest) -> Result<UploadId>;
+
+    /// Uploads a part; in any order, the same index again replaces. `NotFound`, reason `UploadEnded`, after the end.
+    async fn upload_part(&self, cx: &CallContext, request: UploadPartRequest) -> Result<PartTag>;
+
+    /// Completes (`Some`) or aborts (`None`) an upload.
+    async fn end_upload(&self, cx: &CallContext, request: EndUploadRequest) -> Result<Option<ObjectMeta>>;
+}

@@ -1,0 +1,64 @@
+//! Requests, options and results.
+
+mod object;
+mod options;
+mod request;
+
+pub use object::{DeleteMarker, Deleted, Entry, Object, ObjectMeta, PresignedRequest};
+pub use options::{
+    ByteRange, Checksum, CopyOptions, DeleteOptions, GetOptions, HeadOptions, ListOptions, Precondition, PresignOptions,
+    PutOptions,
+};
+pub use request::{
+    CopyRequest, DeleteItem, DeleteRequest, EndUploadRequest, GetRequest, HeadRequest, ListRequest, PresignMethod,
+    PresignRequest, PutRequest, StartUploadRequest, UploadEnd, UploadPartRequest,
+};
+
+crate::name! {
+    /// The key of an object, byte for byte as it was written: `a//b`, `../x` and `/x` are legal and different.
+    pub struct ObjectKey;
+}
+
+/// A multipart upload that goes on: keep it to resume the upload after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct UploadId {
+    /// The key that the object will have.
+    pub key: ObjectKey,
+    /// The provider's own token.
+    pub token: std::sync::Arc<str>,
+}
+
+impl UploadId {
+    /// The id that a provider minted.
+    #[must_use]
+    pub fn new(key: impl Into<ObjectKey>, token: impl Into<std::sync::Arc<str>>) -> Self {
+        Self { key: key.into(), token: token.into() }
+    }
+}
+
+impl From<&UploadId> for UploadId {
+    fn from(id: &UploadId) -> Self {
+        id.clone()
+    }
+}
+
+/// What a provider says of an uploaded part; the upload is completed with these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct PartTag {
+    /// The place of the part in the object, from 0.
+    pub index: u32,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The provider's own token.
+    pub token: std::sync::Arc<str>,
+}
+
+impl PartTag {
+    /// The tag that a provider minted.
+    #[must_use]
+    pub fn new(index: u32, size: u64, token: impl Into<std::sync::Arc<str>>) -> Self {
+        Self { index, size, token: token.into() }
+    }
+}

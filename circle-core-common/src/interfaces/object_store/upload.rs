@@ -1,0 +1,183 @@
+//! Uploads in parts: explicit, behind a large put, and behind a writer.
+
+mod parts;
+mod writer;
+
+use std::sync::Arc;
+
+pub(super) use parts::{put_in_parts, wants_parts};
+pub use writer::Writer;
+
+use super::{
+    Caps, END_UPLOAD, EndUploadRequest, ObjectKey, ObjectMeta, ObjectStore, PartTag, Precondition, PutOptions, START_UPLOAD,
+    StartUploadRequest, UPLOAD_PART, UploadEnd, UploadId, UploadPartRequest, outcome,
+};
+use crate::body::Body;
+use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::identifier::OperationId;
+use crate::scope::Resources;
+
+/// An upload in explicit parts. Dropped, it stays: resume it by [`id`](Self::id), or [`abort`](Self::abort) it.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    store: ObjectStore,
+    id: UploadId,
+    precondition: Precondition,
+    operation: Option<OperationId>,
+}
+
+pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptions) -> Result<Upload> {
+    let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_put(&key, &options));
+    store.at(&START_UPLOAD, &key, checked)?;
+    let precondition = options.precondition.clone();
+    let call = store.core.start(&START_UPLOAD, Resources::One(key.shared())).await?;
+    let result = async {
+        let operation = if precondition == Precondition::None { None } else { Some(call.cx().operation_id()?.clone()) };
+        let request = StartUploadRequest::new(key, options, operation.clone());
+        let id = call.guard(store.provider.start_upload(call.cx(), request)).await?;
+        Ok(Upload { store: store.clone(), id, precondition, operation })
+    }
+    .await;
+    call.finish(result).await
+}
+
+impl Upload {
+    pub(super) fn resumed(store: ObjectStore, id: UploadId) -> Self {
+        Self { store, id, precondition: Precondition::None, operation: None }
+    }
+
+    /// The id to resume by.
+    #[must_use]
+    pub fn id(&self) -> &UploadId {
+        &self.id
+    }
+
+    /// Sets what must hold at the end; a resumed upload does not know what it was started with.
+    #[must_use]
+    pub fn precondition(mut self, precondition: Precondition) -> Self {
+        self.precondition = precondition;
+        self
+    }
+
+    /// Uploads the part of this index, from 0, in any order; the same index again replaces it.
+    ///
+    /// # Errors
+    /// `NotFound`, reason `UploadEnded`; `InvalidInput` outside `parts_max` or `part_max`.
+    pub async fn part(&self, index: u32, body: impl Into<Body>) -> Result<PartTag> {
+        self.part_inner(index, body.into()).await
+    }
+
+    async fn part_inner(&self, index: u32, body: Body) -> Result<PartTag> {
+        let store = &self.store;
+        store.at(&UPLOAD_PART, &self.id.key, self.check_part(index, &body).await)?;
+        let call = store.core.start(&UPLOAD_PART, Resources::One(self.id.key.shared())).await?;
+        let request = UploadPartRequest::new(self.id.clone(), index, body);
+        let result = call.guard(store.provider.upload_part(call.cx(), request)).await;
+        call.finish(result).await
+    }
+
+    async fn check_part(&self, index: u32, body: &Body) -> Result<()> {
+        let capabilities = self.store.capabilities();
+        Caps::MULTIPART.check(capabilities)?;
+        self.store.check_key(&self.id.key)?;
+        if index >= capabilities.parts_max {
+            return Err(Error::outside_limit(
+                Limit::at_most("parts_max", capabilities.parts_max.into(), "parts"),
+                u64::from(index) + 1,
+            ));
+        }
+        match body.length().await? {
+            Some(length) if length > capabilities.part_max.as_u64() => {
+                Err(Error::outside_limit(Limit::at_most("part_max", capabilities.part_max.as_u64(), "bytes"), length))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the object of these parts, in the order of their index.
+    ///
+    /// # Errors
+    /// `InvalidInput` for no parts, twice the same index, or a part below `part_min` that is not the last;
+    /// `AlreadyExists` or `Conflict` by the precondition; `OutcomeUnknown` when the answer is lost for good.
+    pub async fn complete(self, parts: impl IntoIterator<Item = PartTag>) -> Result<ObjectMeta> {
+        let mut parts: Vec<PartTag> = parts.into_iter().collect();
+        parts.sort_by_key(|part| part.index);
+        self.complete_inner(parts).await
+    }
+
+    async fn complete_inner(self, parts: Vec<PartTag>) -> Result<ObjectMeta> {
+        let (store, key) = (&self.store, &self.id.key);
+        store.at(&END_UPLOAD, key, self.check_complete(&parts))?;
+        let call = store.core.start(&END_UPLOAD, Resources::One(key.shared())).await?;
+        let result = async {
+            let end = UploadEnd::Complete { parts, precondition: self.precondition.clone() };
+            let result = outcome::repeat_conflicting(&call, true, || {
+                call.guard(store.provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
+            })
+            .await;
+            let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
+            let result = result.and_then(|meta| meta.ok_or_else(missing));
+            match &self.operation {
+                Some(operation) => outcome::settle(store, &call, key, operation, result).await,
+                None => result,
+            }
+        }
+        .await;
+        call.finish(result).await
+    }
+
+    fn check_complete(&self, parts: &[PartTag]) -> Result<()> {
+        let capabilities = self.store.capabilities();
+        Caps::MULTIPART.check(capabilities)?;
+        self.store.check_precondition(&self.precondition)?;
+        let Some((_, all_but_last)) = parts.split_last() else {
+            return Err(Error::new(ErrorKind::InvalidInput, "an upload is completed with at least one part"));
+        };
+        if let Some(pair) = parts.windows(2).find(|pair| pair[0].index == pair[1].index) {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("part {} is there twice", pair[0].index)));
+        }
+        let min = capabilities.part_min.as_u64();
+        match all_but_last.iter().find(|part| part.size < min) {
+            Some(part) => {
+                let limit = Limit::at_least("part_min", min, "bytes");
+                Err(Error::outside_limit(limit, format_args!("{} as part {} has", part.size, part.index)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the upload and keeps nothing. Aborting what has ended is fine.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn abort(self) -> Result<()> {
+        let store = &self.store;
+        let call = store.core.start(&END_UPLOAD, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
+        let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
+        let result = call.guard(store.provider.end_upload(call.cx(), request)).await;
+        call.finish(result).await.map(drop)
+    }
+}
+
+/// Aborts the upload of a put or writer that ends without completing; a future that is dropped cannot wait for it.
+struct AbortOnDrop(Option<Upload>);
+
+impl AbortOnDrop {
+    fn disarm(mut self) -> Option<Upload> {
+        self.0.take()
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        let Some(upload) = self.0.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let id = upload.id.clone();
+                if let Err(error) = upload.abort().await {
+                    tracing::warn!(target: "circle", key = id.key.as_str(), %error, "an unfinished upload could not be aborted");
+                }
+            });
+        }
+    }
+}
