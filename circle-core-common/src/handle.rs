@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-/// A handle: what applications hold. Implemented by [`handle!`](crate::handle) and by nothing else: outsiders add
+/// A handle: what applications hold. Implemented by [`handle!`](macro@crate::handle) and by nothing else: outsiders add
 /// providers, not interfaces.
 pub trait Handle: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The interface's name: `ObjectStore`.
@@ -50,7 +50,6 @@ macro_rules! handle {
             }
 
             /// A handle with a name, access control or audit of its own; what the hub does.
-            #[must_use]
             pub fn builder(provider: impl $provider) -> $crate::HandleBuilder<Self> {
                 $crate::HandleBuilder::new(Self::new(provider))
             }

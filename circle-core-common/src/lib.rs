@@ -26,6 +26,7 @@ pub mod scope;
 pub mod secret;
 mod service;
 mod units;
+mod watch;
 
 pub use body::{Body, ByteStream};
 pub use bulk::Bulk;
@@ -46,3 +47,4 @@ pub use random::{Random, RandomSource};
 pub use secret::SecretRef;
 pub use service::{BuildContext, Service, ServiceRef};
 pub use units::{ByteSize, ParseByteSizeError, ParseTimestampError, Timestamp};
+pub use watch::Watch;

@@ -1,3 +1,4 @@
 //! The common interfaces, one folder each, all with the same rooms.
 
+pub mod key_value_store;
 pub mod object_store;

@@ -5,7 +5,7 @@ use crate::units::ByteSize;
 /// When a list shows what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Consistency {
+pub enum ListConsistency {
     /// At once.
     Strong,
     /// At the latest after this time.
@@ -73,7 +73,7 @@ crate::capabilities! {
             /// The longest life of a presigned request.
             presign_max: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600),
             /// When a list shows what was written.
-            list_consistency: Consistency = Consistency::Strong,
+            list_consistency: ListConsistency = ListConsistency::Strong,
         }
     }
 }

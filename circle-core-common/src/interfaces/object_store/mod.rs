@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use capabilities::{Consistency, ObjectStoreCapabilities};
+pub use capabilities::{ListConsistency, ObjectStoreCapabilities};
 #[cfg(feature = "mock")]
 pub use mock::MockObjectStoreProvider;
 pub use provider::ObjectStoreProvider;
@@ -217,7 +217,7 @@ impl ObjectStore {
     pub async fn update<B: Into<Body>>(
         &self,
         key: impl Into<ObjectKey>,
-        change: impl Fn(Option<Bytes>) -> Result<B> + Send,
+        change: impl Fn(Option<Bytes>) -> Result<B> + Send + Sync,
     ) -> Result<ObjectMeta> {
         let key = key.into();
         let random = self.core.environment().random().clone();

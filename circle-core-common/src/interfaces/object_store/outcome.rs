@@ -94,7 +94,7 @@ pub(super) async fn settle(
     };
     let refused = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict);
     let lost = error.sent() == Sent::Maybe && !refused;
-    if !lost && !(refused && error.attempts() > 1) {
+    if !lost && (!refused || error.attempts() <= 1) {
         return Err(error);
     }
     let head = HeadRequest::new(key.clone(), HeadOptions::new());

@@ -204,6 +204,7 @@ fn check_length(key: &ObjectKey, expected: u64, actual: u64) -> Result<()> {
 
 /// One entry of a list.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly every entry is an object; a box for each would cost more")]
 #[non_exhaustive]
 pub enum Entry {
     /// An object, or one version of it.

@@ -1,0 +1,1 @@
+//! The suite of key-value storage: one public function per pinned behaviour.
