@@ -15,9 +15,9 @@
 //!     "version = 1\n[services.documents]\nprovider = \"filesystem\"\nroot = \"./data\"\n",
 //!     "circle.toml",
 //! )?;
-//! tree.apply_environment("CIRCLE", [("CIRCLE__SERVICES__DOCUMENTS__ROOT".into(), "/srv/data".into())])?;
+//! tree.apply_environment("CIRCLE", [("CIRCLE__SERVICES__DOCUMENTS__ROOT", "/srv/data")])?;
 //!
-//! let path = KeyPath::root().key("services").key("documents");
+//! let path = KeyPath::service("documents");
 //! let mut table = tree.service("documents").cloned().unwrap_or_default();
 //! let mut problems = Problems::new();
 //! let common = Common::take(&mut table, &path, &mut problems);
@@ -29,18 +29,22 @@
 //! # What a config struct may use
 //!
 //! The struct is the only truth: parser, JSON Schema and documentation come from it. Unknown keys are always problems,
-//! with or without `deny_unknown_fields`. Three serde attributes must not be used in it, because each sends the table
+//! with or without `deny_unknown_fields`. Some serde attributes must not be used in it. The first three send the table
 //! through serde's own buffer, where the list of valid keys, the lines and the field types are lost:
 //!
 //! - `flatten`: a mistyped key has no nearest key, and text from the environment fails for anything but a string;
 //! - `untagged`: every mistake becomes "did not match any variant";
-//! - `tag = "…"` (internally tagged): text from the environment fails for anything but a string.
+//! - `tag = "…"` (internally tagged): text from the environment fails for anything but a string;
+//! - `alias`: the schema does not know it, so editors refuse the key and a required one is also reported as missing.
 //!
 //! Externally tagged enums (serde's default) are right: a unit variant is text (`mode = "fast"`), any other a table with
-//! one key (`credentials = { profile = "audit" }`). Durations take [`duration`].
+//! one key (`credentials = { profile = "audit" }`). Durations take [`duration`], sizes [`ByteSize`](crate::ByteSize). A
+//! type that takes several forms (text or a table) implements `Deserialize` with `deserialize_any`. A type that takes text
+//! only says in `Visitor::expecting` what a person should write, because that is the message.
 //!
-//! A newtype whose serde name is `$circle.service:<Interface>` is a reference to another service, one named
-//! `$circle.secret` a reference to a secret; both are ordinary text, and [`Decoded`] lists where they are.
+//! A newtype whose serde name is `$circle.service:<Interface>` ([`ServiceRef`](crate::ServiceRef)) is a reference to
+//! another service, one named `$circle.secret` ([`SecretRef`](crate::SecretRef)) a reference to a secret; [`Decoded`] lists
+//! where they are.
 //!
 //! # What is never printed
 //!

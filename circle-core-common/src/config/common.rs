@@ -24,13 +24,7 @@ pub struct Common {
 
 impl Common {
     /// The keys, for [`decode`] to suggest.
-    pub const KEYS: &'static [&'static str] = &[
-        "provider",
-        "required",
-        "allow_loopback",
-        "resilience",
-        "slo",
-    ];
+    pub const KEYS: &'static [&'static str] = &["provider", "required", "allow_loopback", "resilience", "slo"];
 
     /// Takes the common keys out of a service's table, so that what is left is the provider's own.
     ///
@@ -54,13 +48,9 @@ impl Common {
         };
         let Some((at, node)) = provider else {
             // With a mistyped `provider` the provider's keys are not known, so no later decoding would find it.
-            let typo = table
-                .iter()
-                .find(|(key, _)| nearest(key, ["provider"]).is_some());
+            let typo = table.iter().find(|(key, _)| nearest(key, ["provider"]).is_some());
             problems.push(match typo {
-                Some((key, node)) => {
-                    unknown_key(path.key(key), node.origin.clone(), key, &["provider"], &[])
-                }
+                Some((key, node)) => unknown_key(path.key(key), node.origin.clone(), key, &["provider"], &[]),
                 None => Problem::new(path.key("provider"), origin, "missing key"),
             });
             return None;
@@ -68,11 +58,7 @@ impl Common {
         match decode::<String>(&node, &at, &[]).value {
             Ok(provider) if !provider.is_empty() => Some(Self { provider, ..common }),
             Ok(_) => {
-                problems.push(Problem::new(
-                    at,
-                    node.origin,
-                    "expected a provider, found empty text",
-                ));
+                problems.push(Problem::new(at, node.origin, "expected a provider, found empty text"));
                 None
             }
             Err(found) => {
@@ -141,40 +127,25 @@ mod tests {
         let tree = Tree::from_toml(&format!("[services.a]\n{service}"), "f").unwrap();
         let mut node = tree.service("a").unwrap().clone();
         let mut problems = Problems::new();
-        let common = Common::take(
-            &mut node,
-            &KeyPath::root().key("services").key("a"),
-            &mut problems,
-        );
-        let left = node
-            .as_table()
-            .map(|table| table.keys().cloned().collect())
-            .unwrap_or_default();
+        let common = Common::take(&mut node, &KeyPath::root().key("services").key("a"), &mut problems);
+        let left = node.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
         problems.sort();
         (common, left, problems.to_string())
     }
 
     #[test]
     fn common_keys_are_taken_out() {
-        let (common, left, problems) = take(
-            "provider = \"s3\"\nrequired = true\nallow_loopback = true\nresilience = { x = 1 }\nslo.y = 2\nbucket = \"b\"",
-        );
+        let (common, left, problems) =
+            take("provider = \"s3\"\nrequired = true\nallow_loopback = true\nresilience = { x = 1 }\nslo.y = 2\nbucket = \"b\"");
         let common = common.unwrap();
         assert_eq!(common.provider, "s3");
         assert!(common.required && common.allow_loopback);
-        assert!(
-            common.resilience.unwrap().get("x").is_some() && common.slo.unwrap().get("y").is_some()
-        );
+        assert!(common.resilience.unwrap().get("x").is_some() && common.slo.unwrap().get("y").is_some());
         assert_eq!((left, problems), (vec!["bucket".to_owned()], String::new()));
 
         let (common, ..) = take("provider = \"memory\"");
         let common = common.unwrap();
-        assert!(
-            !common.required
-                && !common.allow_loopback
-                && common.resilience.is_none()
-                && common.slo.is_none()
-        );
+        assert!(!common.required && !common.allow_loopback && common.resilience.is_none() && common.slo.is_none());
     }
 
     #[test]
@@ -186,21 +157,9 @@ mod tests {
                 "services.a.required (f:3): expected true or false, found text `yes`\n\
                  services.a.resilience (f:4): expected a table, found the number",
             ),
-            (
-                "bucket = \"b\"",
-                false,
-                "services.a.provider (f:1): missing key",
-            ),
-            (
-                "providr = \"s3\"",
-                false,
-                "services.a.providr (f:2): unknown key, did you mean `provider`?",
-            ),
-            (
-                "provider = \"\"",
-                false,
-                "services.a.provider (f:2): expected a provider, found empty text",
-            ),
+            ("bucket = \"b\"", false, "services.a.provider (f:1): missing key"),
+            ("providr = \"s3\"", false, "services.a.providr (f:2): unknown key, did you mean `provider`?"),
+            ("provider = \"\"", false, "services.a.provider (f:2): expected a provider, found empty text"),
             (
                 "provider = 3\nslo = []",
                 false,
@@ -209,33 +168,19 @@ mod tests {
             ),
         ] {
             let (common, _, problems) = take(service);
-            assert_eq!(
-                (common.is_some(), problems.as_str()),
-                (known, message),
-                "{service}"
-            );
+            assert_eq!((common.is_some(), problems.as_str()), (known, message), "{service}");
         }
     }
 
     #[test]
     fn variables_set_them_too() {
         let mut tree = Tree::from_toml("services.a.provider = \"s3\"", "f").unwrap();
-        let variables = [
-            ("REQUIRED", "TRUE"),
-            ("ALLOW_LOOPBACK", ""),
-            ("RESILIENCE", "{ x = 1 }"),
-        ];
-        let variables =
-            variables.map(|(name, text)| (format!("CIRCLE__SERVICES__A__{name}"), text.to_owned()));
+        let variables = [("REQUIRED", "TRUE"), ("ALLOW_LOOPBACK", ""), ("RESILIENCE", "{ x = 1 }")];
+        let variables = variables.map(|(name, text)| (format!("CIRCLE__SERVICES__A__{name}"), text.to_owned()));
         tree.apply_environment("CIRCLE", variables).unwrap();
         let mut node = tree.service("a").unwrap().clone();
         let mut problems = Problems::new();
         let common = Common::take(&mut node, &KeyPath::root(), &mut problems).unwrap();
-        assert!(
-            problems.is_empty()
-                && common.required
-                && !common.allow_loopback
-                && common.resilience.is_some()
-        );
+        assert!(problems.is_empty() && common.required && !common.allow_loopback && common.resilience.is_some());
     }
 }

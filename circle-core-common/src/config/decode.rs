@@ -64,24 +64,14 @@ pub struct SecretUse {
 ///
 /// [`Decoded::value`] holds every unknown key, every missing key and every value of a wrong type. A key that is wrong is
 /// not reported as missing as well.
-pub fn decode<T: DeserializeOwned + JsonSchema>(
-    node: &Node,
-    path: &KeyPath,
-    common: &[&str],
-) -> Decoded<T> {
-    let cx = Context {
-        root: path,
-        common,
-        left_out: RefCell::default(),
-        found: RefCell::default(),
-    };
+pub fn decode<T: DeserializeOwned + JsonSchema>(node: &Node, path: &KeyPath, common: &[&str]) -> Decoded<T> {
+    let cx = Context { root: path, common, left_out: RefCell::default(), found: RefCell::default() };
     let mut problems = Problems::new();
     let value = loop {
-        let fault =
-            match NodeDeserializer::new(node, path, &cx).decode(std::marker::PhantomData::<T>) {
-                Ok(value) => break Some(value),
-                Err(fault) => fault,
-            };
+        let fault = match NodeDeserializer::new(node, path, &cx).decode(std::marker::PhantomData::<T>) {
+            Ok(value) => break Some(value),
+            Err(fault) => fault,
+        };
         let mut at = cx.record(fault, node, &mut problems, schema_of::<T>);
         // The content of an enum's variant cannot be left out alone: its fault comes back, and the key around it goes.
         while at != *path && !cx.left_out.borrow_mut().insert(at.clone()) {
@@ -100,11 +90,7 @@ pub fn decode<T: DeserializeOwned + JsonSchema>(
             Err(Problem::new(path.clone(), node.origin.clone(), "the value is not valid").into())
         }),
     };
-    Decoded {
-        value,
-        references: found.references.into_values().collect(),
-        secrets: found.secrets.into_values().collect(),
-    }
+    Decoded { value, references: found.references.into_values().collect(), secrets: found.secrets.into_values().collect() }
 }
 
 /// What the rounds of one decoding share.
@@ -132,38 +118,22 @@ impl Context<'_> {
     /// Whether something below `path` was left out, so that a fault of the whole may only be the consequence.
     fn is_incomplete(&self, path: &KeyPath) -> bool {
         let below = |other: &KeyPath| other != path && other.below(path).is_some();
-        self.left_out
-            .borrow()
-            .range(path.clone()..)
-            .take_while(|other| other.below(path).is_some())
-            .any(below)
-            || self
-                .found
-                .borrow()
-                .unknown
-                .range(path.clone()..)
-                .any(|(other, _)| below(other))
+        self.left_out.borrow().range(path.clone()..).take_while(|other| other.below(path).is_some()).any(below)
+            || self.found.borrow().unknown.range(path.clone()..).any(|(other, _)| below(other))
     }
 
     fn unknown(&self, path: KeyPath, origin: &Origin, key: &str, own: &[&str]) {
         // The common keys are valid in the service's own table only.
-        let shared = if path.segments().len() == self.root.segments().len() + 1 {
-            self.common
-        } else {
-            &[]
-        };
-        let problem = unknown_key(path.clone(), origin.clone(), key, own, shared);
-        self.found.borrow_mut().unknown.insert(path, problem);
+        let shared = if path.segments().len() == self.root.segments().len() + 1 { self.common } else { &[] };
+        let unknown = &mut self.found.borrow_mut().unknown;
+        // Looking for the nearest key is the dear part, and every round comes here.
+        if unknown.len() < MAX_PROBLEMS && !unknown.contains_key(&path) {
+            unknown.insert(path.clone(), unknown_key(path, origin.clone(), key, own, shared));
+        }
     }
 
     /// Adds what the fault says to the problems, once, and gives the key to leave out in the next round.
-    fn record(
-        &self,
-        fault: Fault,
-        root: &Node,
-        problems: &mut Problems,
-        schema: impl FnOnce() -> serde_json::Value,
-    ) -> KeyPath {
+    fn record(&self, fault: Fault, root: &Node, problems: &mut Problems, schema: impl FnOnce() -> serde_json::Value) -> KeyPath {
         let (path, origin) = match &fault.place {
             Some(place) => (place.path.clone(), place.origin.clone()),
             None => (self.root.clone(), root.origin.clone()),
@@ -186,12 +156,8 @@ impl Context<'_> {
             }
             Kind::UnknownVariant { variant, valid } => {
                 let found = fault.found();
-                let message = format!(
-                    "expected one of {}, found {found}",
-                    list(valid.iter().copied())
-                );
-                let meant =
-                    nearest(variant, valid.iter().copied()).filter(|_| fault.shown().is_some());
+                let message = format!("expected one of {}, found {found}", list(valid.iter().copied()));
+                let meant = nearest(variant, valid.iter().copied()).filter(|_| fault.shown().is_some());
                 problems.push(Problem::new(path.clone(), origin, message).with_suggestion(meant));
                 path
             }
@@ -204,14 +170,7 @@ impl Context<'_> {
         }
     }
 
-    fn missing(
-        &self,
-        path: KeyPath,
-        key: &str,
-        origin: &Origin,
-        table: Option<&Node>,
-        problems: &mut Problems,
-    ) {
+    fn missing(&self, path: KeyPath, key: &str, origin: &Origin, table: Option<&Node>, problems: &mut Problems) {
         let present = table.is_some_and(|table| table.get(key).is_some());
         // `buckt = "…"` is one mistake: the unknown key already says that `bucket` is meant.
         let meant = self
@@ -219,9 +178,7 @@ impl Context<'_> {
             .borrow()
             .unknown
             .iter()
-            .any(|(unknown, problem)| {
-                problem.suggestion.as_deref() == Some(key) && path.parent() == unknown.parent()
-            });
+            .any(|(unknown, problem)| problem.suggestion.as_deref() == Some(key) && path.parent() == unknown.parent());
         if !present && !meant && !self.is_left_out(&path) {
             problems.push(Problem::new(path, origin.clone(), "missing key"));
         }

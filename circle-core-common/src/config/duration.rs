@@ -34,8 +34,7 @@ const UNITS: [(&str, u128); 7] = [
     ("ns", 1),
 ];
 
-const EXPECTED: &str =
-    "a duration with a unit (d, h, m, s, ms, us, ns), such as `20s`, `1m30s` or `500ms`";
+const EXPECTED: &str = "a duration with a unit (d, h, m, s, ms, us, ns), such as `20s`, `1m30s` or `500ms`";
 
 /// Why a text is no duration. `Display` does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +57,7 @@ impl fmt::Display for DurationError {
         match self {
             Self::Unit | Self::Form => write!(f, "expected {EXPECTED}"),
             Self::Fraction => f.write_str("a duration takes whole numbers: `1500ms`, not `1.5s`"),
-            Self::Order => {
-                f.write_str("the units of a duration go from large to small, each once: `1h30m`")
-            }
+            Self::Order => f.write_str("the units of a duration go from large to small, each once: `1h30m`"),
             Self::TooLong => f.write_str("the duration is too long"),
         }
     }
@@ -92,16 +89,10 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         if !UNITS.iter().any(|(name, _)| *name == unit) {
             return Err(DurationError::Unit);
         }
-        let at = allowed
-            .iter()
-            .position(|(name, _)| *name == unit)
-            .ok_or(DurationError::Order)?;
+        let at = allowed.iter().position(|(name, _)| *name == unit).ok_or(DurationError::Order)?;
         // More digits than the type holds can only be too long.
         let number: u128 = number.parse().map_err(|_| DurationError::TooLong)?;
-        total = number
-            .checked_mul(allowed[at].1)
-            .and_then(|n| total.checked_add(n))
-            .ok_or(DurationError::TooLong)?;
+        total = number.checked_mul(allowed[at].1).and_then(|n| total.checked_add(n)).ok_or(DurationError::TooLong)?;
         allowed = &allowed[at + 1..];
         rest = after.trim_start();
     }
@@ -180,9 +171,7 @@ pub mod option {
     /// # Errors
     ///
     /// Anything but text that [`parse`](super::parse) takes.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         struct Maybe;
         impl<'de> Visitor<'de> for Maybe {
             type Value = Option<Duration>;
@@ -199,10 +188,7 @@ pub mod option {
                 Ok(None)
             }
 
-            fn visit_some<D: Deserializer<'de>>(
-                self,
-                deserializer: D,
-            ) -> Result<Self::Value, D::Error> {
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
                 super::deserialize(deserializer).map(Some)
             }
         }
@@ -214,10 +200,7 @@ pub mod option {
     /// # Errors
     ///
     /// Those of the serializer.
-    pub fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match duration {
             Some(duration) => super::serialize(duration, serializer),
             None => serializer.serialize_none(),

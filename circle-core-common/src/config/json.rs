@@ -15,18 +15,10 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Table, Problems> {
     let lines = Lines::new(name, text);
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
         let line = u32::try_from(error.line()).ok();
-        let origin = Origin::File {
-            name: name.into(),
-            line,
-            profile: None,
-        };
+        let origin = Origin::File { name: name.into(), line, profile: None };
         Problem::new(KeyPath::root(), origin, message(&error))
     })?;
-    let mut reader = Reader {
-        text,
-        lines,
-        problems: Problems::new(),
-    };
+    let mut reader = Reader { text, lines, problems: Problems::new() };
     let node = reader.node(raw, &KeyPath::root());
     match node.value {
         Value::Table(table) => reader.problems.or(table),
@@ -37,9 +29,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Table, Problems> {
 /// The message without serde_json's own " at line 1 column 2", which the origin says already.
 fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rfind(" at line ")
-        .map_or(text.as_str(), |at| &text[..at])
-        .to_owned()
+    text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]).to_owned()
 }
 
 struct Reader<'a> {
@@ -52,31 +42,19 @@ impl<'a> Reader<'a> {
     // A raw value borrows from the text, so its address says where it stands: serde_json's grammar, our lines.
     fn node(&mut self, raw: &'a RawValue, path: &KeyPath) -> Node {
         let json = raw.get();
-        let origin = self.lines.at(json
-            .as_ptr()
-            .addr()
-            .saturating_sub(self.text.as_ptr().addr()));
+        let origin = self.lines.at(json.as_ptr().addr().saturating_sub(self.text.as_ptr().addr()));
         let value = match json.bytes().next() {
-            Some(b'{' | b'[') if path.segments().len() > MAX_DEPTH => {
-                Err(format!("nested more than {MAX_DEPTH} deep"))
-            }
+            Some(b'{' | b'[') if path.segments().len() > MAX_DEPTH => Err(format!("nested more than {MAX_DEPTH} deep")),
             Some(b'{') => read(json).map(|entries| self.table(entries, path)),
             Some(b'[') => read(json).map(|items: Vec<&'a RawValue>| {
                 let items = items.into_iter().enumerate();
-                Value::List(
-                    items
-                        .map(|(index, item)| self.node(item, &path.index(index)))
-                        .collect(),
-                )
+                Value::List(items.map(|(index, item)| self.node(item, &path.index(index))).collect())
             }),
             Some(b'"') => read(json).map(Value::Text),
             Some(b't' | b'f') => read(json).map(Value::Bool),
             Some(b'n') => Err("null is no value; leave the key out".to_owned()),
             _ if json.contains(['.', 'e', 'E']) => read(json).map(Value::Float),
-            _ => json
-                .parse()
-                .map(Value::Integer)
-                .map_err(|_| "the number is too large".to_owned()),
+            _ => json.parse().map(Value::Integer).map_err(|_| "the number is too large".to_owned()),
         };
         let value = value.unwrap_or_else(|message| {
             self.refuse(path, &origin, message);
@@ -100,8 +78,7 @@ impl<'a> Reader<'a> {
 
     fn refuse(&mut self, path: &KeyPath, origin: &Origin, message: String) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems
-                .push(Problem::new(path.clone(), origin.clone(), message));
+            self.problems.push(Problem::new(path.clone(), origin.clone(), message));
         }
     }
 }
@@ -143,30 +120,16 @@ mod tests {
 
     #[test]
     fn every_value_knows_its_line() {
-        let table = parse(
-            "{\n  \"version\": 1,\n  \"services\": {\n    \"a\": { \"x\": [true,\n 2.5, \"z\\u0041\"] }\n  }\n}",
-            "c.json",
-        )
-        .unwrap();
+        let table =
+            parse("{\n  \"version\": 1,\n  \"services\": {\n    \"a\": { \"x\": [true,\n 2.5, \"z\\u0041\"] }\n  }\n}", "c.json")
+                .unwrap();
         assert_eq!(table["version"].origin.to_string(), "c.json:2");
         let a = table["services"].get("a").unwrap();
         assert_eq!(a.origin.to_string(), "c.json:4");
-        let Value::List(list) = &a.get("x").unwrap().value else {
-            panic!("{a:?}")
-        };
-        let shown: Vec<_> = list
-            .iter()
-            .map(|node| (node.origin.to_string(), node.value.scalar().unwrap()))
-            .collect();
-        let expected = [
-            ("c.json:4", "true"),
-            ("c.json:5", "2.5"),
-            ("c.json:5", "zA"),
-        ];
-        assert_eq!(
-            shown,
-            expected.map(|(line, value)| (line.to_owned(), value.to_owned()))
-        );
+        let Value::List(list) = &a.get("x").unwrap().value else { panic!("{a:?}") };
+        let shown: Vec<_> = list.iter().map(|node| (node.origin.to_string(), node.value.scalar().unwrap())).collect();
+        let expected = [("c.json:4", "true"), ("c.json:5", "2.5"), ("c.json:5", "zA")];
+        assert_eq!(shown, expected.map(|(line, value)| (line.to_owned(), value.to_owned())));
     }
 
     #[test]
@@ -176,23 +139,11 @@ mod tests {
             ("[1]", "c.json:1: expected an object"),
             ("", "c.json:1: EOF while parsing a value"),
             ("{} x", "c.json:1: trailing characters"),
-            (
-                "{\"a\":\n null}",
-                "a (c.json:2): null is no value; leave the key out",
-            ),
-            (
-                "{\"a\": 1,\n\"a\": 2}",
-                "a (c.json:2): the key is here twice",
-            ),
-            (
-                "{\"a\": \"\\ud800\"}",
-                "a (c.json:1): unexpected end of hex escape",
-            ),
+            ("{\"a\":\n null}", "a (c.json:2): null is no value; leave the key out"),
+            ("{\"a\": 1,\n\"a\": 2}", "a (c.json:2): the key is here twice"),
+            ("{\"a\": \"\\ud800\"}", "a (c.json:1): unexpected end of hex escape"),
             ("{\"a\": 1e999}", "a (c.json:1): number out of range"),
-            (
-                "{\"a\": 9999999999999999999999999999999999999999}",
-                "a (c.json:1): the number is too large",
-            ),
+            ("{\"a\": 9999999999999999999999999999999999999999}", "a (c.json:1): the number is too large"),
             (
                 "{\"a\": null,\n \"b\": [1, null]}",
                 "a (c.json:1): null is no value; leave the key out\nb[1] (c.json:2): null is no value; leave the key out",
@@ -229,16 +180,12 @@ mod tests {
     fn back(node: &Node) -> serde_json::Value {
         match &node.value {
             Value::Bool(value) => (*value).into(),
-            Value::Integer(value) => i64::try_from(*value).map_or_else(
-                |_| u64::try_from(*value).unwrap().into(),
-                serde_json::Value::from,
-            ),
+            Value::Integer(value) => {
+                i64::try_from(*value).map_or_else(|_| u64::try_from(*value).unwrap().into(), serde_json::Value::from)
+            }
             Value::Text(value) => value.clone().into(),
             Value::List(list) => list.iter().map(back).collect(),
-            Value::Table(table) => table
-                .iter()
-                .map(|(key, node)| (key.clone(), back(node)))
-                .collect(),
+            Value::Table(table) => table.iter().map(|(key, node)| (key.clone(), back(node))).collect(),
             other => panic!("{other:?}"),
         }
     }

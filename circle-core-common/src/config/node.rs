@@ -152,22 +152,13 @@ mod tests {
             ("pin", Value::Integer(4711)),
             ("api_key", Value::Text("hunter2".into())),
             ("token", Value::Untyped("hunter2".into())),
-            (
-                "list",
-                Value::List(vec![Node::new(Value::Text("hunter2".into()), Origin::Code)]),
-            ),
+            ("list", Value::List(vec![Node::new(Value::Text("hunter2".into()), Origin::Code)])),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), Node::new(value, Origin::Code)))
         .collect();
         let shown = format!("{:?}", Node::new(Value::Table(table), Origin::Code));
-        assert!(
-            shown.contains("api_key") && shown.contains("Text"),
-            "{shown}"
-        );
-        assert!(
-            !shown.contains("hunter2") && !shown.contains("4711"),
-            "{shown}"
-        );
+        assert!(shown.contains("api_key") && shown.contains("Text"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("4711"), "{shown}");
     }
 }

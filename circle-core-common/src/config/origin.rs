@@ -26,11 +26,7 @@ impl Origin {
     /// A file as a whole.
     #[must_use]
     pub fn file(name: &str) -> Self {
-        Self::File {
-            name: name.into(),
-            line: None,
-            profile: None,
-        }
+        Self::File { name: name.into(), line: None, profile: None }
     }
 
     pub(super) fn is_environment(&self) -> bool {
@@ -41,11 +37,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File {
-                name,
-                line,
-                profile,
-            } => {
+            Self::File { name, line, profile } => {
                 f.write_str(name)?;
                 if let Some(line) = line {
                     write!(f, ":{line}")?;
@@ -69,25 +61,13 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(name: &str, text: &str) -> Self {
-        let starts = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(at, _)| at + 1)
-            .collect();
-        Self {
-            name: name.into(),
-            starts,
-        }
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1).collect();
+        Self { name: name.into(), starts }
     }
 
     pub(super) fn at(&self, offset: usize) -> Origin {
         let line = self.starts.partition_point(|start| *start <= offset) + 1;
-        Origin::File {
-            name: Arc::clone(&self.name),
-            line: u32::try_from(line).ok(),
-            profile: None,
-        }
+        Origin::File { name: Arc::clone(&self.name), line: u32::try_from(line).ok(), profile: None }
     }
 }
 
@@ -97,22 +77,13 @@ mod tests {
 
     #[test]
     fn display_names_file_line_profile_variable_or_code() {
-        let file = |line, profile: Option<&str>| Origin::File {
-            name: "circle.toml".into(),
-            line,
-            profile: profile.map(Into::into),
-        };
+        let file =
+            |line, profile: Option<&str>| Origin::File { name: "circle.toml".into(), line, profile: profile.map(Into::into) };
         for (origin, text) in [
             (file(Some(7), None), "circle.toml:7"),
-            (
-                file(Some(12), Some("production")),
-                "circle.toml:12 (profile production)",
-            ),
+            (file(Some(12), Some("production")), "circle.toml:12 (profile production)"),
             (file(None, None), "circle.toml"),
-            (
-                Origin::Environment("CIRCLE__A__B".into()),
-                "environment variable CIRCLE__A__B",
-            ),
+            (Origin::Environment("CIRCLE__A__B".into()), "environment variable CIRCLE__A__B"),
             (Origin::Code, "set in code"),
         ] {
             assert_eq!(origin.to_string(), text);
@@ -122,10 +93,7 @@ mod tests {
     #[test]
     fn offsets_become_lines() {
         let lines = Lines::new("f", "a\nbc\n\nd");
-        let found: Vec<String> = [0, 1, 2, 4, 5, 6, 99]
-            .iter()
-            .map(|at| lines.at(*at).to_string())
-            .collect();
+        let found: Vec<String> = [0, 1, 2, 4, 5, 6, 99].iter().map(|at| lines.at(*at).to_string()).collect();
         assert_eq!(found, ["f:1", "f:1", "f:2", "f:2", "f:3", "f:4", "f:4"]);
     }
 }

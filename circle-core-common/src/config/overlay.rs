@@ -4,6 +4,8 @@
 //! keys of one provider mean nothing to another; otherwise it merges key by key, nested tables too. An overlay of a
 //! service is all that one profile, or all variables together, say about it.
 
+use std::ffi::OsString;
+
 use super::node::MAX_DEPTH;
 use super::suggest::{list, nearest, same_key};
 use super::{KeyPath, Node, Origin, Problem, Problems, Table, Tree, Value, toml};
@@ -15,20 +17,14 @@ impl Tree {
     ///
     /// A profile that is not defined, with the names of those that are.
     pub fn apply_profile(&mut self, name: &str) -> Result<(), Problems> {
-        let Some(profile) = self
-            .get("profiles")
-            .and_then(|profiles| profiles.get(name))
-            .cloned()
-        else {
+        let Some(profile) = self.get("profiles").and_then(|profiles| profiles.get(name)).cloned() else {
             let message = match list(self.profiles()) {
                 none if none.is_empty() => "unknown profile; none is defined".to_owned(),
                 known => format!("unknown profile; defined are {known}"),
             };
             let path = KeyPath::root().key("profiles").key(name);
             let meant = nearest(name, self.profiles());
-            return Err(Problem::new(path, self.origin.clone(), message)
-                .with_suggestion(meant)
-                .into());
+            return Err(Problem::new(path, self.origin.clone(), message).with_suggestion(meant).into());
         };
         // A profile that is no table is a problem of `check`, which looks at all of them.
         if let Value::Table(overlay) = profile.value {
@@ -41,43 +37,41 @@ impl Tree {
     /// `services.documents.bucket`.
     ///
     /// A segment stands for the key that it equals but for case and `-` against `_`; where there is none, for the segment
-    /// in lower case. The text becomes what the field asks for: a number, `a, b` for a list, `[…]` and `{ … }` as in TOML.
+    /// in lower case. `std::env::vars_os` gives the variables of the process. The text becomes what the field asks for: a number, `a, b` for a list, `[…]` and `{ … }` as in TOML.
     /// Empty text is the empty string, the empty list, or an optional value that is absent.
     ///
     /// # Errors
     ///
-    /// Every variable that cannot be placed; then nothing is applied.
-    pub fn apply_environment(
+    /// Every variable that cannot be placed or whose value is not UTF-8; then nothing is applied.
+    pub fn apply_environment<N: Into<OsString>, V: Into<OsString>>(
         &mut self,
         prefix: &str,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (N, V)>,
     ) -> Result<(), Problems> {
-        let mut variables: Vec<(String, String)> = variables
+        let mut variables: Vec<(String, OsString)> = variables
             .into_iter()
-            .filter(|(name, _)| {
-                name.strip_prefix(prefix)
-                    .is_some_and(|rest| rest.starts_with("__"))
-            })
+            // A name that is not UTF-8 is none of ours.
+            .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
+            .filter(|(name, _)| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("__")))
             .collect();
         // The order of an environment is an accident; in this one a table comes before the keys in it.
         variables.sort();
 
         let mut overlay = Node::default();
         let mut problems = Problems::new();
-        for (name, text) in variables {
+        for (name, value) in variables {
             let origin = Origin::Environment(name.as_str().into());
-            let keys: Vec<String> = name[prefix.len() + "__".len()..]
-                .split("__")
-                .map(|key| key.to_ascii_lowercase().replace('-', "_"))
-                .collect();
+            let keys: Vec<String> =
+                name[prefix.len() + "__".len()..].split("__").map(|key| key.to_ascii_lowercase().replace('-', "_")).collect();
             let path = keys.iter().fold(KeyPath::root(), |path, key| path.key(key));
             let placed = match keys.first().map(String::as_str) {
                 Some("version" | "profiles") => Err("cannot be set by the environment".to_owned()),
                 _ if keys.len() > MAX_DEPTH => Err(format!("nested more than {MAX_DEPTH} deep")),
-                _ if keys.iter().any(String::is_empty) => {
-                    Err("a segment of the name is empty".to_owned())
-                }
-                _ => place(&mut overlay, &keys, text, &origin),
+                _ if keys.iter().any(String::is_empty) => Err("a segment of the name is empty".to_owned()),
+                _ => match value.into_string() {
+                    Ok(text) => place(&mut overlay, &keys, text, &origin),
+                    Err(_) => Err("the value is not UTF-8".to_owned()),
+                },
             };
             if let Err(message) = placed {
                 problems.push(Problem::new(path, origin, message));
@@ -92,10 +86,7 @@ impl Tree {
 
     fn apply(&mut self, overlay: Table, spelling: Spelling) -> Result<(), Problems> {
         let mut merged = self.root.clone();
-        let mut merging = Merging {
-            spelling,
-            problems: Problems::new(),
-        };
+        let mut merging = Merging { spelling, problems: Problems::new() };
         let root = KeyPath::root();
         for (key, node) in overlay {
             let path = root.key(&key);
@@ -128,9 +119,7 @@ fn place(at: &mut Node, keys: &[String], text: String, origin: &Origin) -> Resul
         return Err(format!("{holder} sets the same key to text"));
     };
     if !rest.is_empty() {
-        let next = table
-            .entry(key.clone())
-            .or_insert_with(|| Node::new(Value::Table(Table::new()), origin.clone()));
+        let next = table.entry(key.clone()).or_insert_with(|| Node::new(Value::Table(Table::new()), origin.clone()));
         return place(next, rest, text, origin);
     }
     if let Some(other) = table.get(key) {
@@ -144,9 +133,7 @@ fn place(at: &mut Node, keys: &[String], text: String, origin: &Origin) -> Resul
 pub(super) fn inline_table(node: &Node) -> Result<Option<Node>, String> {
     match &node.value {
         Value::Untyped(text) if text.trim_start().starts_with('{') => {
-            toml::parse_value(text, &node.origin)
-                .map(Some)
-                .map_err(|message| format!("not a table in TOML: {message}"))
+            toml::parse_value(text, &node.origin).map(Some).map_err(|message| format!("not a table in TOML: {message}"))
         }
         _ => Ok(None),
     }
@@ -197,15 +184,10 @@ impl Merging {
         let problem = |message| Problem::new(path.clone(), node.origin.clone(), message);
         match inline_table(&node) {
             Err(message) => self.problems.push(problem(message)),
-            Ok(Some(Node {
-                value: Value::Table(table),
-                ..
-            })) => return Some(table),
+            Ok(Some(Node { value: Value::Table(table), .. })) => return Some(table),
             Ok(_) => match node.value {
                 Value::Table(table) => return Some(table),
-                ref other => self
-                    .problems
-                    .push(problem(format!("expected a table, found {}", other.kind()))),
+                ref other => self.problems.push(problem(format!("expected a table, found {}", other.kind()))),
             },
         }
         None
@@ -216,20 +198,13 @@ impl Merging {
             match inline_table(&overlay) {
                 Ok(table) => overlay = table.unwrap_or(overlay),
                 Err(message) => {
-                    self.problems
-                        .push(Problem::new(path.clone(), overlay.origin, message));
+                    self.problems.push(Problem::new(path.clone(), overlay.origin, message));
                     return;
                 }
             }
         }
         match (&mut base.value, overlay) {
-            (
-                Value::Table(base),
-                Node {
-                    value: Value::Table(overlay),
-                    ..
-                },
-            ) => {
+            (Value::Table(base), Node { value: Value::Table(overlay), .. }) => {
                 for (key, node) in overlay {
                     let path = path.key(&key);
                     if let Some(key) = self.key_of(base, key, &node, &path) {
@@ -251,13 +226,7 @@ impl Merging {
     }
 
     /// The key of `base` that `key` stands for, or `key` itself when there is none.
-    fn key_of(
-        &mut self,
-        base: &Table,
-        key: String,
-        overlay: &Node,
-        path: &KeyPath,
-    ) -> Option<String> {
+    fn key_of(&mut self, base: &Table, key: String, overlay: &Node, path: &KeyPath) -> Option<String> {
         if self.spelling == Spelling::Exact || base.contains_key(&key) {
             return Some(key);
         }
@@ -266,8 +235,7 @@ impl Merging {
             (Some(first), Some(second)) => {
                 let both = list([first.as_str(), second.as_str()]);
                 let message = format!("the variable can mean {both}");
-                self.problems
-                    .push(Problem::new(path.clone(), overlay.origin.clone(), message));
+                self.problems.push(Problem::new(path.clone(), overlay.origin.clone(), message));
                 None
             }
             (Some(one), None) => Some(one.clone()),
@@ -317,26 +285,15 @@ path = "x"
     }
 
     fn environment(tree: &mut Tree, variables: &[(&str, &str)]) -> Result<(), Problems> {
-        tree.apply_environment(
-            "CIRCLE",
-            variables
-                .iter()
-                .map(|(name, text)| (name.to_string(), text.to_string())),
-        )
+        tree.apply_environment("CIRCLE", variables.iter().copied())
     }
 
     /// `a.b=text (origin)` for every scalar of a service.
     fn show(tree: &Tree, service: &str) -> Vec<String> {
         fn walk(node: &Node, path: &KeyPath, out: &mut Vec<String>) {
             match &node.value {
-                Value::Table(table) => table
-                    .iter()
-                    .for_each(|(key, node)| walk(node, &path.key(key), out)),
-                other => out.push(format!(
-                    "{path}={} ({})",
-                    other.scalar().unwrap(),
-                    node.origin
-                )),
+                Value::Table(table) => table.iter().for_each(|(key, node)| walk(node, &path.key(key), out)),
+                other => out.push(format!("{path}={} ({})", other.scalar().unwrap(), node.origin)),
             }
         }
         let mut out = Vec::new();
@@ -350,10 +307,7 @@ path = "x"
         tree.apply_profile("production").unwrap();
         assert_eq!(
             show(&tree, "documents"),
-            [
-                "bucket=acme (circle.toml:12 (profile production))",
-                "provider=s3 (circle.toml:11 (profile production))"
-            ]
+            ["bucket=acme (circle.toml:12 (profile production))", "provider=s3 (circle.toml:11 (profile production))"]
         );
     }
 
@@ -370,14 +324,8 @@ path = "x"
                 "root=/srv (circle.toml:14 (profile staging))",
             ]
         );
-        assert_eq!(
-            show(&staging, "extra"),
-            ["provider=memory (circle.toml:17 (profile staging))"]
-        );
-        assert_eq!(
-            staging.get("audit").unwrap().get("path").unwrap().as_text(),
-            Some("x")
-        );
+        assert_eq!(show(&staging, "extra"), ["provider=memory (circle.toml:17 (profile staging))"]);
+        assert_eq!(staging.get("audit").unwrap().get("path").unwrap().as_text(), Some("x"));
 
         let mut same = tree();
         same.apply_profile("same").unwrap();
@@ -400,11 +348,7 @@ path = "x"
                 FILE,
                 "profiles.prodution (f): unknown profile; defined are `production`, `same`, `staging`, did you mean `production`?",
             ),
-            (
-                "x",
-                FILE,
-                "profiles.x (f): unknown profile; defined are `production`, `same`, `staging`",
-            ),
+            ("x", FILE, "profiles.x (f): unknown profile; defined are `production`, `same`, `staging`"),
             ("x", "", "profiles.x (f): unknown profile; none is defined"),
         ] {
             let mut tree = Tree::from_toml(text, "f").unwrap();
@@ -419,10 +363,7 @@ path = "x"
             &mut tree,
             &[
                 ("CIRCLE__SERVICES__DOCUMENTS__ROOT", "/env"),
-                (
-                    "CIRCLE__SERVICES__DOCUMENTS__RESILIENCE__RETRY__MAX_ATTEMPTS",
-                    "7",
-                ),
+                ("CIRCLE__SERVICES__DOCUMENTS__RESILIENCE__RETRY__MAX_ATTEMPTS", "7"),
                 ("CIRCLE__SERVICES__MY_JOBS__MAX_DEPTH", "5"),
                 ("CIRCLE__SERVICES__NEW_ONE__PROVIDER", "memory"),
                 ("CIRCLE__AUDIT__PATH", "a"),
@@ -443,19 +384,10 @@ path = "x"
         );
         assert_eq!(
             show(&tree, "my-Jobs"),
-            [
-                "max-depth=5 (environment variable CIRCLE__SERVICES__MY_JOBS__MAX_DEPTH)",
-                "provider=memory (circle.toml:8)"
-            ]
+            ["max-depth=5 (environment variable CIRCLE__SERVICES__MY_JOBS__MAX_DEPTH)", "provider=memory (circle.toml:8)"]
         );
-        assert_eq!(
-            show(&tree, "new_one"),
-            ["provider=memory (environment variable CIRCLE__SERVICES__NEW_ONE__PROVIDER)"]
-        );
-        assert_eq!(
-            tree.get("audit").unwrap().get("path").unwrap().as_text(),
-            Some("a")
-        );
+        assert_eq!(show(&tree, "new_one"), ["provider=memory (environment variable CIRCLE__SERVICES__NEW_ONE__PROVIDER)"]);
+        assert_eq!(tree.get("audit").unwrap().get("path").unwrap().as_text(), Some("a"));
     }
 
     #[test]
@@ -470,13 +402,7 @@ path = "x"
             ],
         )
         .unwrap();
-        let keys: Vec<&String> = tree
-            .service("documents")
-            .unwrap()
-            .as_table()
-            .unwrap()
-            .keys()
-            .collect();
+        let keys: Vec<&String> = tree.service("documents").unwrap().as_table().unwrap().keys().collect();
         assert_eq!(keys, ["bucket", "provider", "region"]);
         assert!(tree.service("my-Jobs").is_some());
     }
@@ -487,58 +413,24 @@ path = "x"
         environment(
             &mut tree,
             &[
-                (
-                    "CIRCLE__SERVICES__DOCUMENTS__RESILIENCE",
-                    "{ retry = { max_attempts = 2 } }",
-                ),
-                (
-                    "CIRCLE__SERVICES__DOCUMENTS__RESILIENCE__ATTEMPT_TIMEOUT",
-                    "1s",
-                ),
+                ("CIRCLE__SERVICES__DOCUMENTS__RESILIENCE", "{ retry = { max_attempts = 2 } }"),
+                ("CIRCLE__SERVICES__DOCUMENTS__RESILIENCE__ATTEMPT_TIMEOUT", "1s"),
                 ("CIRCLE__SERVICES__X", "{ provider = 'memory' }"),
             ],
         )
         .unwrap();
-        let resilience = tree
-            .service("documents")
-            .unwrap()
-            .get("resilience")
-            .unwrap();
-        assert_eq!(
-            resilience.get("attempt_timeout").unwrap().as_text(),
-            Some("1s")
-        );
-        assert_eq!(
-            resilience
-                .get("retry")
-                .unwrap()
-                .get("max_attempts")
-                .unwrap()
-                .value,
-            Value::Integer(2)
-        );
-        assert_eq!(
-            tree.service("x")
-                .unwrap()
-                .get("provider")
-                .unwrap()
-                .as_text(),
-            Some("memory")
-        );
+        let resilience = tree.service("documents").unwrap().get("resilience").unwrap();
+        assert_eq!(resilience.get("attempt_timeout").unwrap().as_text(), Some("1s"));
+        assert_eq!(resilience.get("retry").unwrap().get("max_attempts").unwrap().value, Value::Integer(2));
+        assert_eq!(tree.service("x").unwrap().get("provider").unwrap().as_text(), Some("memory"));
     }
 
     #[test]
     fn variables_that_cannot_be_placed() {
         let deep = format!("CIRCLE__{}", ["A"; 65].join("__"));
         for (variables, message) in [
-            (
-                &[("CIRCLE__VERSION", "1")][..],
-                "version (environment variable CIRCLE__VERSION): cannot be set by the environment",
-            ),
-            (
-                &[("CIRCLE__A____B", "1")],
-                "a.\"\".b (environment variable CIRCLE__A____B): a segment of the name is empty",
-            ),
+            (&[("CIRCLE__VERSION", "1")][..], "version (environment variable CIRCLE__VERSION): cannot be set by the environment"),
+            (&[("CIRCLE__A____B", "1")], "a.\"\".b (environment variable CIRCLE__A____B): a segment of the name is empty"),
             (
                 &[("CIRCLE__A__B", "1"), ("CIRCLE__A__B__C", "2")],
                 "a.b.c (environment variable CIRCLE__A__B__C): environment variable CIRCLE__A__B sets the same key to text",
@@ -554,28 +446,31 @@ path = "x"
         ] {
             let mut tree = tree();
             let before = tree.clone();
-            assert_eq!(
-                environment(&mut tree, variables).unwrap_err().to_string(),
-                message
-            );
+            assert_eq!(environment(&mut tree, variables).unwrap_err().to_string(), message);
             assert_eq!(tree, before);
         }
-        let shown = environment(&mut tree(), &[(&deep, "")])
-            .unwrap_err()
-            .to_string();
+        let shown = environment(&mut tree(), &[(&deep, "")]).unwrap_err().to_string();
         assert!(shown.ends_with("nested more than 64 deep"), "{shown}");
         let broken = [("CIRCLE__SERVICES__DOCUMENTS__RESILIENCE", "{ a = ")];
         let shown = environment(&mut tree(), &broken).unwrap_err().to_string();
-        assert!(
-            shown.contains("RESILIENCE): not a table in TOML: "),
-            "{shown}"
-        );
+        assert!(shown.contains("RESILIENCE): not a table in TOML: "), "{shown}");
         let mut two = Tree::from_toml("services.a-b.x = 1\nservices.A-b.x = 1", "f").unwrap();
         assert_eq!(
-            environment(&mut two, &[("CIRCLE__SERVICES__A_B__X", "1")])
-                .unwrap_err()
-                .to_string(),
+            environment(&mut two, &[("CIRCLE__SERVICES__A_B__X", "1")]).unwrap_err().to_string(),
             "services.a_b (environment variable CIRCLE__SERVICES__A_B__X): the variable can mean `A-b`, `a-b`"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_utf8() {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = || OsString::from_vec(vec![0xff]);
+        let mut tree = tree();
+        tree.apply_environment("CIRCLE", [("OTHER".into(), bytes()), (bytes(), bytes())]).unwrap();
+        assert_eq!(
+            tree.apply_environment("CIRCLE", [("CIRCLE__A__B", bytes())]).unwrap_err().to_string(),
+            "a.b (environment variable CIRCLE__A__B): the value is not UTF-8"
         );
     }
 

@@ -24,9 +24,13 @@ impl KeyPath {
     /// The root of the tree; it displays as nothing.
     #[must_use]
     pub const fn root() -> Self {
-        Self {
-            segments: Vec::new(),
-        }
+        Self { segments: Vec::new() }
+    }
+
+    /// `services.<name>`.
+    #[must_use]
+    pub fn service(name: &str) -> Self {
+        Self::root().key("services").key(name)
     }
 
     /// This path and one key more.
@@ -50,9 +54,7 @@ impl KeyPath {
     /// This path without its last step; the root is its own parent.
     pub(super) fn parent(&self) -> Self {
         let segments = self.segments.split_last().map_or(&[][..], |(_, rest)| rest);
-        Self {
-            segments: segments.to_vec(),
-        }
+        Self { segments: segments.to_vec() }
     }
 
     fn child(&self, segment: Segment) -> Self {
@@ -72,16 +74,7 @@ impl KeyPath {
         self.segments.iter().any(|segment| match segment {
             Segment::Key(key) => {
                 let key = key.to_ascii_lowercase();
-                [
-                    "password",
-                    "passphrase",
-                    "secret",
-                    "token",
-                    "key",
-                    "credential",
-                ]
-                .iter()
-                .any(|word| key.contains(word))
+                ["password", "passphrase", "secret", "token", "key", "credential"].iter().any(|word| key.contains(word))
             }
             Segment::Index(_) => false,
         })
@@ -119,18 +112,9 @@ mod tests {
         let services = KeyPath::root().key("services");
         for (path, text) in [
             (KeyPath::root(), ""),
-            (
-                services.key("documents").key("bucket"),
-                "services.documents.bucket",
-            ),
-            (
-                services.key("jobs").key("hosts").index(2).key("port"),
-                "services.jobs.hosts[2].port",
-            ),
-            (
-                services.key("a.b").key("").key("x\ny"),
-                r#"services."a.b".""."x\ny""#,
-            ),
+            (services.key("documents").key("bucket"), "services.documents.bucket"),
+            (services.key("jobs").key("hosts").index(2).key("port"), "services.jobs.hosts[2].port"),
+            (services.key("a.b").key("").key("x\ny"), r#"services."a.b".""."x\ny""#),
         ] {
             assert_eq!(path.to_string(), text);
         }
@@ -139,10 +123,7 @@ mod tests {
     #[test]
     fn below_is_the_rest_of_the_way() {
         let service = KeyPath::root().key("services").key("a");
-        assert_eq!(
-            service.key("b").below(&service),
-            Some(&[Segment::Key("b".into())][..])
-        );
+        assert_eq!(service.key("b").below(&service), Some(&[Segment::Key("b".into())][..]));
         assert_eq!(service.below(&service), Some(&[][..]));
         assert_eq!(KeyPath::root().key("x").below(&service), None);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{KeyPath, Origin};
+use crate::error::{Error, ErrorKind};
 
 /// How many problems one reading or decoding reports; a file with more is not a configuration with mistakes in it.
 pub(super) const MAX_PROBLEMS: usize = 100;
@@ -22,19 +23,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the value at `path`; control characters in the message become spaces, so that it stays one line.
+    /// A problem of the value at `path`.
     #[must_use]
     pub fn new(path: KeyPath, origin: Origin, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.contains(char::is_control) {
-            message = message.replace(char::is_control, " ");
-        }
-        Self {
-            path,
-            origin,
-            message,
-            suggestion: None,
-        }
+        Self { path, origin, message: message.into(), suggestion: None }
     }
 
     /// Sets the key or value that was probably meant.
@@ -47,15 +39,14 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.segments().is_empty() {
-            write!(f, "{}: {}", self.origin, self.message)?;
-        } else {
-            write!(f, "{} ({}): {}", self.path, self.origin, self.message)?;
+        let Self { path, origin, message, suggestion } = self;
+        let mut line =
+            if path.segments().is_empty() { format!("{origin}: {message}") } else { format!("{path} ({origin}): {message}") };
+        if let Some(suggestion) = suggestion {
+            line += &format!(", did you mean `{suggestion}`?");
         }
-        match &self.suggestion {
-            Some(suggestion) => write!(f, ", did you mean `{}`?", suggestion.escape_debug()),
-            None => Ok(()),
-        }
+        // Names and values come from the file, and one problem is one line whatever is in them.
+        f.write_str(&line.replace(char::is_control, " "))
     }
 }
 
@@ -71,9 +62,7 @@ impl Problems {
     /// No problem yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            problems: Vec::new(),
-        }
+        Self { problems: Vec::new() }
     }
 
     /// Adds one.
@@ -100,8 +89,7 @@ impl Problems {
 
     /// Orders them as a person reads the files: by file and line, then variables, then what code set.
     pub fn sort(&mut self) {
-        self.problems
-            .sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
+        self.problems.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
     }
 
     /// `value` when nothing is wrong.
@@ -132,11 +120,20 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+impl From<Problems> for Error {
+    /// `ConfigInvalid` with every problem in its message; [`Error::provider_error`] gives the [`Problems`] back.
+    fn from(problems: Problems) -> Self {
+        let message = match problems.len() {
+            1 => problems.to_string(),
+            count => format!("{count} problems\n{problems}"),
+        };
+        Self::new(ErrorKind::ConfigInvalid, message).with_source(problems)
+    }
+}
+
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 
@@ -148,9 +145,7 @@ impl Extend<Problem> for Problems {
 
 impl FromIterator<Problem> for Problems {
     fn from_iter<I: IntoIterator<Item = Problem>>(problems: I) -> Self {
-        Self {
-            problems: problems.into_iter().collect(),
-        }
+        Self { problems: problems.into_iter().collect() }
     }
 }
 
@@ -177,27 +172,15 @@ mod tests {
     use super::*;
 
     fn at(line: u32) -> Origin {
-        Origin::File {
-            name: "circle.toml".into(),
-            line: Some(line),
-            profile: None,
-        }
+        Origin::File { name: "circle.toml".into(), line: Some(line), profile: None }
     }
 
     #[test]
     fn one_line_each_in_reading_order() {
-        let retry = KeyPath::root()
-            .key("services")
-            .key("jobs")
-            .key("resilience");
+        let retry = KeyPath::root().key("services").key("jobs").key("resilience");
         let problems: Problems = [
-            Problem::new(
-                KeyPath::root().key("version"),
-                Origin::Environment("CIRCLE__VERSION".into()),
-                "not here",
-            ),
-            Problem::new(retry.key("max_atempts"), at(7), "unknown key")
-                .with_suggestion(Some("max_attempts")),
+            Problem::new(KeyPath::root().key("version"), Origin::Environment("CIRCLE__VERSION".into()), "not here"),
+            Problem::new(retry.key("max_atempts"), at(7), "unknown key").with_suggestion(Some("max_attempts")),
             Problem::new(KeyPath::root(), at(3), "expected\na\tvalue"),
         ]
         .into_iter()
@@ -209,5 +192,23 @@ mod tests {
              version (environment variable CIRCLE__VERSION): not here"
         );
         assert_eq!(Problems::new().or(5), Ok(5));
+    }
+
+    #[test]
+    fn whatever_is_in_the_file_a_problem_is_one_line() {
+        let origin = Origin::File { name: "a\nb".into(), line: Some(1), profile: Some("p\r\nq".into()) };
+        let problem = Problem::new(KeyPath::root().key("x\ny"), origin, "expected\u{1b} a").with_suggestion(Some("z\n"));
+        assert_eq!(problem.to_string(), r#""x\ny" (a b:1 (profile p  q)): expected  a, did you mean `z `?"#);
+    }
+
+    #[test]
+    fn the_error_keeps_the_problems() {
+        let problem = |line| Problem::new(KeyPath::root().key("a"), at(line), "missing key");
+        let one = Error::from(Problems::from(problem(1)));
+        assert_eq!(one.kind(), ErrorKind::ConfigInvalid);
+        assert_eq!(one.message(), "a (circle.toml:1): missing key");
+        let two = Error::from(Problems::from_iter([problem(1), problem(2)]));
+        assert_eq!(two.message(), "2 problems\na (circle.toml:1): missing key\na (circle.toml:2): missing key");
+        assert_eq!(two.provider_error::<Problems>().map(Problems::len), Some(2));
     }
 }

@@ -11,11 +11,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// The JSON Schema of a config struct, as it is read (draft 2020-12).
 #[must_use]
 pub fn schema_of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
-        .for_deserialize()
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
+    SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// The schema of a service's table: the provider's own keys, the common ones, and `provider` fixed to `id`.
@@ -43,9 +39,7 @@ pub fn schema_for_service(id: &str, config: Value, common: Value) -> Value {
     }
     service.insert("required".to_owned(), required.into());
     // A struct with `flatten` says itself what else it takes.
-    service
-        .entry("additionalProperties")
-        .or_insert(Value::Bool(false));
+    service.entry("additionalProperties").or_insert(Value::Bool(false));
     if !types.is_empty() {
         service.insert("$defs".to_owned(), types.into());
     }
@@ -72,22 +66,13 @@ pub fn document_schema<'n>(
     }
     let mut properties = Map::new();
     for (name, schema) in sections {
-        properties.insert(
-            name.to_owned(),
-            hoist(schema, &format!("type:{name}:"), &mut types).into(),
-        );
+        properties.insert(name.to_owned(), hoist(schema, &format!("type:{name}:"), &mut types).into());
     }
     // A profile's section is partial too.
-    let mut profile: Map<String, Value> = properties
-        .keys()
-        .map(|name| (name.clone(), json!({ "type": "object" })))
-        .collect();
+    let mut profile: Map<String, Value> = properties.keys().map(|name| (name.clone(), json!({ "type": "object" }))).collect();
     profile.insert("services".to_owned(), tables(one_of("anyOf", partial)));
     let profile = json!({ "type": "object", "properties": profile, "additionalProperties": false });
-    properties.insert(
-        "version".to_owned(),
-        json!({ "const": 1, "description": "The version of this format." }),
-    );
+    properties.insert("version".to_owned(), json!({ "const": 1, "description": "The version of this format." }));
     properties.insert("services".to_owned(), tables(one_of("oneOf", whole)));
     properties.insert("profiles".to_owned(), tables(profile));
     json!({
@@ -107,11 +92,7 @@ fn tables(each: Value) -> Value {
 
 /// An empty `anyOf` or `oneOf` is no valid schema: without a provider any table is.
 fn one_of(keyword: &str, schemas: Vec<Value>) -> Value {
-    if schemas.is_empty() {
-        json!({ "type": "object" })
-    } else {
-        json!({ keyword: schemas })
-    }
+    if schemas.is_empty() { json!({ "type": "object" }) } else { json!({ keyword: schemas }) }
 }
 
 fn reference(name: &str) -> Value {
@@ -125,20 +106,9 @@ fn overlay_of(service: &Map<String, Value>) -> Value {
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .map(|(key, schema)| {
-            (
-                key.clone(),
-                if key == "provider" {
-                    schema.clone()
-                } else {
-                    Value::Bool(true)
-                },
-            )
-        })
+        .map(|(key, schema)| (key.clone(), if key == "provider" { schema.clone() } else { Value::Bool(true) }))
         .collect();
-    let additional = service
-        .get("additionalProperties")
-        .is_some_and(|schema| *schema != Value::Bool(false));
+    let additional = service.get("additionalProperties").is_some_and(|schema| *schema != Value::Bool(false));
     json!({ "type": "object", "properties": properties, "additionalProperties": additional })
 }
 
@@ -150,11 +120,7 @@ fn hoist(mut schema: Value, prefix: &str, types: &mut Map<String, Value>) -> Map
         // `true`, the schema of everything.
         _ => Map::new(),
     };
-    types.extend(
-        take_object(&mut schema, "$defs")
-            .into_iter()
-            .map(|(name, schema)| (format!("{prefix}{name}"), schema)),
-    );
+    types.extend(take_object(&mut schema, "$defs").into_iter().map(|(name, schema)| (format!("{prefix}{name}"), schema)));
     schema.remove("$schema");
     schema
 }
@@ -189,26 +155,11 @@ fn take_object(map: &mut Map<String, Value>, key: &str) -> Map<String, Value> {
 pub(super) fn required_with(root: &Value, path: &[Segment], field: &str) -> Vec<String> {
     let mut at = alternatives(root, root);
     for segment in path {
-        at = at
-            .into_iter()
-            .filter_map(|schema| step(schema, segment))
-            .flat_map(|schema| alternatives(root, schema))
-            .collect();
+        at = at.into_iter().filter_map(|schema| step(schema, segment)).flat_map(|schema| alternatives(root, schema)).collect();
     }
-    let object = at.into_iter().find(|schema| {
-        schema
-            .pointer("/properties")
-            .is_some_and(|keys| keys.get(field).is_some())
-    });
-    let required = object
-        .and_then(|schema| schema.get("required"))
-        .and_then(Value::as_array);
-    let mut keys: Vec<String> = required
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
+    let object = at.into_iter().find(|schema| schema.pointer("/properties").is_some_and(|keys| keys.get(field).is_some()));
+    let required = object.and_then(|schema| schema.get("required")).and_then(Value::as_array);
+    let mut keys: Vec<String> = required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     if !keys.iter().any(|key| key == field) {
         keys.push(field.to_owned());
     }
@@ -217,14 +168,10 @@ pub(super) fn required_with(root: &Value, path: &[Segment], field: &str) -> Vec<
 
 fn step<'s>(schema: &'s Value, segment: &Segment) -> Option<&'s Value> {
     match segment {
-        Segment::Index(index) => schema
-            .get("prefixItems")
-            .and_then(|items| items.get(index))
-            .or_else(|| schema.get("items")),
-        Segment::Key(key) => schema
-            .get("properties")
-            .and_then(|properties| properties.get(&**key))
-            .or_else(|| schema.get("additionalProperties")),
+        Segment::Index(index) => schema.get("prefixItems").and_then(|items| items.get(index)).or_else(|| schema.get("items")),
+        Segment::Key(key) => {
+            schema.get("properties").and_then(|properties| properties.get(&**key)).or_else(|| schema.get("additionalProperties"))
+        }
     }
 }
 
@@ -234,18 +181,9 @@ fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
     let mut next = 0;
     while let Some(schema) = found.get(next).copied() {
         next += 1;
-        let target = schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|target| target.strip_prefix('#'));
-        let choices = ["anyOf", "oneOf", "allOf"]
-            .into_iter()
-            .filter_map(|keyword| schema.get(keyword)?.as_array());
-        for schema in target
-            .and_then(|target| root.pointer(target))
-            .into_iter()
-            .chain(choices.flatten())
-        {
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+        let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+        for schema in target.and_then(|target| root.pointer(target)).into_iter().chain(choices.flatten()) {
             // A type that contains itself would come round for ever.
             if !found.iter().any(|known| std::ptr::eq(*known, schema)) {
                 found.push(schema);
@@ -311,13 +249,10 @@ mod tests {
         match schema {
             Value::Object(map) => {
                 if let Some(Value::String(target)) = map.get("$ref") {
-                    let found = target
-                        .strip_prefix('#')
-                        .is_some_and(|pointer| root.pointer(pointer).is_some());
+                    let found = target.strip_prefix('#').is_some_and(|pointer| root.pointer(pointer).is_some());
                     out.push((target.clone(), found));
                 }
-                map.values()
-                    .for_each(|schema| references(root, schema, out));
+                map.values().for_each(|schema| references(root, schema, out));
             }
             Value::Array(list) => list.iter().for_each(|schema| references(root, schema, out)),
             _ => {}
@@ -330,31 +265,13 @@ mod tests {
         let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(
             keys,
-            [
-                "allow_loopback",
-                "auth",
-                "boxed",
-                "bucket",
-                "more",
-                "parts",
-                "provider",
-                "region",
-                "required",
-                "resilience",
-                "slo"
-            ]
+            ["allow_loopback", "auth", "boxed", "bucket", "more", "parts", "provider", "region", "required", "resilience", "slo"]
         );
         assert_eq!(schema["properties"]["provider"]["const"], "s3");
         assert_eq!(schema["properties"]["bucket"]["description"], "The bucket.");
-        assert_eq!(
-            schema["required"],
-            json!(["provider", "bucket", "auth", "parts", "more"])
-        );
+        assert_eq!(schema["required"], json!(["provider", "bucket", "auth", "parts", "more"]));
         assert_eq!(schema["additionalProperties"], false);
-        assert_eq!(
-            (&schema["type"], &schema["title"]),
-            (&json!("object"), &json!("s3"))
-        );
+        assert_eq!((&schema["type"], &schema["title"]), (&json!("object"), &json!("s3")));
     }
 
     #[test]
@@ -365,24 +282,14 @@ mod tests {
         common["$defs"] = resilience["$defs"].clone();
         let schema = schema_for_service("s3", schema_of::<S3>(), common);
         assert!(schema["$defs"]["Part"]["properties"].get("size").is_some());
-        assert!(
-            schema["$defs"]["common:Part"]["properties"]
-                .get("text")
-                .is_some()
-        );
-        assert_eq!(
-            schema["properties"]["resilience"]["$ref"],
-            "#/$defs/common:Part"
-        );
+        assert!(schema["$defs"]["common:Part"]["properties"].get("text").is_some());
+        assert_eq!(schema["properties"]["resilience"]["$ref"], "#/$defs/common:Part");
     }
 
     #[test]
     fn a_document_holds_every_service_and_every_reference_points_somewhere() {
         let queue = schema_for_service("queue", schema_of::<other::Queue>(), Common::schema());
-        let document = document_schema(
-            [("s3", s3()), ("queue", queue)],
-            [("audit", schema_of::<other::Queue>())],
-        );
+        let document = document_schema([("s3", s3()), ("queue", queue)], [("audit", schema_of::<other::Queue>())]);
         let mut found = Vec::new();
         references(&document, &document, &mut found);
         assert!(found.len() >= 8, "{found:?}");
@@ -391,16 +298,8 @@ mod tests {
             document["properties"]["services"]["additionalProperties"]["oneOf"],
             json!([{ "$ref": "#/$defs/service:s3" }, { "$ref": "#/$defs/service:queue" }])
         );
-        assert!(
-            document["$defs"]["type:s3:Part"]["properties"]
-                .get("size")
-                .is_some()
-        );
-        assert!(
-            document["$defs"]["type:queue:Part"]["properties"]
-                .get("text")
-                .is_some()
-        );
+        assert!(document["$defs"]["type:s3:Part"]["properties"].get("size").is_some());
+        assert!(document["$defs"]["type:queue:Part"]["properties"].get("text").is_some());
         assert_eq!(document["required"], json!(["version"]));
         assert!(document["properties"].get("audit").is_some());
     }
@@ -414,14 +313,8 @@ mod tests {
         assert_eq!(overlay["properties"]["provider"]["const"], "s3");
         assert_eq!(overlay["additionalProperties"], false);
         let profile = &document["properties"]["profiles"]["additionalProperties"];
-        assert_eq!(
-            profile["properties"]["services"]["additionalProperties"]["anyOf"],
-            json!([{ "$ref": "#/$defs/overlay:s3" }])
-        );
-        assert_eq!(
-            document_schema([], [])["properties"]["services"]["additionalProperties"],
-            json!({ "type": "object" })
-        );
+        assert_eq!(profile["properties"]["services"]["additionalProperties"]["anyOf"], json!([{ "$ref": "#/$defs/overlay:s3" }]));
+        assert_eq!(document_schema([], [])["properties"]["services"]["additionalProperties"], json!({ "type": "object" }));
     }
 
     #[test]
@@ -429,19 +322,11 @@ mod tests {
         let schema = schema_of::<S3>();
         let root = KeyPath::root();
         for (path, field, expected) in [
-            (
-                root.clone(),
-                "bucket",
-                &["auth", "bucket", "more", "parts"][..],
-            ),
+            (root.clone(), "bucket", &["auth", "bucket", "more", "parts"][..]),
             (root.key("auth").key("Keys"), "id", &["id", "secret"]),
             (root.key("parts").index(3), "size", &["count", "size"]),
             (root.key("more").key("x"), "count", &["count", "size"]),
-            (
-                root.key("boxed").key("parts").index(0),
-                "count",
-                &["count", "size"],
-            ),
+            (root.key("boxed").key("parts").index(0), "count", &["count", "size"]),
             (root.key("nowhere"), "x", &["x"]),
         ] {
             let mut found = required_with(&schema, path.segments(), field);

@@ -1,10 +1,7 @@
 //! The nearest valid key, and when two spellings are the same key.
 
 /// The candidate that a person most probably meant, if one is near enough.
-pub(super) fn nearest<'c>(
-    given: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(super) fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // Keys have a few dozen characters; a longer one is no typing mistake, and the comparison is quadratic.
     const LONGEST: usize = 100;
     // Six characters of ten in common: catches `buckt`, `endpoint_url` for `endpoint` and `uri` for `url`, not `host` for `port`.
@@ -16,12 +13,7 @@ pub(super) fn nearest<'c>(
     candidates
         .into_iter()
         .filter(|candidate| candidate.len() <= LONGEST)
-        .map(|candidate| {
-            (
-                strsim::normalized_damerau_levenshtein(&given, &fold(candidate)),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(&given, &fold(candidate)), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -33,31 +25,16 @@ pub(super) fn same_key(a: &str, b: &str) -> bool {
 }
 
 fn fold(key: &str) -> String {
-    key.chars()
-        .map(|c| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_lowercase()
-            }
-        })
-        .collect()
+    key.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    if byte == b'-' {
-        b'_'
-    } else {
-        byte.to_ascii_lowercase()
-    }
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
 }
 
 /// "`a`, `b`, `c`", for messages that list what is valid.
 pub(super) fn list<'c>(names: impl IntoIterator<Item = &'c str>) -> String {
-    let names: Vec<String> = names
-        .into_iter()
-        .map(|name| format!("`{}`", name.escape_debug()))
-        .collect();
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
 
@@ -67,14 +44,7 @@ mod tests {
 
     #[test]
     fn nearest_finds_typing_mistakes_only() {
-        let keys = [
-            "bucket",
-            "region",
-            "endpoint",
-            "max_attempts",
-            "port",
-            "url",
-        ];
+        let keys = ["bucket", "region", "endpoint", "max_attempts", "port", "url"];
         for (given, meant) in [
             ("buckt", Some("bucket")),
             ("Bucket", Some("bucket")),

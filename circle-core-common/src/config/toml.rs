@@ -16,18 +16,13 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Table, Problems> {
         .into_iter()
         .take(MAX_PROBLEMS)
         .map(|error| {
-            let origin = error
-                .span()
-                .map_or_else(|| Origin::file(name), |span| lines.at(span.start));
+            let origin = error.span().map_or_else(|| Origin::file(name), |span| lines.at(span.start));
             // The message alone: the error's `Display` quotes the line, and the line may hold a secret.
             Problem::new(KeyPath::root(), origin, error.message())
         })
         .collect();
     let read = if problems.is_empty() {
-        let mut reader = Reader {
-            origin: &|at| lines.at(at),
-            problems,
-        };
+        let mut reader = Reader { origin: &|at| lines.at(at), problems };
         let table = reader.table(document.get_ref(), &KeyPath::root());
         reader.problems.or(table)
     } else {
@@ -44,10 +39,7 @@ pub(super) fn parse_value(text: &str, origin: &Origin) -> Result<Node, String> {
     let read = if let Some(error) = errors.first() {
         Err(error.message().to_owned())
     } else {
-        let mut reader = Reader {
-            origin: &|_| origin.clone(),
-            problems: Problems::new(),
-        };
+        let mut reader = Reader { origin: &|_| origin.clone(), problems: Problems::new() };
         let node = reader.node(&value, value.span().start, &KeyPath::root());
         match reader.problems.iter().next() {
             None => Ok(node),
@@ -65,9 +57,7 @@ fn dismantle(value: DeValue<'_>) {
     while let Some(value) = left.pop() {
         match value {
             DeValue::Array(list) => left.extend(list.into_iter().map(Spanned::into_inner)),
-            DeValue::Table(table) => {
-                left.extend(table.into_iter().map(|(_, value)| value.into_inner()))
-            }
+            DeValue::Table(table) => left.extend(table.into_iter().map(|(_, value)| value.into_inner())),
             _ => {}
         }
     }
@@ -85,10 +75,7 @@ impl Reader<'_> {
             .map(|(key, value)| {
                 let name = key.get_ref();
                 // A table's own span may be that of its contents; the key is what a person looks for.
-                (
-                    name.to_string(),
-                    self.node(value, key.span().start, &path.key(name)),
-                )
+                (name.to_string(), self.node(value, key.span().start, &path.key(name)))
             })
             .collect()
     }
@@ -111,10 +98,7 @@ impl Reader<'_> {
                 self.refuse(path, &origin, format!("nested more than {MAX_DEPTH} deep"))
             }
             DeValue::Array(list) => Value::List(
-                list.iter()
-                    .enumerate()
-                    .map(|(index, item)| self.node(item, item.span().start, &path.index(index)))
-                    .collect(),
+                list.iter().enumerate().map(|(index, item)| self.node(item, item.span().start, &path.index(index))).collect(),
             ),
             DeValue::Table(table) => Value::Table(self.table(table, path)),
         };
@@ -123,8 +107,7 @@ impl Reader<'_> {
 
     fn refuse(&mut self, path: &KeyPath, origin: &Origin, message: String) -> Value {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems
-                .push(Problem::new(path.clone(), origin.clone(), message));
+            self.problems.push(Problem::new(path.clone(), origin.clone(), message));
         }
         Value::Bool(false)
     }
@@ -163,13 +146,7 @@ mod tests {
         ] {
             assert_eq!(line(&table, keys), expected, "{keys:?}");
         }
-        let on = table["services"]
-            .get("a")
-            .unwrap()
-            .get("nested")
-            .unwrap()
-            .get("on")
-            .unwrap();
+        let on = table["services"].get("a").unwrap().get("nested").unwrap().get("on").unwrap();
         assert_eq!(on.value, Value::Datetime("2024-05-01T10:00:00Z".into()));
     }
 
@@ -186,11 +163,7 @@ mod tests {
 
     #[test]
     fn numbers_of_every_spelling() {
-        let table = parse(
-            "a = 0xff\nb = 1_000\nc = -5\nd = 1.5e3\ne = 9_223_372_036_854_775_808\n",
-            "c.toml",
-        )
-        .unwrap();
+        let table = parse("a = 0xff\nb = 1_000\nc = -5\nd = 1.5e3\ne = 9_223_372_036_854_775_808\n", "c.toml").unwrap();
         for (key, value) in [
             ("a", Value::Integer(255)),
             ("b", Value::Integer(1000)),
@@ -201,10 +174,7 @@ mod tests {
             assert_eq!(table[key].value, value, "{key}");
         }
         let problems = parse(&format!("a = {}\n", "9".repeat(50)), "c.toml").unwrap_err();
-        assert_eq!(
-            problems.to_string(),
-            "a (c.toml:1): the number is too large"
-        );
+        assert_eq!(problems.to_string(), "a (c.toml:1): the number is too large");
     }
 
     #[test]
@@ -220,13 +190,7 @@ mod tests {
     #[test]
     fn deep_input_is_refused_and_never_exhausts_the_stack() {
         let dotted = ["a"; 79].join(".");
-        let inline = |keys: &str, times: usize| {
-            format!(
-                "{}1{}",
-                format!("{{ {keys} = ").repeat(times),
-                " }".repeat(times)
-            )
-        };
+        let inline = |keys: &str, times: usize| format!("{}1{}", format!("{{ {keys} = ").repeat(times), " }".repeat(times));
         for text in [
             format!("a = {}{}", "[".repeat(70), "]".repeat(70)),
             format!("a = {}", "[".repeat(500_000)),

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::problem::MAX_PROBLEMS;
 use super::suggest::{list, nearest};
 use super::{KeyPath, Node, Origin, Problem, Problems, Table, Value, json, toml};
 
@@ -24,10 +25,7 @@ impl Default for Tree {
     /// A tree without a file, for a configuration that is in the environment alone.
     fn default() -> Self {
         let version = Node::new(Value::Integer(VERSION), Origin::Code);
-        Self {
-            root: Table::from([("version".to_owned(), version)]),
-            origin: Origin::Code,
-        }
+        Self { root: Table::from([("version".to_owned(), version)]), origin: Origin::Code }
     }
 }
 
@@ -66,9 +64,7 @@ impl Tree {
             Some(extension) if extension.eq_ignore_ascii_case("toml") => Self::from_toml,
             Some(extension) if extension.eq_ignore_ascii_case("json") => Self::from_json,
             _ => {
-                return Err(
-                    refuse("a configuration file ends in .toml or .json".to_owned()).into(),
-                );
+                return Err(refuse("a configuration file ends in .toml or .json".to_owned()).into());
             }
         };
         let mut bytes = Vec::new();
@@ -79,16 +75,11 @@ impl Tree {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(too_large(&name));
         }
-        let text =
-            String::from_utf8(bytes).map_err(|_| refuse("the file is not UTF-8".to_owned()))?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse("the file is not UTF-8".to_owned()))?;
         format(&text, &name)
     }
 
-    fn parse(
-        text: &str,
-        name: &str,
-        read: fn(&str, &str) -> Result<Table, Problems>,
-    ) -> Result<Self, Problems> {
+    fn parse(text: &str, name: &str, read: fn(&str, &str) -> Result<Table, Problems>) -> Result<Self, Problems> {
         if text.len() as u64 > MAX_BYTES {
             return Err(too_large(name));
         }
@@ -98,10 +89,7 @@ impl Tree {
                 node.mark_profile(&Arc::from(profile.as_str()));
             }
         }
-        Ok(Self {
-            root,
-            origin: Origin::file(name),
-        })
+        Ok(Self { root, origin: Origin::file(name) })
     }
 
     /// The value of a top-level key.
@@ -137,16 +125,9 @@ impl Tree {
         match self.root.get("version") {
             None => {
                 let message = format!("missing key; write `version = {VERSION}`");
-                problems.push(Problem::new(
-                    root.key("version"),
-                    self.origin.clone(),
-                    message,
-                ));
+                problems.push(Problem::new(root.key("version"), self.origin.clone(), message));
             }
-            Some(Node {
-                value: Value::Integer(VERSION),
-                ..
-            }) => {}
+            Some(Node { value: Value::Integer(VERSION), .. }) => {}
             Some(node) => {
                 let message = match &node.value {
                     Value::Integer(other) => {
@@ -154,31 +135,17 @@ impl Tree {
                     }
                     other => format!("expected the number {VERSION}, found {}", other.kind()),
                 };
-                problems.push(Problem::new(
-                    root.key("version"),
-                    node.origin.clone(),
-                    message,
-                ));
+                problems.push(Problem::new(root.key("version"), node.origin.clone(), message));
             }
         }
-        check_keys(
-            &self.root,
-            &root,
-            &[&["version", "services", "profiles"], sections].concat(),
-            &mut problems,
-        );
+        check_keys(&self.root, &root, &[&["version", "services", "profiles"], sections].concat(), &mut problems);
         check_services(self.root.get("services"), &root, &mut problems);
         if let Some(profiles) = self.root.get("profiles") {
             let path = root.key("profiles");
             for (name, profile) in check_table(profiles, &path, &mut problems) {
                 let path = path.key(name);
                 let table = check_table(profile, &path, &mut problems);
-                check_keys(
-                    table,
-                    &path,
-                    &[&["services"], sections].concat(),
-                    &mut problems,
-                );
+                check_keys(table, &path, &[&["services"], sections].concat(), &mut problems);
                 check_services(table.get("services"), &path, &mut problems);
             }
         }
@@ -194,24 +161,12 @@ fn too_large(name: &str) -> Problems {
 
 fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
     let table = node.and_then(Node::as_table);
-    table
-        .into_iter()
-        .flatten()
-        .map(|(name, node)| (name.as_str(), node))
+    table.into_iter().flatten().map(|(name, node)| (name.as_str(), node))
 }
 
 fn check_keys(table: &Table, path: &KeyPath, valid: &[&str], problems: &mut Problems) {
-    for (key, node) in table
-        .iter()
-        .filter(|(key, _)| !valid.contains(&key.as_str()))
-    {
-        problems.push(unknown_key(
-            path.key(key),
-            node.origin.clone(),
-            key,
-            valid,
-            &[],
-        ));
+    for (key, node) in table.iter().filter(|(key, _)| !valid.contains(&key.as_str())).take(MAX_PROBLEMS) {
+        problems.push(unknown_key(path.key(key), node.origin.clone(), key, valid, &[]));
     }
 }
 
@@ -235,21 +190,11 @@ fn check_table<'n>(node: &'n Node, path: &KeyPath, problems: &mut Problems) -> &
 }
 
 /// The problem of a key that nothing reads: the nearest of `own` and `shared` keys, else all of its own that are valid.
-pub(super) fn unknown_key(
-    path: KeyPath,
-    origin: Origin,
-    key: &str,
-    own: &[&str],
-    shared: &[&str],
-) -> Problem {
+pub(super) fn unknown_key(path: KeyPath, origin: Origin, key: &str, own: &[&str], shared: &[&str]) -> Problem {
     match nearest(key, own.iter().chain(shared).copied()) {
         Some(meant) => Problem::new(path, origin, "unknown key").with_suggestion(Some(meant)),
         None if own.is_empty() => Problem::new(path, origin, "unknown key; none is valid here"),
-        None => Problem::new(
-            path,
-            origin,
-            format!("unknown key; valid are {}", list(own.iter().copied())),
-        ),
+        None => Problem::new(path, origin, format!("unknown key; valid are {}", list(own.iter().copied()))),
     }
 }
 
@@ -291,27 +236,13 @@ mod tests {
 
     #[test]
     fn both_formats_give_the_same_tree_but_for_lines() {
-        let toml = Tree::from_toml(
-            "\u{feff}version = 1\n[services.a]\nprovider = \"s3\"\n",
-            "f",
-        )
-        .unwrap();
+        let toml = Tree::from_toml("\u{feff}version = 1\n[services.a]\nprovider = \"s3\"\n", "f").unwrap();
         let json = r#"{"$schema": "x.json", "version": 1, "services": {"a": {"provider": "s3"}}}"#;
         let json = Tree::from_json(json, "f").unwrap();
         assert!(json.check(&[]).is_empty());
-        let provider = |tree: &Tree| {
-            tree.service("a")
-                .unwrap()
-                .get("provider")
-                .unwrap()
-                .as_text()
-                .map(str::to_owned)
-        };
+        let provider = |tree: &Tree| tree.service("a").unwrap().get("provider").unwrap().as_text().map(str::to_owned);
         assert_eq!(provider(&toml), provider(&json));
-        assert_eq!(
-            toml.services().map(|(name, _)| name).collect::<Vec<_>>(),
-            ["a"]
-        );
+        assert_eq!(toml.services().map(|(name, _)| name).collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]
@@ -328,16 +259,10 @@ mod tests {
         assert!(Tree::from_file(write("b.toml", &large)).is_ok());
         large.extend("é".as_bytes());
         for (path, message) in [
-            (
-                write("a.yaml", b""),
-                "a configuration file ends in .toml or .json",
-            ),
+            (write("a.yaml", b""), "a configuration file ends in .toml or .json"),
             (write("bad.toml", b"\xff"), "the file is not UTF-8"),
             (write("large.toml", &large), "larger than 1048576 bytes"),
-            (
-                folder.path().join("none.toml"),
-                "cannot be read: No such file or directory (os error 2)",
-            ),
+            (folder.path().join("none.toml"), "cannot be read: No such file or directory (os error 2)"),
         ] {
             let shown = Tree::from_file(&path).unwrap_err().to_string();
             assert_eq!(shown, format!("{}: {message}", path.display()));

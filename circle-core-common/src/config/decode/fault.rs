@@ -48,29 +48,18 @@ pub(super) enum Kind {
 
 impl Fault {
     pub(super) const fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            place: None,
-            secret: false,
-        }
+        Self { kind, place: None, secret: false }
     }
 
     pub(super) fn expected(what: impl fmt::Display) -> Self {
-        Self::new(Kind::Mismatch {
-            expected: what.to_string(),
-        })
+        Self::new(Kind::Mismatch { expected: what.to_string() })
     }
 
     /// Gives the fault its place, unless a value further in has.
     pub(super) fn at(mut self, path: &KeyPath, node: &Node) -> Self {
         self.place.get_or_insert_with(|| {
             let (path, origin) = (path.clone(), node.origin.clone());
-            Box::new(Place {
-                path,
-                origin,
-                kind: node.value.kind(),
-                scalar: node.value.scalar(),
-            })
+            Box::new(Place { path, origin, kind: node.value.kind(), scalar: node.value.scalar() })
         });
         self
     }
@@ -87,24 +76,16 @@ impl Fault {
 
     /// The value, when it may stand in a message.
     pub(super) fn shown(&self) -> Option<&str> {
-        let secret = self.secret
-            || self
-                .place
-                .as_ref()
-                .is_some_and(|place| place.path.sounds_secret());
-        self.scalar()
-            .filter(|text| !secret && text.chars().count() <= SHOWN)
+        let secret = self.secret || self.place.as_ref().is_some_and(|place| place.path.sounds_secret());
+        self.scalar().filter(|text| !secret && text.chars().count() <= SHOWN)
     }
 
     /// "the number `20`", "text", "a list".
     pub(super) fn found(&self) -> String {
-        let kind = self
-            .place
-            .as_ref()
-            .map_or("another value", |place| place.kind);
+        let kind = self.place.as_ref().map_or("another value", |place| place.kind);
         match self.shown() {
             Some("") => "empty text".to_owned(),
-            Some(text) => format!("{kind} `{}`", text.escape_debug()),
+            Some(text) => format!("{kind} `{text}`"),
             None => kind.to_owned(),
         }
     }
@@ -132,17 +113,15 @@ impl Fault {
         };
         // What stands after a scheme (`literal:…`) is as secret as the whole.
         let rest = value.split_once(':').map_or("", |(_, rest)| rest);
-        [value, rest]
-            .iter()
-            .fold(message.to_owned(), |message, part| {
-                if part.is_empty() || !message.contains(part) {
-                    message
-                } else if part.len() < TELLING {
-                    "the value is not valid".to_owned()
-                } else {
-                    message.replace(part, "[redacted]")
-                }
-            })
+        [value, rest].iter().fold(message.to_owned(), |message, part| {
+            if part.is_empty() || !message.contains(part) {
+                message
+            } else if part.len() < TELLING {
+                "the value is not valid".to_owned()
+            } else {
+                message.replace(part, "[redacted]")
+            }
+        })
     }
 }
 
@@ -168,23 +147,15 @@ impl de::Error for Fault {
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::new(Kind::Other(format!(
-            "expected {expected}, found {length} values"
-        )))
+        Self::new(Kind::Other(format!("expected {expected}, found {length} values")))
     }
 
     fn unknown_variant(variant: &str, valid: &'static [&'static str]) -> Self {
-        Self::new(Kind::UnknownVariant {
-            variant: variant.to_owned(),
-            valid,
-        })
+        Self::new(Kind::UnknownVariant { variant: variant.to_owned(), valid })
     }
 
     fn unknown_field(field: &str, valid: &'static [&'static str]) -> Self {
-        Self::new(Kind::UnknownField {
-            field: field.to_owned(),
-            valid,
-        })
+        Self::new(Kind::UnknownField { field: field.to_owned(), valid })
     }
 
     fn missing_field(field: &'static str) -> Self {

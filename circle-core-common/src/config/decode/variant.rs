@@ -15,32 +15,15 @@ pub(super) struct Variant<'a> {
 }
 
 impl<'a> Variant<'a> {
-    pub(super) const fn new(
-        name: &'a str,
-        content: Option<&'a Node>,
-        path: KeyPath,
-        whole: NodeDeserializer<'a>,
-    ) -> Self {
-        Self {
-            name,
-            content,
-            path,
-            whole,
-        }
+    pub(super) const fn new(name: &'a str, content: Option<&'a Node>, path: KeyPath, whole: NodeDeserializer<'a>) -> Self {
+        Self { name, content, path, whole }
     }
 
-    fn with_content<T>(
-        &self,
-        decode: impl FnOnce(NodeDeserializer<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let node = self.content.ok_or_else(|| {
-            Fault::new(Kind::Other(format!(
-                "`{name}` takes a value: {{ {name} = … }}",
-                name = self.name
-            )))
-        })?;
-        decode(NodeDeserializer::new(node, &self.path, self.whole.cx))
-            .map_err(|fault| fault.at(&self.path, node))
+    fn with_content<T>(&self, decode: impl FnOnce(NodeDeserializer<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let node = self
+            .content
+            .ok_or_else(|| Fault::new(Kind::Other(format!("`{name}` takes a value: {{ {name} = … }}", name = self.name))))?;
+        decode(NodeDeserializer::new(node, &self.path, self.whole.cx)).map_err(|fault| fault.at(&self.path, node))
     }
 }
 
@@ -60,10 +43,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     fn unit_variant(self) -> Result<(), Fault> {
         match self.content {
             Some(content) if content.as_table().is_none_or(|table| !table.is_empty()) => {
-                Err(Fault::new(Kind::Other(format!(
-                    "`{name}` takes no value: write \"{name}\"",
-                    name = self.name
-                ))))
+                Err(Fault::new(Kind::Other(format!("`{name}` takes no value: write \"{name}\"", name = self.name))))
             }
             _ => Ok(()),
         }
@@ -77,11 +57,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         self.with_content(|content| serde::Deserializer::deserialize_seq(content, visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
         self.with_content(|content| content.table(Some(fields), visitor))
     }
 }
