@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use self::deserializer::NodeDeserializer;
+use self::deserializer::{NodeDeserializer, name_of};
 use self::fault::{Fault, Kind};
 use super::problem::MAX_PROBLEMS;
 use super::schema::{required_with, schema_of};
@@ -83,13 +83,9 @@ pub fn decode<T: DeserializeOwned + JsonSchema>(node: &Node, path: &KeyPath, com
     };
     let found = cx.found.into_inner();
     problems.extend(found.unknown.into_values().take(MAX_PROBLEMS));
-    let value = match value {
-        Some(value) => problems.or(value),
-        None => problems.or(()).and_then(|()| {
-            // Reached only when a fault was taken for the consequence of another that was not recorded.
-            Err(Problem::new(path.clone(), node.origin.clone(), "the value is not valid").into())
-        }),
-    };
+    // Without a value there is at least one problem: a fault goes unrecorded only as the consequence of another.
+    let value = value.map_or_else(|| Err(Problems::new()), Ok);
+    let value = problems.or(()).and_then(|()| value);
     Decoded { value, references: found.references.into_values().collect(), secrets: found.secrets.into_values().collect() }
 }
 
@@ -142,8 +138,11 @@ impl Context<'_> {
             _ if self.is_left_out(&path) => path,
             Kind::Missing(field) => {
                 let below = path.below(self.root).unwrap_or_default();
+                let table = lookup(root, below);
                 for key in required_with(&schema(), below, field) {
-                    self.missing(path.key(&key), &key, &origin, lookup(root, below), problems);
+                    if key == *field || !table.is_some_and(|table| has_key(table, &key)) {
+                        self.missing(path.key(&key), &key, &origin, problems);
+                    }
                 }
                 path
             }
@@ -170,8 +169,7 @@ impl Context<'_> {
         }
     }
 
-    fn missing(&self, path: KeyPath, key: &str, origin: &Origin, table: Option<&Node>, problems: &mut Problems) {
-        let present = table.is_some_and(|table| table.get(key).is_some());
+    fn missing(&self, path: KeyPath, key: &str, origin: &Origin, problems: &mut Problems) {
         // `buckt = "…"` is one mistake: the unknown key already says that `bucket` is meant.
         let meant = self
             .found
@@ -179,10 +177,16 @@ impl Context<'_> {
             .unknown
             .iter()
             .any(|(unknown, problem)| problem.suggestion.as_deref() == Some(key) && path.parent() == unknown.parent());
-        if !present && !meant && !self.is_left_out(&path) {
+        if !meant && !self.is_left_out(&path) {
             problems.push(Problem::new(path, origin.clone(), "missing key"));
         }
     }
+}
+
+/// Whether a table has the key, in a spelling that decoding accepts.
+fn has_key(table: &Node, key: &str) -> bool {
+    let mut entries = table.as_table().into_iter().flatten();
+    entries.any(|(given, node)| name_of(given, &node.origin, &[key]).is_some())
 }
 
 fn lookup<'n>(root: &'n Node, below: &[Segment]) -> Option<&'n Node> {

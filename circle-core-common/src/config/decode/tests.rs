@@ -313,6 +313,22 @@ fn every_missing_key_has_the_line_of_its_table() {
 }
 
 #[test]
+fn a_key_that_a_variable_sets_in_another_spelling_is_not_missing() {
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    struct Kebab {
+        first_key: u8,
+        second_key: u8,
+    }
+    let mut tree = Tree::default();
+    tree.apply_environment("CIRCLE", [("CIRCLE__SERVICES__A__SECOND_KEY", "2")]).unwrap();
+    let shown = decode::<Kebab>(tree.service("a").unwrap(), &path(), &[]).value.unwrap_err().to_string();
+    assert_eq!(shown, "services.a.first-key (environment variable CIRCLE__SERVICES__A__SECOND_KEY): missing key");
+    tree.apply_environment("CIRCLE", [("CIRCLE__SERVICES__A__FIRST_KEY", "1")]).unwrap();
+    assert_eq!(decode::<Kebab>(tree.service("a").unwrap(), &path(), &[]).value.unwrap().second_key, 2);
+}
+
+#[test]
 fn common_keys_are_suggested_in_the_services_own_table_only() {
     let decoded = decode::<Everything>(&table("requird = true\nretry.requird = true"), &path(), Common::KEYS);
     assert_eq!(
