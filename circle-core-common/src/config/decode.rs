@@ -85,7 +85,7 @@ pub fn decode<T: DeserializeOwned + JsonSchema>(node: &Node, path: &KeyPath, com
     problems.extend(found.unknown.into_values().take(MAX_PROBLEMS));
     // Without a value there is at least one problem: a fault goes unrecorded only as the consequence of another.
     let value = value.map_or_else(|| Err(Problems::new()), Ok);
-    let value = problems.or(()).and_then(|()| value);
+    let value = problems.or(()).and(value);
     Decoded { value, references: found.references.into_values().collect(), secrets: found.secrets.into_values().collect() }
 }
 

@@ -285,7 +285,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             }
         };
         let name = name_of(name, &node.origin, variants).unwrap_or(name);
-        visitor.visit_enum(Variant::new(name, content, self.path.key(name), self.with(&node)))
+        visitor.visit_enum(Variant::new(name, content, self.path.key(name), self.cx))
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

@@ -3,6 +3,7 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 
+use super::Context;
 use super::deserializer::NodeDeserializer;
 use super::fault::{Fault, Kind};
 use crate::config::{KeyPath, Node};
@@ -11,19 +12,19 @@ pub(super) struct Variant<'a> {
     name: &'a str,
     content: Option<&'a Node>,
     path: KeyPath,
-    whole: NodeDeserializer<'a>,
+    cx: &'a Context<'a>,
 }
 
 impl<'a> Variant<'a> {
-    pub(super) const fn new(name: &'a str, content: Option<&'a Node>, path: KeyPath, whole: NodeDeserializer<'a>) -> Self {
-        Self { name, content, path, whole }
+    pub(super) const fn new(name: &'a str, content: Option<&'a Node>, path: KeyPath, cx: &'a Context<'a>) -> Self {
+        Self { name, content, path, cx }
     }
 
     fn with_content<T>(&self, decode: impl FnOnce(NodeDeserializer<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let node = self
             .content
             .ok_or_else(|| Fault::new(Kind::Other(format!("`{name}` takes a value: {{ {name} = … }}", name = self.name))))?;
-        decode(NodeDeserializer::new(node, &self.path, self.whole.cx)).map_err(|fault| fault.at(&self.path, node))
+        decode(NodeDeserializer::new(node, &self.path, self.cx)).map_err(|fault| fault.at(&self.path, node))
     }
 }
 
