@@ -8,6 +8,8 @@ mod body;
 mod bulk;
 mod capabilities;
 mod clock;
+#[cfg(feature = "config")]
+pub mod config;
 mod context;
 mod environment;
 mod error;

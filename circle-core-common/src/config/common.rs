@@ -1,0 +1,186 @@
+//! The keys that every service has, whatever its provider.
+
+use serde_json::json;
+
+use super::suggest::nearest;
+use super::tree::unknown_key;
+use super::{KeyPath, Node, Problem, Problems, decode};
+
+/// The common keys of a service's table.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Common {
+    /// The service id of the provider.
+    pub provider: String,
+    /// Whether the start fails when the service is not healthy.
+    pub required: bool,
+    /// Whether endpoints on this machine are allowed.
+    pub allow_loopback: bool,
+    /// Overrides of the resilience policy: a table.
+    pub resilience: Option<Node>,
+    /// The service level objective: a table.
+    pub slo: Option<Node>,
+}
+
+impl Common {
+    /// The keys, for [`decode`] to suggest.
+    pub const KEYS: &'static [&'static str] = &["provider", "required", "allow_loopback", "resilience", "slo"];
+
+    /// Takes the common keys out of a service's table, so that what is left is the provider's own.
+    ///
+    /// A key of a wrong type is a problem and counts as absent. Without a provider there is nothing that could read the
+    /// rest, so the answer is `None`.
+    pub fn take(service: &mut Node, path: &KeyPath, problems: &mut Problems) -> Option<Self> {
+        let origin = service.origin.clone();
+        let Some(table) = service.as_table_mut() else {
+            let message = format!("expected a table, found {}", service.value.kind());
+            problems.push(Problem::new(path.clone(), origin, message));
+            return None;
+        };
+        let mut take = |key: &str| table.remove(key).map(|node| (path.key(key), node));
+        let provider = take("provider");
+        let common = Self {
+            provider: String::new(),
+            required: flag(take("required"), problems),
+            allow_loopback: flag(take("allow_loopback"), problems),
+            resilience: subtable(take("resilience"), problems),
+            slo: subtable(take("slo"), problems),
+        };
+        let Some((at, node)) = provider else {
+            // With a mistyped `provider` the provider's keys are not known, so no later decoding would find it.
+            let typo = table.iter().find(|(key, _)| nearest(key, ["provider"]).is_some());
+            problems.push(match typo {
+                Some((key, node)) => unknown_key(path.key(key), node.origin.clone(), key, &["provider"], &[]),
+                None => Problem::new(path.key("provider"), origin, "missing key"),
+            });
+            return None;
+        };
+        match decode::<String>(&node, &at, &[]).value {
+            Ok(provider) if !provider.is_empty() => Some(Self { provider, ..common }),
+            Ok(_) => {
+                problems.push(Problem::new(at, node.origin, "expected a provider, found empty text"));
+                None
+            }
+            Err(found) => {
+                problems.extend(found);
+                None
+            }
+        }
+    }
+
+    /// The JSON Schema of the common keys, for [`schema_for_service`](super::schema_for_service). `resilience` is any
+    /// table in it; whoever decodes that key can put its schema in.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        json!({
+            "type": "object",
+            "properties": {
+                "provider": { "type": "string", "description": "The provider that serves this service." },
+                "required": {
+                    "type": "boolean", "default": false,
+                    "description": "Whether the start fails when the service is not healthy.",
+                },
+                "allow_loopback": {
+                    "type": "boolean", "default": false,
+                    "description": "Whether endpoints on this machine are allowed.",
+                },
+                "resilience": { "type": "object", "description": "Overrides of the resilience policy." },
+                "slo": { "type": "object", "description": "The service level objective." },
+            },
+            "required": ["provider"],
+        })
+    }
+}
+
+fn flag(entry: Option<(KeyPath, Node)>, problems: &mut Problems) -> bool {
+    let Some((path, node)) = entry else {
+        return false;
+    };
+    // A variable that is set to nothing is the default.
+    match decode::<Option<bool>>(&node, &path, &[]).value {
+        Ok(value) => value.unwrap_or(false),
+        Err(found) => {
+            problems.extend(found);
+            false
+        }
+    }
+}
+
+fn subtable(entry: Option<(KeyPath, Node)>, problems: &mut Problems) -> Option<Node> {
+    let (path, node) = entry?;
+    let message = match super::overlay::inline_table(&node) {
+        Ok(Some(table)) => return Some(table),
+        Ok(None) if node.as_table().is_some() => return Some(node),
+        Ok(None) => format!("expected a table, found {}", node.value.kind()),
+        Err(message) => message,
+    };
+    problems.push(Problem::new(path, node.origin, message));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Tree;
+
+    fn take(service: &str) -> (Option<Common>, Vec<String>, String) {
+        let tree = Tree::from_toml(&format!("[services.a]\n{service}"), "f").unwrap();
+        let mut node = tree.service("a").unwrap().clone();
+        let mut problems = Problems::new();
+        let common = Common::take(&mut node, &KeyPath::root().key("services").key("a"), &mut problems);
+        let left = node.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+        problems.sort();
+        (common, left, problems.to_string())
+    }
+
+    #[test]
+    fn common_keys_are_taken_out() {
+        let (common, left, problems) =
+            take("provider = \"s3\"\nrequired = true\nallow_loopback = true\nresilience = { x = 1 }\nslo.y = 2\nbucket = \"b\"");
+        let common = common.unwrap();
+        assert_eq!(common.provider, "s3");
+        assert!(common.required && common.allow_loopback);
+        assert!(common.resilience.unwrap().get("x").is_some() && common.slo.unwrap().get("y").is_some());
+        assert_eq!((left, problems), (vec!["bucket".to_owned()], String::new()));
+
+        let (common, ..) = take("provider = \"memory\"");
+        let common = common.unwrap();
+        assert!(!common.required && !common.allow_loopback && common.resilience.is_none() && common.slo.is_none());
+    }
+
+    #[test]
+    fn all_problems_at_once() {
+        for (service, known, message) in [
+            (
+                "provider = \"s3\"\nrequired = \"yes\"\nresilience = 3",
+                true,
+                "services.a.required (f:3): expected true or false, found text `yes`\n\
+                 services.a.resilience (f:4): expected a table, found the number",
+            ),
+            ("bucket = \"b\"", false, "services.a.provider (f:1): missing key"),
+            ("providr = \"s3\"", false, "services.a.providr (f:2): unknown key, did you mean `provider`?"),
+            ("provider = \"\"", false, "services.a.provider (f:2): expected a provider, found empty text"),
+            (
+                "provider = 3\nslo = []",
+                false,
+                "services.a.provider (f:2): expected text in quotes, found the number `3`\n\
+                 services.a.slo (f:3): expected a table, found a list",
+            ),
+        ] {
+            let (common, _, problems) = take(service);
+            assert_eq!((common.is_some(), problems.as_str()), (known, message), "{service}");
+        }
+    }
+
+    #[test]
+    fn variables_set_them_too() {
+        let mut tree = Tree::from_toml("services.a.provider = \"s3\"", "f").unwrap();
+        let variables = [("REQUIRED", "TRUE"), ("ALLOW_LOOPBACK", ""), ("RESILIENCE", "{ x = 1 }")];
+        let variables = variables.map(|(name, text)| (format!("CIRCLE__SERVICES__A__{name}"), text.to_owned()));
+        tree.apply_environment("CIRCLE", variables).unwrap();
+        let mut node = tree.service("a").unwrap().clone();
+        let mut problems = Problems::new();
+        let common = Common::take(&mut node, &KeyPath::root(), &mut problems).unwrap();
+        assert!(problems.is_empty() && common.required && !common.allow_loopback && common.resilience.is_some());
+    }
+}
