@@ -1,6 +1,6 @@
 //! Audit: every external call leaves a record of what was intended and how it ended.
 //!
-//! The records hold no bodies and no secrets. [`FileAudit`] appends them to a file; [`AuditQueue`] is a bounded queue
+//! The records hold no bodies and no secrets. `FileAudit` appends them to a file; [`AuditQueue`] is a bounded queue
 //! in front of any sink, for calls that must not wait.
 
 #[cfg(feature = "audit")]
