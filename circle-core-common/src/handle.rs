@@ -1,6 +1,7 @@
 //! What every handle is.
 
 use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 /// A handle: what applications hold. Implemented by [`handle!`](macro@crate::handle) and by nothing else: outsiders add
 /// providers, not interfaces.
@@ -11,17 +12,64 @@ pub trait Handle: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     const REFERENCE: &'static str;
 
-    /// The provider behind it, whatever it is.
-    fn as_provider(&self) -> &dyn crate::Provider;
+    /// The provider behind it, whatever it is; `None` while the service has not started.
+    fn as_provider(&self) -> Option<&dyn crate::Provider>;
 
     /// The same handle with this service name, in this environment.
     #[must_use]
     fn rebind(&self, environment: crate::Environment, service: &str) -> Self;
 
+    /// A handle over a service that has not started yet: its calls fail with the reason until it has.
+    #[must_use]
+    fn deferred(environment: crate::Environment, service: std::sync::Arc<crate::service::Deferred>) -> Self;
+
     /// The provider of type `T` behind the handle, through all decorators.
     #[must_use]
     fn native<T: Any>(&self) -> Option<&T> {
-        crate::provider::native(self.as_provider())
+        self.as_provider().and_then(crate::provider::native)
+    }
+}
+
+/// The provider of a handle, which may have to start first.
+#[doc(hidden)]
+pub struct Provided<P: ?Sized> {
+    now: OnceLock<Arc<P>>,
+    later: Option<Arc<crate::service::Deferred>>,
+}
+
+impl<P: ?Sized> Provided<P> {
+    /// It is there.
+    #[must_use]
+    pub fn ready(provider: Arc<P>) -> Self {
+        Self { now: OnceLock::from(provider), later: None }
+    }
+
+    /// It has not started yet.
+    #[must_use]
+    pub fn deferred(service: Arc<crate::service::Deferred>) -> Self {
+        Self { now: OnceLock::new(), later: Some(service) }
+    }
+
+    /// The provider, taken out of the handle that the service offers once it has started.
+    ///
+    /// # Errors
+    /// Why the service has not started.
+    pub fn get<H: Handle>(&self, provider: impl FnOnce(&H) -> crate::Result<Arc<P>>) -> crate::Result<&Arc<P>> {
+        if let Some(provider) = self.now.get() {
+            return Ok(provider);
+        }
+        let handle = match &self.later {
+            Some(service) => service.started()?.get::<H>(service.name())?,
+            None => return Err(crate::Error::new(crate::ErrorKind::Internal, "the handle has no provider")),
+        };
+        let started = provider(&handle)?;
+        Ok(self.now.get_or_init(|| started))
+    }
+}
+
+impl<P: ?Sized> Clone for Provided<P> {
+    fn clone(&self) -> Self {
+        Self { now: self.now.clone(), later: self.later.clone() }
     }
 }
 
@@ -38,7 +86,7 @@ macro_rules! handle {
         $(#[$meta])*
         #[derive(Clone)]
         pub struct $handle {
-            provider: ::std::sync::Arc<dyn $provider>,
+            provider: $crate::handle::Provided<dyn $provider>,
             core: $crate::scope::HandleCore,
         }
 
@@ -57,13 +105,18 @@ macro_rules! handle {
             /// The same handle with these options merged over its own, for the calls made through it.
             #[must_use]
             pub fn with(&self, options: $crate::CallOptions) -> Self {
-                Self { provider: ::std::sync::Arc::clone(&self.provider), core: self.core.with(options) }
+                Self { provider: self.provider.clone(), core: self.core.with(options) }
             }
 
-            /// What the provider can do.
+            /// What the provider can do. Of a service that has not started yet everything is assumed; its calls fail
+            /// with the reason.
             #[must_use]
             pub fn capabilities(&self) -> &$capabilities {
-                self.provider.capabilities()
+                static UNKNOWN: ::std::sync::OnceLock<$capabilities> = ::std::sync::OnceLock::new();
+                match self.provider() {
+                    Ok(provider) => provider.capabilities(),
+                    Err(_) => UNKNOWN.get_or_init($capabilities::all),
+                }
             }
 
             /// The handle, if the provider can do all of this: for the start of an application.
@@ -80,30 +133,43 @@ macro_rules! handle {
             /// The provider of type `T` behind the handle, through all decorators.
             #[must_use]
             pub fn native<T: ::std::any::Any>(&self) -> Option<&T> {
-                $crate::provider::native(self.as_inner())
+                $crate::Handle::native(self)
             }
 
             /// The provider.
-            #[must_use]
-            pub fn provider(&self) -> &::std::sync::Arc<dyn $provider> {
-                &self.provider
+            ///
+            /// # Errors
+            /// Why the service has not started, of one that has not.
+            pub fn provider(&self) -> $crate::Result<&::std::sync::Arc<dyn $provider>> {
+                self.provider.get(|handle: &Self| handle.provider().cloned())
             }
 
-            fn as_inner(&self) -> &dyn $crate::Provider {
-                &*self.provider
+            /// Opens the scope of one call and gives the provider to make it with.
+            async fn start(
+                &self,
+                operation: &'static $crate::Operation,
+                resources: $crate::scope::Resources<'_>,
+            ) -> $crate::Result<($crate::scope::Call, &::std::sync::Arc<dyn $provider>)> {
+                let call = self.core.start(operation, resources).await?;
+                match self.provider() {
+                    Ok(provider) => Ok((call, provider)),
+                    Err(error) => call.finish(Err(error)).await,
+                }
             }
         }
 
         impl From<::std::sync::Arc<dyn $provider>> for $handle {
             fn from(provider: ::std::sync::Arc<dyn $provider>) -> Self {
                 let core = $crate::scope::HandleCore::new(provider.environment().clone(), "", provider.info().name);
-                Self { provider, core }
+                Self { provider: $crate::handle::Provided::ready(provider), core }
             }
         }
 
-        impl From<$handle> for ::std::sync::Arc<dyn $provider> {
-            fn from(handle: $handle) -> Self {
-                handle.provider
+        impl TryFrom<$handle> for ::std::sync::Arc<dyn $provider> {
+            type Error = $crate::Error;
+
+            fn try_from(handle: $handle) -> $crate::Result<Self> {
+                handle.provider().cloned()
             }
         }
 
@@ -113,17 +179,22 @@ macro_rules! handle {
             const NAME: &'static str = $name;
             const REFERENCE: &'static str = concat!("$circle.service:", $name);
 
-            fn as_provider(&self) -> &dyn $crate::Provider {
-                self.as_inner()
+            fn as_provider(&self) -> Option<&dyn $crate::Provider> {
+                self.provider().ok().map(|provider| &**provider as &dyn $crate::Provider)
             }
 
             fn rebind(&self, environment: $crate::Environment, service: &str) -> Self {
-                let core = $crate::scope::HandleCore::new(environment, service, self.provider.info().name);
+                let core = $crate::scope::HandleCore::new(environment, service, self.core.provider());
                 let core = match self.core.options() {
                     Some(options) => core.with(options.clone()),
                     None => core,
                 };
-                Self { provider: ::std::sync::Arc::clone(&self.provider), core }
+                Self { provider: self.provider.clone(), core }
+            }
+
+            fn deferred(environment: $crate::Environment, service: ::std::sync::Arc<$crate::service::Deferred>) -> Self {
+                let core = $crate::scope::HandleCore::new(environment, service.name(), service.provider());
+                Self { provider: $crate::handle::Provided::deferred(service), core }
             }
         }
 
@@ -134,7 +205,10 @@ macro_rules! handle {
                 if !self.core.service().is_empty() {
                     write!(f, "{}: ", self.core.service())?;
                 }
-                write!(f, "{})", self.provider.info())
+                match self.provider() {
+                    Ok(provider) => write!(f, "{})", provider.info()),
+                    Err(_) => write!(f, "{}, not started)", self.core.provider()),
+                }
             }
         }
     };
@@ -151,7 +225,8 @@ pub struct HandleBuilder<H> {
 impl<H: Handle> HandleBuilder<H> {
     /// Starts from a handle.
     pub fn new(handle: H) -> Self {
-        let environment = handle.as_provider().environment().to_builder();
+        let environment =
+            handle.as_provider().map_or_else(crate::Environment::builder, |provider| provider.environment().to_builder());
         Self { handle, environment, name: String::new() }
     }
 

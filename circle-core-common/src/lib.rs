@@ -26,7 +26,7 @@ mod random;
 pub mod resilience;
 pub mod scope;
 pub mod secret;
-mod service;
+pub mod service;
 mod units;
 mod watch;
 

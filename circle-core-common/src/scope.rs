@@ -109,6 +109,12 @@ impl HandleCore {
         &self.shared.service
     }
 
+    /// The provider's id.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.shared.provider
+    }
+
     /// The options of this handle.
     #[must_use]
     pub fn options(&self) -> Option<&CallOptions> {

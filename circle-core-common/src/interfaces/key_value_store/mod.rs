@@ -100,8 +100,8 @@ impl KeyValueStore {
 
     async fn get_inner(&self, key: Key, options: GetOptions) -> Result<Option<Entry>> {
         self.at(&GET, &key, self.check_key(&key).and_then(|()| self.check_read(&options)))?;
-        let call = self.core.start(&GET, Resources::One(key.shared())).await?;
-        let result = call.guard(self.provider.get(call.cx(), GetRequest::new(vec![key], options))).await;
+        let (call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
+        let result = call.guard(provider.get(call.cx(), GetRequest::new(vec![key], options))).await;
         call.finish(result.and_then(only)).await
     }
 
@@ -118,8 +118,8 @@ impl KeyValueStore {
         for chunk in keys.chunks(self.capabilities().get_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
             let chunk_result = async {
-                let call = self.core.start(&GET, Resources::Many(&names)).await?;
-                let result = call.guard(self.provider.get(call.cx(), GetRequest::new(chunk.to_vec(), GetOptions::new()))).await;
+                let (call, provider) = self.start(&GET, Resources::Many(&names)).await?;
+                let result = call.guard(provider.get(call.cx(), GetRequest::new(chunk.to_vec(), GetOptions::new()))).await;
                 call.finish(result.and_then(|bulk| complete(bulk, chunk.len()))).await
             };
             collect(&mut results, chunk_result.await, &names);
@@ -200,13 +200,13 @@ impl KeyValueStore {
     }
 
     async fn write_one(&self, operation: &'static Operation, write: Write, extensions: Extensions) -> Result<Written> {
-        let checked = self.check_write(&write).and_then(|()| extensions.check(self.provider.info().name));
+        let checked = self.check_write(&write).and_then(|()| extensions.check(self.core.provider()));
         self.at(operation, &write.key, checked)?;
-        let call = self.core.start(operation, Resources::One(write.key.shared())).await?;
+        let (call, provider) = self.start(operation, Resources::One(write.key.shared())).await?;
         let result = async {
             let id = if outcome::is_conditional(&write) { Some(call.cx().operation_id()?.clone()) } else { None };
             let request = WriteRequest::new(vec![write.clone()], extensions, id.clone());
-            let result = call.guard(self.provider.write(call.cx(), request)).await.and_then(only);
+            let result = call.guard(provider.write(call.cx(), request)).await.and_then(only);
             match (result, id) {
                 (Err(error), Some(id)) => outcome::settle(self, &call, [&write], &id, error).await,
                 (result, _) => result,
@@ -246,12 +246,12 @@ impl KeyValueStore {
         for chunk in writes.chunks(self.capabilities().write_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|write| Arc::clone(write.key.shared())).collect();
             let chunk_result = async {
-                let call = self.core.start(operation, Resources::Many(&names)).await?;
+                let (call, provider) = self.start(operation, Resources::Many(&names)).await?;
                 let result = async {
                     let conditional = chunk.iter().any(outcome::is_conditional);
                     let id = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
                     let request = WriteRequest::new(chunk.to_vec(), Extensions::default(), id.clone());
-                    let result = call.guard(self.provider.write(call.cx(), request)).await;
+                    let result = call.guard(provider.write(call.cx(), request)).await;
                     match (result.and_then(|bulk| complete(bulk, chunk.len())), id) {
                         (Err(error), Some(id)) if error.sent() == Sent::Maybe => Err(outcome::unknown(error, &id)),
                         (result, _) => result,
@@ -280,11 +280,11 @@ impl KeyValueStore {
             return Ok(Vec::new());
         }
         let names: Vec<Arc<str>> = writes.iter().map(|write| Arc::clone(write.key.shared())).collect();
-        let call = self.core.start(&TRANSACTION, Resources::Many(&names)).await?;
+        let (call, provider) = self.start(&TRANSACTION, Resources::Many(&names)).await?;
         let result = async {
             let id = call.cx().operation_id()?.clone();
             let request = TransactionRequest::new(writes.clone(), Some(id.clone()));
-            match call.guard(self.provider.transaction(call.cx(), request)).await {
+            match call.guard(provider.transaction(call.cx(), request)).await {
                 Ok(written) => Ok(written),
                 // A key that is put and deleted later in the same transaction proves nothing.
                 Err(error) => {
@@ -313,9 +313,9 @@ impl KeyValueStore {
             return self.increment_by_cas(key, by).await;
         }
         self.at(&INCREMENT, &key, Caps::INCREMENT.check(self.capabilities()))?;
-        let call = self.core.start(&INCREMENT, Resources::One(key.shared())).await?;
+        let (call, provider) = self.start(&INCREMENT, Resources::One(key.shared())).await?;
         let result = async {
-            let result = call.guard(self.provider.increment(call.cx(), IncrementRequest::new(key.clone(), by))).await;
+            let result = call.guard(provider.increment(call.cx(), IncrementRequest::new(key.clone(), by))).await;
             match result {
                 Err(error) if error.sent() == Sent::Maybe => Err(outcome::unknown(error, call.cx().operation_id()?)),
                 result => result,
@@ -408,9 +408,9 @@ impl KeyValueStore {
             let (store, prefix, map) = (store.clone(), Arc::clone(&prefix), map.clone());
             async move {
                 Caps::LIST.check(store.capabilities()).map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
-                let call = store.core.start(&LIST, Resources::One(&prefix)).await?;
+                let (call, provider) = store.start(&LIST, Resources::One(&prefix)).await?;
                 let request = ListRequest::new(Arc::clone(&prefix), GetOptions::new(), page);
-                let result = call.guard(store.provider.list(call.cx(), request)).await;
+                let result = call.guard(provider.list(call.cx(), request)).await;
                 Ok(call.finish(result).await?.map(map))
             }
         })
@@ -450,8 +450,8 @@ impl KeyValueStore {
     pub async fn watch(&self, prefix: impl Into<String>) -> Result<Watch<Change>> {
         let prefix: Arc<str> = prefix.into().into();
         Caps::WATCH.check(self.capabilities()).map_err(|error| self.core.place(error, &WATCH).with_resource(&prefix))?;
-        let call = self.core.start(&WATCH, Resources::One(&prefix)).await?;
-        let result = call.guard(self.provider.watch(call.cx(), WatchRequest::new(Arc::clone(&prefix)))).await;
+        let (call, provider) = self.start(&WATCH, Resources::One(&prefix)).await?;
+        let result = call.guard(provider.watch(call.cx(), WatchRequest::new(Arc::clone(&prefix)))).await;
         call.finish(result).await
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn settle<'a>(
     let put = writes.into_iter().find(|write| matches!(write.action, Action::Put { .. }));
     if let Some(put) = put {
         let request = GetRequest::new(vec![put.key.clone()], GetOptions::new());
-        let found = call.guard(store.provider.get(call.cx(), request)).await;
+        let found = call.guard(store.provider()?.get(call.cx(), request)).await;
         let entry = found.ok().and_then(|bulk| bulk.into_iter().next()).and_then(Result::ok).flatten();
         match entry {
             Some(entry) if entry.operation.as_ref() == Some(operation) => {

@@ -19,7 +19,7 @@ impl KeyValueStore {
         if options.consistency == Consistency::Strong {
             Caps::STRONG_READ.check(self.capabilities())?;
         }
-        options.extensions.check(self.provider.info().name)
+        options.extensions.check(self.core.provider())
     }
 
     pub(super) fn check_write(&self, write: &Write) -> Result<()> {

@@ -71,8 +71,8 @@ impl Download {
             if_none_match: None,
             ..self.options.clone()
         };
-        let call = self.store.core.start(&GET, Resources::One(self.key.shared())).await?;
-        let result = call.guard(self.store.provider.get(call.cx(), GetRequest::new(self.key.clone(), options))).await;
+        let (call, provider) = self.store.start(&GET, Resources::One(self.key.shared())).await?;
+        let result = call.guard(provider.get(call.cx(), GetRequest::new(self.key.clone(), options))).await;
         Ok(call.finish(result).await?.into_stream())
     }
 }

@@ -109,8 +109,8 @@ impl ObjectStore {
         {
             options.range = Some(self.suffix_by_head(&key, &options, length).await?);
         }
-        let call = self.core.start(&GET, Resources::One(key.shared())).await?;
-        let result = call.guard(self.provider.get(call.cx(), GetRequest::new(key, options.clone()))).await;
+        let (call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
+        let result = call.guard(provider.get(call.cx(), GetRequest::new(key, options.clone()))).await;
         let mut object = call.finish(result).await?;
         object.body_limit = self.core.options().and_then(|options| options.body_limit);
         Ok(download::resuming(self, object, options))
@@ -118,14 +118,14 @@ impl ObjectStore {
 
     /// The documented emulation of a suffix; refused unless the caller allows it.
     async fn suffix_by_head(&self, key: &ObjectKey, options: &GetOptions, length: u64) -> Result<ByteRange> {
-        let call = self.core.start(&GET, Resources::One(key.shared())).await?;
+        let (call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
         let result = async {
             if !call.cx().emulates() {
                 return Err(Error::unsupported(Caps::GET_SUFFIX.name()));
             }
             call.cx().report(|report| report.emulated.push(Caps::GET_SUFFIX.name()));
             let head = HeadOptions { version: options.version.clone(), ..HeadOptions::default() };
-            let meta = call.guard(self.provider.head(call.cx(), HeadRequest::new(key.clone(), head))).await?;
+            let meta = call.guard(provider.head(call.cx(), HeadRequest::new(key.clone(), head))).await?;
             Ok(ByteRange::Bounded(meta.size.saturating_sub(length), meta.size))
         }
         .await;
@@ -150,8 +150,8 @@ impl ObjectStore {
 
     async fn head_inner(&self, key: ObjectKey, options: HeadOptions) -> Result<ObjectMeta> {
         self.at(&HEAD, &key, self.check_head(&key, &options))?;
-        let call = self.core.start(&HEAD, Resources::One(key.shared())).await?;
-        let result = call.guard(self.provider.head(call.cx(), HeadRequest::new(key, options))).await;
+        let (call, provider) = self.start(&HEAD, Resources::One(key.shared())).await?;
+        let result = call.guard(provider.head(call.cx(), HeadRequest::new(key, options))).await;
         call.finish(result).await
     }
 
@@ -267,9 +267,9 @@ impl ObjectStore {
 
     async fn delete_inner(&self, key: ObjectKey, options: DeleteOptions) -> Result<Deleted> {
         self.at(&DELETE, &key, self.check_delete(&key, &options))?;
-        let call = self.core.start(&DELETE, Resources::One(key.shared())).await?;
+        let (call, provider) = self.start(&DELETE, Resources::One(key.shared())).await?;
         let request = DeleteRequest::new(vec![DeleteItem::new(key, options)]);
-        let result = call.guard(self.provider.delete(call.cx(), request)).await;
+        let result = call.guard(provider.delete(call.cx(), request)).await;
         let result = result.and_then(|bulk| {
             let missing = || Error::new(ErrorKind::Internal, "the provider gave no result for the key");
             bulk.into_iter().next().ok_or_else(missing)?
@@ -302,9 +302,9 @@ impl ObjectStore {
     }
 
     async fn delete_chunk(&self, keys: &[ObjectKey], names: &[Arc<str>]) -> Result<Bulk<Deleted>> {
-        let call = self.core.start(&DELETE, Resources::Many(names)).await?;
+        let (call, provider) = self.start(&DELETE, Resources::Many(names)).await?;
         let items = keys.iter().map(|key| DeleteItem::new(key.clone(), DeleteOptions::new())).collect();
-        let result = call.guard(self.provider.delete(call.cx(), DeleteRequest::new(items))).await;
+        let result = call.guard(provider.delete(call.cx(), DeleteRequest::new(items))).await;
         let result = result.and_then(|bulk| {
             if bulk.len() == keys.len() {
                 return Ok(bulk);
@@ -357,8 +357,8 @@ impl ObjectStore {
                 let prefix: Arc<str> = request.prefix.as_str().into();
                 let checked = store.check_list(&request);
                 checked.map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
-                let call = store.core.start(&LIST, Resources::One(&prefix)).await?;
-                let result = call.guard(store.provider.list(call.cx(), request)).await;
+                let (call, provider) = store.start(&LIST, Resources::One(&prefix)).await?;
+                let result = call.guard(provider.list(call.cx(), request)).await;
                 call.finish(result).await.map(select)
             }
         })
@@ -422,8 +422,8 @@ impl ObjectStore {
 
     async fn presign_inner(&self, operation: &'static Operation, request: PresignRequest) -> Result<PresignedRequest> {
         self.at(operation, &request.key, self.check_presign(&request))?;
-        let call = self.core.start(operation, Resources::One(&request.key.shared().clone())).await?;
-        let result = call.guard(self.provider.presign(call.cx(), request)).await;
+        let (call, provider) = self.start(operation, Resources::One(&request.key.shared().clone())).await?;
+        let result = call.guard(provider.presign(call.cx(), request)).await;
         call.finish(result).await
     }
 

@@ -17,13 +17,13 @@ use crate::scope::{Call, Resources};
 const CONFLICTING_ATTEMPTS: u32 = 10;
 
 pub(super) async fn put(store: &ObjectStore, key: ObjectKey, body: Body, options: PutOptions) -> Result<ObjectMeta> {
-    let call = store.core.start(&PUT, Resources::One(key.shared())).await?;
+    let (call, provider) = store.start(&PUT, Resources::One(key.shared())).await?;
     let result = async {
         let conditional = options.precondition != Precondition::None;
         let operation = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
         let result = repeat_conflicting(&call, body.is_replayable(), || {
             let request = PutRequest::new(key.clone(), body.clone(), options.clone(), operation.clone());
-            call.guard(store.provider.put(call.cx(), request))
+            call.guard(provider.put(call.cx(), request))
         })
         .await;
         match operation {
@@ -36,12 +36,12 @@ pub(super) async fn put(store: &ObjectStore, key: ObjectKey, body: Body, options
 }
 
 pub(super) async fn copy(store: &ObjectStore, from: ObjectKey, to: ObjectKey, options: CopyOptions) -> Result<ObjectMeta> {
-    let call = store.core.start(&COPY, Resources::Pair(from.shared(), to.shared())).await?;
+    let (call, provider) = store.start(&COPY, Resources::Pair(from.shared(), to.shared())).await?;
     let result = async {
         let operation = if options.if_absent { Some(call.cx().operation_id()?.clone()) } else { None };
         let result = repeat_conflicting(&call, true, || {
             let request = CopyRequest::new(from.clone(), to.clone(), options.clone(), operation.clone());
-            call.guard(store.provider.copy(call.cx(), request))
+            call.guard(provider.copy(call.cx(), request))
         })
         .await;
         match operation {
@@ -98,7 +98,7 @@ pub(super) async fn settle(
         return Err(error);
     }
     let head = HeadRequest::new(key.clone(), HeadOptions::new());
-    let current = call.guard(store.provider.head(call.cx(), head)).await.optional();
+    let current = call.guard(store.provider()?.head(call.cx(), head)).await.optional();
     match current {
         Ok(Some(meta)) if meta.operation.as_ref() == Some(operation) => Ok(meta),
         // Somebody's object is there, and the service had refused ours: that answer stands.
@@ -124,8 +124,8 @@ pub(super) async fn resolve(store: &ObjectStore, error: &Error) -> Result<Resolu
         return Err(Error::new(ErrorKind::InvalidInput, text));
     };
     let key = ObjectKey::from(key);
-    let call = store.core.start(&HEAD, Resources::One(key.shared())).await?;
-    let result = call.guard(store.provider.head(call.cx(), HeadRequest::new(key.clone(), HeadOptions::new()))).await;
+    let (call, provider) = store.start(&HEAD, Resources::One(key.shared())).await?;
+    let result = call.guard(provider.head(call.cx(), HeadRequest::new(key.clone(), HeadOptions::new()))).await;
     let current = call.finish(result).await.optional()?;
     Ok(match current {
         None => Resolution::NotApplied,

@@ -30,11 +30,11 @@ pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptio
     let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_put(&key, &options));
     store.at(&START_UPLOAD, &key, checked)?;
     let precondition = options.precondition.clone();
-    let call = store.core.start(&START_UPLOAD, Resources::One(key.shared())).await?;
+    let (call, provider) = store.start(&START_UPLOAD, Resources::One(key.shared())).await?;
     let result = async {
         let operation = if precondition == Precondition::None { None } else { Some(call.cx().operation_id()?.clone()) };
         let request = StartUploadRequest::new(key, options, operation.clone());
-        let id = call.guard(store.provider.start_upload(call.cx(), request)).await?;
+        let id = call.guard(provider.start_upload(call.cx(), request)).await?;
         Ok(Upload { store: store.clone(), id, precondition, operation })
     }
     .await;
@@ -70,9 +70,9 @@ impl Upload {
     async fn part_inner(&self, index: u32, body: Body) -> Result<PartTag> {
         let store = &self.store;
         store.at(&UPLOAD_PART, &self.id.key, self.check_part(index, &body).await)?;
-        let call = store.core.start(&UPLOAD_PART, Resources::One(self.id.key.shared())).await?;
+        let (call, provider) = store.start(&UPLOAD_PART, Resources::One(self.id.key.shared())).await?;
         let request = UploadPartRequest::new(self.id.clone(), index, body);
-        let result = call.guard(store.provider.upload_part(call.cx(), request)).await;
+        let result = call.guard(provider.upload_part(call.cx(), request)).await;
         call.finish(result).await
     }
 
@@ -108,11 +108,11 @@ impl Upload {
     async fn complete_inner(self, parts: Vec<PartTag>) -> Result<ObjectMeta> {
         let (store, key) = (&self.store, &self.id.key);
         store.at(&END_UPLOAD, key, self.check_complete(&parts))?;
-        let call = store.core.start(&END_UPLOAD, Resources::One(key.shared())).await?;
+        let (call, provider) = store.start(&END_UPLOAD, Resources::One(key.shared())).await?;
         let result = async {
             let end = UploadEnd::Complete { parts, precondition: self.precondition.clone() };
             let result = outcome::repeat_conflicting(&call, true, || {
-                call.guard(store.provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
+                call.guard(provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
             })
             .await;
             let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
@@ -152,9 +152,9 @@ impl Upload {
     /// What the provider says.
     pub async fn abort(self) -> Result<()> {
         let store = &self.store;
-        let call = store.core.start(&END_UPLOAD, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
+        let (call, provider) = store.start(&END_UPLOAD, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
         let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
-        let result = call.guard(store.provider.end_upload(call.cx(), request)).await;
+        let result = call.guard(provider.end_upload(call.cx(), request)).await;
         call.finish(result).await.map(drop)
     }
 }

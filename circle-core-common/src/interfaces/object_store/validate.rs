@@ -13,7 +13,7 @@ impl ObjectStore {
     }
 
     fn check_extensions(&self, extensions: &crate::Extensions) -> Result<()> {
-        extensions.check(self.provider.info().name)
+        extensions.check(self.core.provider())
     }
 
     pub(super) fn check_key(&self, key: &ObjectKey) -> Result<()> {
