@@ -72,4 +72,5 @@ pub use self::origin::Origin;
 pub use self::path::{KeyPath, Segment};
 pub use self::problem::{Problem, Problems};
 pub use self::schema::{document_schema, schema_for_service, schema_of};
+pub use self::suggest::nearest;
 pub use self::tree::Tree;

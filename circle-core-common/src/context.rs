@@ -4,7 +4,10 @@ mod cancel;
 mod options;
 mod report;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 pub use cancel::Cancel;
@@ -13,7 +16,7 @@ pub use report::{CallReport, Report};
 
 use crate::clock::{Clock, Tick};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result, Sent};
 use crate::identifier::OperationId;
 use crate::operation::Operation;
 use crate::random::Random;
@@ -125,6 +128,55 @@ impl CallContext {
     #[must_use]
     pub fn emulates(&self) -> bool {
         self.options().is_some_and(|options| options.on_unsupported == OnUnsupported::Emulate)
+    }
+
+    /// Runs a future within the deadline and the cancellation of the call.
+    ///
+    /// A timer exists only once the future is pending, so an answer that is there at once costs nothing.
+    ///
+    /// # Errors
+    /// The future's own; `Timeout` and `Cancelled`, both with [`Sent::Maybe`].
+    pub async fn guard<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut future = pin!(future);
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+            return result;
+        }
+        if self.deadline.is_none() && self.cancel().is_none() {
+            return future.await;
+        }
+        // Boxed: the wait is cold, and inline it would grow every caller's future.
+        let mut interruption = Box::pin(self.interruption());
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => interruption.as_mut().poll(cx).map(Err),
+        })
+        .await
+    }
+
+    async fn interruption(&self) -> Error {
+        let mut deadline = pin!(async {
+            match self.deadline {
+                Some(deadline) => self.clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut cancelled = pin!(async {
+            match self.cancel() {
+                Some(cancel) => cancel.cancelled().await,
+                None => std::future::pending().await,
+            }
+        });
+        poll_fn(|cx| {
+            if cancelled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Error::new(ErrorKind::Cancelled, "cancelled by the caller"));
+            }
+            deadline.as_mut().poll(cx).map(|()| {
+                let limit = self.deadline.map(|deadline| deadline.since(self.started)).unwrap_or_default();
+                Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
+            })
+        })
+        .await
+        .with_sent(Sent::Maybe)
     }
 
     /// Tells the caller's report, if there is one.

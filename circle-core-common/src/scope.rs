@@ -5,11 +5,9 @@
 //! the record of its cancellation.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use metrics::{Key, Label, Level, Metadata};
 use tracing::{Instrument, Span};
@@ -18,7 +16,7 @@ use crate::access::{AccessRequest, Decision, Verdict};
 use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
 use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::operation::{Class, Operation};
 
 /// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
@@ -37,9 +35,52 @@ struct Shared {
     environment: Environment,
     service: Arc<str>,
     provider: Arc<str>,
+    stats: Arc<ServiceStats>,
     /// Metric keys, made at the first call of each operation; an exporter may be installed at any time, so the
     /// instruments themselves are looked up at every call.
     keys: [OnceLock<Key>; Operation::MAX_PER_INTERFACE],
+}
+
+/// What the calls of one service came to since the start; all its handles count together.
+#[derive(Debug, Default)]
+pub struct ServiceStats {
+    calls: AtomicU64,
+    failures: AtomicU64,
+    last_error: Mutex<Option<Error>>,
+}
+
+impl ServiceStats {
+    /// The stats of the service of this name; handles without a name count each for itself.
+    #[must_use]
+    pub fn of(environment: &Environment, service: &str) -> Arc<Self> {
+        if service.is_empty() { Arc::default() } else { environment.shared(service, Self::default) }
+    }
+
+    /// Calls.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls that failed on the service's side.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// The last call that failed on the service's side.
+    #[must_use]
+    pub fn last_error(&self) -> Option<Error> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, error: Option<&Error>) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(error) = error.filter(|error| error.kind().is_service_fault()) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+    }
 }
 
 /// The things that a call names.
@@ -78,9 +119,11 @@ impl HandleCore {
     /// The core of a handle over a provider with this id, in this environment; `service` is the configured name.
     #[must_use]
     pub fn new(environment: Environment, service: impl Into<Arc<str>>, provider: &str) -> Self {
+        let service: Arc<str> = service.into();
         let shared = Shared {
+            stats: ServiceStats::of(&environment, &service),
             environment,
-            service: service.into(),
+            service,
             provider: provider.into(),
             keys: [const { OnceLock::new() }; Operation::MAX_PER_INTERFACE],
         };
@@ -258,51 +301,10 @@ impl Call {
 
     /// Runs a provider's future within the span, the deadline and the cancellation of the call.
     ///
-    /// A timer exists only once the future is pending, so an answer that is there at once costs nothing.
-    ///
     /// # Errors
-    /// The future's own; `Timeout` and `Cancelled`, both with [`Sent::Maybe`].
+    /// As [`CallContext::guard`].
     pub async fn guard<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut future = pin!(future.instrument(self.span.clone()));
-        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-            return result;
-        }
-        if self.cx.deadline().is_none() && self.cx.cancel().is_none() {
-            return future.await;
-        }
-        // Boxed: the wait is cold, and inline it would grow every caller's future.
-        let mut interruption = Box::pin(self.interruption());
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => interruption.as_mut().poll(cx).map(Err),
-        })
-        .await
-    }
-
-    async fn interruption(&self) -> Error {
-        let mut deadline = pin!(async {
-            match self.cx.deadline() {
-                Some(deadline) => self.cx.clock().sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        });
-        let mut cancelled = pin!(async {
-            match self.cx.cancel() {
-                Some(cancel) => cancel.cancelled().await,
-                None => std::future::pending().await,
-            }
-        });
-        poll_fn(|cx| {
-            if cancelled.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Error::new(ErrorKind::Cancelled, "cancelled by the caller"));
-            }
-            deadline.as_mut().poll(cx).map(|()| {
-                let limit = self.cx.deadline().map(|deadline| deadline.since(self.cx.started())).unwrap_or_default();
-                Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
-            })
-        })
-        .await
-        .with_sent(Sent::Maybe)
+        self.cx.guard(future.instrument(self.span.clone())).await
     }
 
     /// Ends the call: metrics, span, audit; an error learns where it happened.
@@ -323,6 +325,7 @@ impl Call {
         self.open = false;
         let error = result.as_ref().err();
         self.measure(error.map(Error::kind));
+        self.shared.stats.count(error);
         let attempts = error.map_or(1, Error::attempts);
         self.cx.report(|report| {
             report.attempts += attempts;

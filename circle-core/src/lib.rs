@@ -1,1 +1,49 @@
-//! One interface per service type for clouds, databases, brokers, models and SaaS, with the hard parts done once.
+//! One interface per service type — object storage, key-value, SQL, queues, models, messengers … — with credentials,
+//! retries, timeouts, telemetry, audit, config and errors done once and the same everywhere.
+//!
+//! An application picks providers by feature, describes its services in `circle.toml`, and gets handles from a [`Hub`]:
+//!
+//! ```
+//! use circle_core::prelude::*;
+//!
+//! # tokio_test(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("circle.toml");
+//! # std::fs::write(&path, "version = 1\n[services.documents]\nprovider = \"memory\"\n")?;
+//! let hub = Hub::from_file(path).await?; // profile from CIRCLE_PROFILE, validated, no network yet
+//! let files: ObjectStore = hub.get("documents")?; // the handle type says what, the name says which
+//!
+//! files.put("reports/q3.md", "# Q3").await?;
+//! let report = files.get("reports/q3.md").await?.text().await?;
+//! # assert_eq!(report, "# Q3");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # });
+//! # fn tokio_test(f: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) {
+//! #     tokio::runtime::Runtime::new().unwrap().block_on(f).unwrap();
+//! # }
+//! ```
+//!
+//! The same providers compose without hub and config: `ObjectStore::new(Memory::new())`.
+
+pub mod hub;
+pub mod prelude;
+pub mod registry;
+
+#[doc(inline)]
+pub use circle_core_common::interfaces::{key_value_store, object_store};
+#[doc(inline)]
+pub use circle_core_common::interfaces::{key_value_store::KeyValueStore, object_store::ObjectStore};
+#[doc(inline)]
+pub use circle_core_common::{
+    Body, BuildContext, Bulk, ByteSize, ByteStream, CallContext, CallOptions, CallReport, Cancel, Class, Clock, ClockSource,
+    Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, Fence, Flag, Handle, Health, HealthState, Integration,
+    Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider, ProviderInfo, Random, Reason, Report,
+    Resolution, Result, ResultExt, SecretRef, Sent, Service, ServiceRef, Tick, Timestamp, Version, Watch, access, audit, config,
+    resilience, secret,
+};
+pub use hub::Hub;
+pub use registry::Registry;
+
+// The providers that are switched on.
+// xtask sync: providers begin
+// xtask sync: providers end

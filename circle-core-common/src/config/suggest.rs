@@ -1,7 +1,8 @@
-//! The nearest valid key, and when two spellings are the same key.
+//! The nearest valid key or name, and when two spellings are the same key.
 
 /// The candidate that a person most probably meant, if one is near enough.
-pub(super) fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+#[must_use]
+pub fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // Keys have a few dozen characters; a longer one is no typing mistake, and the comparison is quadratic.
     const LONGEST: usize = 100;
     // Six characters of ten in common: catches `buckt`, `endpoint_url` for `endpoint` and `uri` for `url`, not `host` for `port`.

@@ -122,6 +122,13 @@ impl ErrorKind {
         matches!(self, Self::RateLimited | Self::Timeout | Self::Unavailable | Self::Connection)
     }
 
+    /// Whether errors of this kind speak of the service's state, not of the caller's request.
+    #[must_use]
+    pub const fn is_service_fault(self) -> bool {
+        self.is_retryable()
+            || matches!(self, Self::QuotaExceeded | Self::Decode | Self::Corrupt | Self::OutcomeUnknown | Self::Internal)
+    }
+
     /// The HTTP status that says the same (RFC 9110; 499 has no standard name).
     #[must_use]
     pub const fn http_status(self) -> u16 {

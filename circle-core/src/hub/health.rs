@@ -1,0 +1,122 @@
+//! How the services are.
+
+use std::fmt;
+use std::time::Duration;
+
+use circle_core_common::scope::ServiceStats;
+use circle_core_common::{CallContext, CallOptions, Environment, Error, HealthState, Reason};
+
+use super::{HEALTH, Slot};
+
+/// How the services of a hub are; `Display` is a table.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HealthReport {
+    /// One per service, by name.
+    pub services: Vec<ServiceHealth>,
+}
+
+impl HealthReport {
+    /// Whether every service serves.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.services.iter().all(|service| service.state == HealthState::Healthy)
+    }
+}
+
+/// How one service is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServiceHealth {
+    /// The service's name.
+    pub service: String,
+    /// The provider's id.
+    pub provider: String,
+    /// Whether it serves.
+    pub state: HealthState,
+    /// How long its answer took.
+    pub latency: Option<Duration>,
+    /// Calls since the start.
+    pub calls: u64,
+    /// Calls since the start that failed on the service's side: unavailable, connection, timeout, and the like.
+    pub failures: u64,
+    /// What the provider or its error says, in one line.
+    pub note: Option<String>,
+    /// Why the probe failed.
+    pub error: Option<Error>,
+    /// The last failed call.
+    pub last_error: Option<Error>,
+}
+
+impl ServiceHealth {
+    /// The share of calls that failed, 0 to 1.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        if self.calls == 0 { 0.0 } else { self.failures as f64 / self.calls as f64 }
+    }
+}
+
+impl fmt::Display for HealthReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |text: fn(&ServiceHealth) -> &str| {
+            self.services.iter().map(|service| text(service).chars().count()).max().unwrap_or(0)
+        };
+        let (names, providers) = (width(|service| &service.service), width(|service| &service.provider));
+        for (at, service) in self.services.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            let state = service.state.to_string();
+            write!(f, "{:<names$}  {:<providers$}  {state:<9}", service.service, service.provider)?;
+            match service.latency {
+                Some(latency) => write!(f, "  {:>8}", format!("{:.1} ms", latency.as_secs_f64() * 1000.0))?,
+                None => write!(f, "  {:>8}", "-")?,
+            }
+            write!(f, "  {:.1} % errors", service.error_rate() * 100.0)?;
+            if let Some(note) = &service.note {
+                write!(f, "  {note}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn probe(environment: &Environment, slot: &Slot, within: Duration) -> ServiceHealth {
+    let stats = ServiceStats::of(environment, &slot.name);
+    let mut report = ServiceHealth {
+        service: slot.name.clone(),
+        provider: slot.provider.clone(),
+        state: HealthState::Degraded,
+        latency: None,
+        calls: stats.calls(),
+        failures: stats.failures(),
+        note: None,
+        error: None,
+        last_error: stats.last_error(),
+    };
+    let provider = match slot.service.provider() {
+        Ok(provider) => provider,
+        Err(error) => {
+            report.note = Some(error.to_string());
+            report.error = Some(error);
+            return report;
+        }
+    };
+    let options = CallOptions::new().timeout(within);
+    let cx = CallContext::new(environment, &HEALTH, Some(options.into()));
+    let answer = cx.guard(provider.health(&cx)).await;
+    report.latency = Some(cx.clock().now().since(cx.started()));
+    match answer {
+        Ok(health) => {
+            report.state = health.state;
+            report.note = health.note;
+        }
+        Err(error) => {
+            let degraded = error.reason() == Some(Reason::Degraded);
+            report.state = if degraded { HealthState::Degraded } else { HealthState::Unhealthy };
+            report.note = Some(error.to_string());
+            report.error = Some(error);
+        }
+    }
+    report
+}

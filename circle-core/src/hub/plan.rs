@@ -1,0 +1,203 @@
+//! From a config to what must be built, in which order; offline, all problems at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use circle_core_common::audit::AuditMode;
+use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::registry::{Entry, Registry};
+
+/// The top-level keys besides `version`, `services` and `profiles`.
+const SECTIONS: &[&str] = &["audit"];
+
+/// Where audit records go.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditConfig {
+    /// The file that records are appended to.
+    pub(crate) file: std::path::PathBuf,
+    /// What happens to a call whose record cannot be written.
+    #[serde(default)]
+    pub(crate) mode: AuditMode,
+}
+
+/// The schemas of the top-level sections.
+pub(crate) fn sections() -> [(&'static str, serde_json::Value); 1] {
+    [("audit", config::schema_of::<AuditConfig>())]
+}
+
+/// One service to build.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) name: String,
+    pub(super) entry: Entry,
+    pub(super) common: Common,
+    /// The provider's own keys.
+    pub(super) node: Node,
+    pub(super) references: Vec<Reference>,
+}
+
+impl Planned {
+    pub(super) fn path(&self) -> KeyPath {
+        KeyPath::service(&self.name)
+    }
+}
+
+/// What a config asks for: services, each behind those that it refers to.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) services: Vec<Planned>,
+    pub(super) audit: Option<AuditConfig>,
+}
+
+/// Plans a tree. `ready` are the services that the application brings itself, with their interfaces.
+pub(super) fn plan(
+    tree: &Tree,
+    registry: &Registry,
+    profile: Option<&str>,
+    ready: &BTreeMap<String, Vec<&'static str>>,
+) -> Result<Plan, Problems> {
+    let mut problems = tree.check(SECTIONS);
+    let audit = tree.get("audit").and_then(|node| {
+        let decoded = config::decode::<AuditConfig>(node, &KeyPath::root().key("audit"), &[]);
+        decoded.value.map_err(|found| problems.extend(found)).ok()
+    });
+    let mut planned = BTreeMap::new();
+    // A service that is described but not plannable is still a name that others may refer to.
+    let mut described: BTreeMap<String, Option<&'static [&'static str]>> = BTreeMap::new();
+    for (name, node) in tree.services() {
+        let service = plan_service(name, node, registry, profile, &mut problems);
+        described.insert(name.to_owned(), service.as_ref().map(|service| service.entry.interfaces()));
+        if let Some(service) = service {
+            planned.insert(name.to_owned(), service);
+        }
+    }
+    for service in planned.values() {
+        for reference in &service.references {
+            check_reference(reference, &described, ready, &mut problems);
+        }
+    }
+    let services = in_order(planned, &mut problems);
+    problems.or(Plan { services, audit })
+}
+
+fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&str>, problems: &mut Problems) -> Option<Planned> {
+    let path = KeyPath::service(name);
+    let mut node = node.clone();
+    let provider_origin = node.get("provider").map(|provider| provider.origin.clone());
+    let common = Common::take(&mut node, &path, problems)?;
+    let Some(entry) = registry.get(&common.provider) else {
+        let (message, suggestion) = registry.explain_missing(&common.provider);
+        let origin = provider_origin.unwrap_or_else(|| node.origin.clone());
+        problems.push(Problem::new(path.key("provider"), origin, message).with_suggestion(suggestion));
+        return None;
+    };
+    for (key, table) in [("resilience", &common.resilience), ("slo", &common.slo)] {
+        if let Some(table) = table {
+            let message = format!("`{}` runs in this process: no call leaves it, so `{key}` has nothing to act on", entry.name());
+            problems.push(Problem::new(path.key(key), table.origin.clone(), message));
+        }
+    }
+    let inspected = entry.inspect(&node, &path);
+    problems.extend(inspected.problems);
+    for secret in inspected.secrets {
+        let allowed = value_at(&node, &path, &secret.path).and_then(profiles_of);
+        if let Some(allowed) = allowed.filter(|allowed| !profile.is_some_and(|profile| allowed.contains(&profile))) {
+            let here =
+                profile.map_or_else(|| "no profile is active".to_owned(), |profile| format!("the active one is `{profile}`"));
+            let message = format!("this secret is for the profiles {} only, and {here}", allowed.join(", "));
+            problems.push(Problem::new(secret.path, secret.origin, message));
+        }
+    }
+    Some(Planned { name: name.to_owned(), entry: *entry, common, node, references: inspected.references })
+}
+
+/// The value at `path`, which lies below the service's table.
+fn value_at<'n>(table: &'n Node, service: &KeyPath, path: &KeyPath) -> Option<&'n Node> {
+    path.segments().strip_prefix(service.segments())?.iter().try_fold(table, |node, segment| match (segment, &node.value) {
+        (Segment::Key(key), _) => node.get(key),
+        (Segment::Index(at), Value::List(list)) => list.get(*at),
+        (Segment::Index(_), _) => None,
+    })
+}
+
+/// The profiles that a reference to a secret is limited to.
+fn profiles_of(secret: &Node) -> Option<Vec<&str>> {
+    match &secret.get("profiles")?.value {
+        Value::List(list) => Some(list.iter().filter_map(Node::as_text).collect()),
+        _ => None,
+    }
+}
+
+fn check_reference(
+    reference: &Reference,
+    described: &BTreeMap<String, Option<&'static [&'static str]>>,
+    ready: &BTreeMap<String, Vec<&'static str>>,
+    problems: &mut Problems,
+) {
+    let name = &reference.service;
+    let offered = match (ready.get(name), described.get(name)) {
+        (Some(interfaces), _) => interfaces.as_slice(),
+        (None, Some(Some(interfaces))) => interfaces,
+        // Its own problem is told already.
+        (None, Some(None)) => return,
+        (None, None) => {
+            let nearest = config::nearest(name, described.keys().chain(ready.keys()).map(String::as_str)).map(str::to_owned);
+            let message = format!("there is no service `{name}`");
+            problems.push(Problem::new(reference.path.clone(), reference.origin.clone(), message).with_suggestion(nearest));
+            return;
+        }
+    };
+    if !offered.contains(&reference.interface) {
+        let message = format!("`{name}` offers {}, not {}", offered.join(", "), reference.interface);
+        problems.push(Problem::new(reference.path.clone(), reference.origin.clone(), message));
+    }
+}
+
+/// The services, each behind those that it refers to; a cycle is a problem of each reference in it.
+fn in_order(mut planned: BTreeMap<String, Planned>, problems: &mut Problems) -> Vec<Planned> {
+    let mut ordered: Vec<Planned> = Vec::with_capacity(planned.len());
+    while !planned.is_empty() {
+        let waits = |service: &Planned| service.references.iter().any(|reference| planned.contains_key(&reference.service));
+        let Some(name) = planned.values().find(|service| !waits(service)).map(|service| service.name.clone()) else {
+            report_cycles(&planned, problems);
+            break;
+        };
+        ordered.extend(planned.remove(&name));
+    }
+    ordered
+}
+
+fn report_cycles(stuck: &BTreeMap<String, Planned>, problems: &mut Problems) {
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for start in stuck.keys() {
+        // Every stuck service refers to a stuck one, so following the first such reference ends in a cycle.
+        let mut way: Vec<&Reference> = Vec::new();
+        let mut names = vec![start.as_str()];
+        let cycle = loop {
+            let at = names[names.len() - 1];
+            let Some(next) = stuck[at].references.iter().find(|reference| stuck.contains_key(&reference.service)) else {
+                break None;
+            };
+            way.push(next);
+            if let Some(from) = names.iter().position(|name| *name == next.service) {
+                break Some(from);
+            }
+            names.push(&next.service);
+        };
+        let Some(from) = cycle else { continue };
+        if names[from..].iter().any(|name| told.contains(name)) {
+            continue;
+        }
+        told.extend(&names[from..]);
+        let circle = names[from..].iter().chain([&names[from]]).copied().collect::<Vec<_>>().join(" → ");
+        let reference = way[from];
+        problems.push(Problem::new(
+            reference.path.clone(),
+            reference.origin.clone(),
+            format!("services refer to each other: {circle}"),
+        ));
+    }
+}

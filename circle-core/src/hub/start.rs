@@ -1,0 +1,146 @@
+//! Building the services of a plan, and building again what could not be reached.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use circle_core_common::resilience::backoff::Backoff;
+use circle_core_common::service::Deferred;
+use circle_core_common::{BuildContext, Environment, Error, ErrorKind, HealthState, Result, Service};
+use tokio::task::JoinSet;
+
+use super::plan::Planned;
+use super::{Hub, Slot, health};
+
+/// How long a required service may take to say that it is healthy.
+const REQUIRED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether a failed build may succeed later, without anybody changing the config.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::Timeout)
+}
+
+/// The waits between two builds: 1 s, doubling to a minute.
+fn healing() -> Backoff {
+    Backoff::new().initial_interval(Duration::from_secs(1)).max_interval(Duration::from_secs(60)).randomization_factor(0.2)
+}
+
+pub(super) async fn start(environment: Environment, plan: Vec<Planned>, ready: Vec<(String, Service)>) -> Result<Hub> {
+    let mut started = Started { environment, services: BTreeMap::new(), order: Vec::new(), healing: JoinSet::new() };
+    for (name, service) in ready {
+        let provider = service.provider()?.info().name.to_owned();
+        let service = service.rebind(&started.environment, &name);
+        started.add(Slot { name, provider, service, required: false });
+    }
+    for planned in plan {
+        if let Err(error) = started.build(planned).await {
+            // What was built is closed in order; the first error is what the user needs.
+            let hub = started.into_hub();
+            let _ = hub.shutdown(REQUIRED_WITHIN).await;
+            return Err(error);
+        }
+    }
+    let hub = started.into_hub();
+    if let Err(error) = check_required(&hub).await {
+        let _ = hub.shutdown(REQUIRED_WITHIN).await;
+        return Err(error);
+    }
+    hub.probe_in_background();
+    Ok(hub)
+}
+
+struct Started {
+    environment: Environment,
+    services: BTreeMap<String, Slot>,
+    order: Vec<String>,
+    healing: JoinSet<()>,
+}
+
+impl Started {
+    fn add(&mut self, slot: Slot) {
+        self.order.push(slot.name.clone());
+        self.services.insert(slot.name.clone(), slot);
+    }
+
+    fn into_hub(self) -> Hub {
+        Hub::new(self.environment, self.services, self.order, self.healing)
+    }
+
+    async fn build(&mut self, planned: Planned) -> Result<()> {
+        let services = self.services.iter().map(|(name, slot)| (name.clone(), slot.service.clone()));
+        let cx = BuildContext::new(self.environment.clone(), planned.name.clone())
+            .services(services)
+            .allow_loopback(planned.common.allow_loopback);
+        let built = build_once(&planned, &cx).await;
+        let service = match built {
+            Ok(service) => service,
+            Err(error) if is_passing(&error) && !planned.common.required => self.heal(&planned, cx, error),
+            Err(error) => return Err(error),
+        };
+        let service = service.rebind(&self.environment, &planned.name);
+        let provider = planned.entry.name().to_owned();
+        self.add(Slot { name: planned.name, provider, service, required: planned.common.required });
+        Ok(())
+    }
+
+    /// The service as one that has not started, and a task that keeps trying to start it.
+    fn heal(&mut self, planned: &Planned, cx: BuildContext, error: Error) -> Service {
+        tracing::warn!(target: "circle", service = planned.name, %error, "the service has not started; trying again");
+        let deferred = Arc::new(Deferred::new(&planned.name, planned.entry.name(), planned.entry.interfaces(), error));
+        let service = Service::deferred(Arc::clone(&deferred), self.environment.clone());
+        let (entry, node, path, name) = (planned.entry, planned.node.clone(), planned.path(), planned.name.clone());
+        let environment = self.environment.clone();
+        self.healing.spawn(async move {
+            let mut waits = healing().waits(environment.random());
+            // Without randomness the schedule goes on at its slowest.
+            while let Some(wait) = waits.next_wait().unwrap_or(Some(Duration::from_secs(60))) {
+                environment.clock().sleep(wait).await;
+                match entry.build(&node, &path, cx.clone()).await {
+                    Ok(service) => {
+                        deferred.start(service.rebind(&environment, &name));
+                        tracing::info!(target: "circle", service = name, "the service has started");
+                        return;
+                    }
+                    Err(error) => deferred.fail(error),
+                }
+            }
+        });
+        service
+    }
+}
+
+/// Builds a service, and holds the provider to what its registry entry says it offers.
+async fn build_once(planned: &Planned, cx: &BuildContext) -> Result<Service> {
+    let service = planned.entry.build(&planned.node, &planned.path(), cx.clone()).await;
+    let service = service.map_err(|error| error.context(format_args!("starting `{}`", planned.name)))?;
+    let (offered, promised) = (service.interfaces(), planned.entry.interfaces());
+    if promised.iter().all(|interface| offered.contains(interface)) {
+        return Ok(service);
+    }
+    let text = format!("`{}` offers {} where it promises {}", planned.entry.name(), offered.join(", "), promised.join(", "));
+    Err(Error::new(ErrorKind::Internal, text))
+}
+
+/// Asks the required services, in parallel; the first that is not healthy stops the start.
+async fn check_required(hub: &Hub) -> Result<()> {
+    let mut probes = JoinSet::new();
+    for slot in hub.slots().filter(|slot| slot.required) {
+        let (environment, slot) = (hub.environment().clone(), slot.clone());
+        probes.spawn(async move { health::probe(&environment, &slot, REQUIRED_WITHIN).await });
+    }
+    while let Some(probed) = probes.join_next().await {
+        let failed =
+            |error| Error::new(ErrorKind::Internal, "the task that asks a service for its health has failed").with_source(error);
+        let probed = probed.map_err(failed)?;
+        if !matches!(probed.state, HealthState::Healthy | HealthState::Impaired) {
+            let why = probed.note.unwrap_or_else(|| probed.state.to_string());
+            let kind = probed.error.as_ref().map_or(ErrorKind::Unavailable, Error::kind);
+            let error = Error::new(kind, format!("the required service `{}` is {}: {why}", probed.service, probed.state));
+            return Err(match probed.error {
+                Some(source) => error.with_source(source),
+                None => error,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What nearly every application uses: `use circle_core::prelude::*;`.
+//!
+//! No `Result`, which would hide the standard one, no option types and no modules: those come by path, as
+//! `circle_core::object_store::PutOptions`.
+
+pub use std::time::Duration;
+
+pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Handle as _, ResultExt as _, Timestamp};
+
+pub use crate::{Hub, KeyValueStore, ObjectStore};

@@ -1,0 +1,148 @@
+//! Which providers a config may name.
+
+mod enabled;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use circle_core_common::config::{self, Common, Decoded, KeyPath, Node, Problems, Reference, SecretUse};
+use circle_core_common::{BuildContext, Integration, Result, Service};
+
+type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
+
+/// The providers that a hub can build: a value, without anything global. Private providers are equals of ours.
+///
+/// ```
+/// use circle_core::Registry;
+/// let registry = Registry::with_enabled(); // and `.with::<Acme>()` for a private one
+/// assert!(registry.iter().any(|entry| entry.name() == "memory"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+/// One provider of a [`Registry`].
+#[derive(Clone, Copy)]
+pub struct Entry {
+    name: &'static str,
+    interfaces: &'static [&'static str],
+    schema: fn() -> serde_json::Value,
+    inspect: fn(&Node, &KeyPath) -> Inspected,
+    build: fn(&Node, &KeyPath, BuildContext) -> Building,
+}
+
+/// What a service's table says, without building anything.
+pub(crate) struct Inspected {
+    pub(crate) problems: Problems,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) secrets: Vec<SecretUse>,
+}
+
+impl Registry {
+    /// No providers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The providers whose features are on.
+    #[must_use]
+    pub fn with_enabled() -> Self {
+        enabled::fill(Self::new())
+    }
+
+    /// Adds a provider; one of the same name is replaced.
+    #[must_use]
+    pub fn with<I: Integration>(mut self) -> Self {
+        let entry = Entry {
+            name: I::NAME,
+            interfaces: I::INTERFACES,
+            schema: config::schema_of::<I::Config>,
+            inspect: |node, path| {
+                let Decoded { value, references, secrets } = decode::<I>(node, path);
+                Inspected { problems: value.err().unwrap_or_default(), references, secrets }
+            },
+            build: |node, path, cx| match decode::<I>(node, path).value {
+                Ok(config) => Box::pin(I::build(config, cx)),
+                Err(problems) => Box::pin(std::future::ready(Err(problems.into()))),
+            },
+        };
+        self.entries.insert(I::NAME, entry);
+        self
+    }
+
+    /// The provider of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// Every provider, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The JSON Schema of a `circle.toml` with these providers, for editors.
+    #[must_use]
+    pub fn document_schema(&self) -> serde_json::Value {
+        let services =
+            self.iter().map(|entry| (entry.name, config::schema_for_service(entry.name, entry.schema(), Common::schema())));
+        config::document_schema(services, crate::hub::sections())
+    }
+
+    /// What to say of a provider that is not here.
+    pub(crate) fn explain_missing(&self, name: &str) -> (String, Option<String>) {
+        if let Some((_, feature)) = enabled::FEATURES.iter().find(|(id, _)| *id == name) {
+            return (format!("the provider `{name}` is not compiled in: turn on the feature `{feature}` of circle-core"), None);
+        }
+        let here: Vec<&str> = self.entries.keys().copied().collect();
+        let message = if here.is_empty() {
+            format!("unknown provider `{name}`; none is compiled in")
+        } else {
+            format!("unknown provider `{name}`; known here: {}", here.join(", "))
+        };
+        let every = here.into_iter().chain(enabled::FEATURES.iter().map(|(id, _)| *id));
+        (message, config::nearest(name, every).map(str::to_owned))
+    }
+}
+
+fn decode<I: Integration>(node: &Node, path: &KeyPath) -> Decoded<I::Config> {
+    config::decode(node, path, Common::KEYS)
+}
+
+impl Entry {
+    /// The service id.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The interfaces that it offers.
+    #[must_use]
+    pub fn interfaces(&self) -> &'static [&'static str] {
+        self.interfaces
+    }
+
+    /// The JSON Schema of its own config keys.
+    #[must_use]
+    pub fn schema(&self) -> serde_json::Value {
+        (self.schema)()
+    }
+
+    pub(crate) fn inspect(&self, node: &Node, path: &KeyPath) -> Inspected {
+        (self.inspect)(node, path)
+    }
+
+    pub(crate) fn build(&self, node: &Node, path: &KeyPath, cx: BuildContext) -> Building {
+        (self.build)(node, path, cx)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({}: {})", self.name, self.interfaces.join(", "))
+    }
+}
