@@ -1,5 +1,7 @@
 //! The scope around every call: access control, audit, metrics, deadline, cancellation.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
