@@ -1,6 +1,7 @@
 //! Switching off single capabilities.
 
 use circle_core_common::Flag;
+use circle_core_common::interfaces::key_value_store::KeyValueStoreCapabilities;
 use circle_core_common::interfaces::object_store::ObjectStoreCapabilities;
 
 use crate::provider::Memory;
@@ -9,6 +10,8 @@ use crate::provider::Memory;
 pub trait MemoryFlag: sealed::Sealed {}
 
 impl MemoryFlag for Flag<ObjectStoreCapabilities> {}
+
+impl MemoryFlag for Flag<KeyValueStoreCapabilities> {}
 
 mod sealed {
     use super::Memory;
@@ -21,6 +24,12 @@ mod sealed {
 impl sealed::Sealed for Flag<ObjectStoreCapabilities> {
     fn switch_off(self, memory: &mut Memory) {
         self.set(&mut memory.object_store, false);
+    }
+}
+
+impl sealed::Sealed for Flag<KeyValueStoreCapabilities> {
+    fn switch_off(self, memory: &mut Memory) {
+        self.set(&mut memory.key_value_store, false);
     }
 }
 

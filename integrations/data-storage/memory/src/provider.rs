@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
+use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreCapabilities, KeyValueStoreProvider};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreCapabilities, ObjectStoreProvider};
 use circle_core_common::{
-    BuildContext, ByteSize, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result,
-    Service, Timestamp,
+    BuildContext, ByteSize, CallContext, Clock, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo,
+    Result, Service, Tick, Timestamp, Version,
 };
 
 use crate::config::MemoryConfig;
+use crate::key_value_store::{self, Entries};
 use crate::object_store::{self, Objects};
 use crate::quota::Quota;
 
@@ -20,6 +22,7 @@ use crate::quota::Quota;
 pub struct Memory {
     pub(crate) store: Arc<Store>,
     pub(crate) object_store: ObjectStoreCapabilities,
+    pub(crate) key_value_store: KeyValueStoreCapabilities,
 }
 
 impl Memory {
@@ -45,14 +48,20 @@ impl Memory {
     #[must_use]
     pub fn with(config: MemoryConfig, cx: impl Into<BuildContext>) -> Self {
         let environment = cx.into().environment().clone();
-        Self { object_store: object_store::capabilities(&config), store: Arc::new(Store::new(&config, environment)) }
+        Self {
+            object_store: object_store::capabilities(&config),
+            key_value_store: key_value_store::capabilities(),
+            store: Arc::new(Store::new(&config, environment)),
+        }
     }
 
     /// Every interface over this store, for a hub.
     #[must_use]
     pub fn service(&self) -> Service {
         let provider = Arc::new(self.clone());
-        Service::new(Arc::clone(&provider) as _).offer::<ObjectStore>(provider as Arc<dyn ObjectStoreProvider>)
+        Service::new(Arc::clone(&provider) as _)
+            .offer::<ObjectStore>(Arc::clone(&provider) as Arc<dyn ObjectStoreProvider>)
+            .offer::<KeyValueStore>(provider as Arc<dyn KeyValueStoreProvider>)
     }
 
     /// The bytes of keys and content that are kept, those of unfinished uploads included.
@@ -98,14 +107,14 @@ impl Integration for Memory {
     type Config = MemoryConfig;
 
     const NAME: &'static str = "memory";
-    const INTERFACES: &'static [&'static str] = &["ObjectStore"];
+    const INTERFACES: &'static [&'static str] = &["ObjectStore", "KeyValueStore"];
 
     async fn build(config: MemoryConfig, cx: BuildContext) -> Result<Service> {
         Ok(Self::with(config, cx).service())
     }
 }
 
-/// What clones share. No lock is held across an await, and none is taken while another is held.
+/// What clones share. No lock is held across an await, nor are the objects' and the entries' held together.
 pub(crate) struct Store {
     info: ProviderInfo,
     environment: Environment,
@@ -114,6 +123,7 @@ pub(crate) struct Store {
     closed: AtomicBool,
     next_token: AtomicU64,
     objects: RwLock<Objects>,
+    entries: RwLock<Entries>,
 }
 
 impl Store {
@@ -128,16 +138,29 @@ impl Store {
             closed: AtomicBool::new(false),
             next_token: AtomicU64::new(u64::try_from(started).unwrap_or(0).max(1)),
             objects: RwLock::default(),
+            entries: RwLock::default(),
         }
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.environment.clock().timestamp()
+    pub(crate) fn clock(&self) -> &Clock {
+        self.environment.clock()
+    }
+
+    pub(crate) fn now(&self) -> Tick {
+        self.clock().now()
+    }
+
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        self.clock().timestamp()
     }
 
     /// A number that is never given twice, and larger than those given before.
     pub(crate) fn next_token(&self) -> u64 {
         self.next_token.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn next_version(&self) -> Version {
+        Version::generation(self.next_token().to_string())
     }
 
     fn check_open(&self) -> Result<()> {
@@ -159,11 +182,25 @@ impl Store {
         self.check_open().map(|()| objects)
     }
 
+    pub(crate) fn entries(&self) -> Result<RwLockReadGuard<'_, Entries>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        self.check_open().map(|()| entries)
+    }
+
+    /// The entries without those that have expired.
+    pub(crate) fn entries_mut(&self) -> Result<RwLockWriteGuard<'_, Entries>> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.check_open()?;
+        entries.sweep(self);
+        Ok(entries)
+    }
+
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         *self.objects.write().unwrap_or_else(PoisonError::into_inner) = Objects::default();
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).close();
         self.quota.release(self.quota.used());
     }
 }

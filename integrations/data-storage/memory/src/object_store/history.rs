@@ -144,7 +144,7 @@ impl Objects {
         let generation = store.next_token();
         meta.version = Some(Version::generation(generation.to_string()));
         meta.size = content.len() as u64;
-        meta.modified = store.now();
+        meta.modified = store.timestamp();
         meta.is_latest = true;
         let written = meta.clone();
         let revision = Revision { generation, state: State::Object(Arc::new(Stored { meta, content })) };
@@ -182,7 +182,7 @@ impl Objects {
             store.quota.add(cost(key, &[]));
             let generation = store.next_token();
             let version = Version::generation(generation.to_string());
-            let marker = DeleteMarker::new(key.clone(), version.clone(), store.now(), true);
+            let marker = DeleteMarker::new(key.clone(), version.clone(), store.timestamp(), true);
             history.push(Revision { generation, state: State::Marker(marker) });
             return Ok(Deleted::Marked(version));
         }
