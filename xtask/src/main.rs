@@ -1,2 +1,83 @@
-//! The tasks of the workspace.
-fn main() {}
+//! The tasks of the workspace: `cargo xtask <task>`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks through its output"
+)]
+
+mod check;
+mod live;
+mod outcome;
+mod process;
+mod source;
+mod tree;
+mod workspace;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use outcome::Result;
+
+struct Task {
+    name: &'static str,
+    summary: &'static str,
+    help: &'static str,
+    run: fn(lexopt::Parser) -> Result<ExitCode>,
+}
+
+const TASKS: &[Task] = &[Task {
+    name: "check",
+    summary: "dependency rules, rooms, metadata, sources; crates built alone",
+    help: check::HELP,
+    run: check::run,
+}];
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch() -> Result<ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let name = match arguments.next()? {
+        Some(Value(name)) => name.string()?,
+        Some(Long("help") | Short('h')) => {
+            println!("{}", overview());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(other) => return Err(other.unexpected().into()),
+        None => {
+            eprintln!("{}", overview());
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        let names: Vec<_> = TASKS.iter().map(|task| task.name).collect();
+        return Err(outcome::Failure::new(format!(
+            "no task `{name}`; there are {}",
+            names.join(", ")
+        )));
+    };
+    if std::env::args()
+        .skip(2)
+        .any(|argument| matches!(&*argument, "--help" | "-h"))
+    {
+        println!("{}", task.help);
+        return Ok(ExitCode::SUCCESS);
+    }
+    (task.run)(arguments)
+}
+
+fn overview() -> String {
+    let mut text =
+        String::from("The tasks of the workspace.\n\nUsage: cargo xtask <task> [--help]\n");
+    for task in TASKS {
+        text.push_str(&format!("\n  {:<16} {}", task.name, task.summary));
+    }
+    text
+}

@@ -1,0 +1,3 @@
+//! `live`: conformance on real servers.
+
+pub(crate) mod servers;
