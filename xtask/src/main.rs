@@ -6,10 +6,13 @@
 )]
 
 mod check;
+#[cfg(test)]
+mod fixture;
 mod live;
 mod outcome;
 mod process;
 mod source;
+mod sync;
 mod tree;
 mod workspace;
 
@@ -25,12 +28,20 @@ struct Task {
     run: fn(lexopt::Parser) -> Result<ExitCode>,
 }
 
-const TASKS: &[Task] = &[Task {
-    name: "check",
-    summary: "dependency rules, rooms, metadata, sources; crates built alone",
-    help: check::HELP,
-    run: check::run,
-}];
+const TASKS: &[Task] = &[
+    Task {
+        name: "check",
+        summary: "dependency rules, rooms, metadata, sources; crates built alone",
+        help: check::HELP,
+        run: check::run,
+    },
+    Task {
+        name: "sync",
+        summary: "regenerates facade features, registry, status table, configuration tables",
+        help: sync::HELP,
+        run: sync::run,
+    },
+];
 
 fn main() -> ExitCode {
     match dispatch() {

@@ -87,6 +87,7 @@ impl Problems {
         self.0.extend(problems);
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

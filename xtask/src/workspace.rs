@@ -47,6 +47,7 @@ pub(crate) struct Package {
     /// Relative to the root; empty for a package at the root itself.
     pub(crate) dir: String,
     pub(crate) place: Place,
+    pub(crate) version: String,
     pub(crate) license: Option<String>,
     pub(crate) rust_version: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
@@ -137,12 +138,6 @@ impl Workspace {
 
     pub(crate) fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
-    }
-
-    pub(crate) fn facade(&self) -> Option<&Package> {
-        self.packages
-            .iter()
-            .find(|package| package.place == Place::Facade)
     }
 
     /// Providers ordered by name; one with unreadable metadata is left out (`check` reports it).
@@ -260,6 +255,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct RawPackage {
     name: String,
+    version: String,
     manifest_path: PathBuf,
     license: Option<String>,
     rust_version: Option<String>,
@@ -289,6 +285,7 @@ impl RawPackage {
                 .and_then(|metadata| metadata.get("circle").cloned()),
             name: self.name,
             dir,
+            version: self.version,
             license: self.license,
             rust_version: self.rust_version,
             dependencies: self.dependencies,

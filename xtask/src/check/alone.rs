@@ -112,7 +112,7 @@ fn builds(package: &Package) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     fn names(packages: &[&Package]) -> Vec<String> {
         packages
@@ -195,10 +195,18 @@ mod tests {
         );
         let provider = "integrations/data-storage/memory/src/lib.rs";
         fixture.write(provider, "//! Memory.\npub use circle_core_common::Tree;\n");
-        let workspace = fixture.workspace();
-        let memory = workspace.package("circle-core-memory").expect("memory");
-        let problems = check(&workspace, &[memory]).expect("a build");
-        assert_eq!(problems.len(), 2, "{problems:?}");
-        assert_eq!(problems[0].rule, "builds-alone");
+        let problems = || {
+            let workspace = fixture.workspace();
+            let memory = workspace.package("circle-core-memory").expect("memory");
+            check(&workspace, &[memory]).expect("a build")
+        };
+        assert_eq!(problems().len(), 2);
+        assert_eq!(problems()[0].rule, "builds-alone");
+        fixture.replace(
+            "integrations/data-storage/memory/Cargo.toml",
+            "circle-core-common\" }",
+            "circle-core-common\", features = [\"config\"] }",
+        );
+        assert_eq!(problems(), []);
     }
 }

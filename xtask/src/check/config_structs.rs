@@ -54,7 +54,7 @@ fn lint(file: &str, text: &str) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::lint;
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     #[test]
     fn every_form_is_reported_with_its_line() {

@@ -169,7 +169,7 @@ fn features(package: &Package) -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     const MEMORY: &str = "integrations/data-storage/memory/Cargo.toml";
 
@@ -247,8 +247,8 @@ mod tests {
         let fixture = Fixture::new();
         fixture.replace(
             "circle-core/Cargo.toml",
-            "memory\", optional = true",
-            "memory\", optional = false",
+            "memory\", version = \"0.1.0\", optional = true",
+            "memory\", version = \"0.1.0\", optional = false",
         );
         fixture.replace(
             "circle-core/Cargo.toml",

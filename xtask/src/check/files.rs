@@ -117,27 +117,27 @@ fn reqwest(file: &str, code: &str) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::machine_path;
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
-    const FACE: &str = "circle-core/src/lib.rs";
+    const FILE: &str = "circle-core/src/hub.rs";
 
     fn line(text: &str) -> Fixture {
         let fixture = Fixture::new();
-        fixture.append(FACE, text);
+        fixture.write(FILE, text);
         fixture
     }
 
     #[test]
     fn stubs_are_reported_and_words_about_them_are_not() {
-        line("// todo!()\nfn f() { todo!() }\n").expect("stub", "circle-core/src/lib.rs:2");
-        line("fn f() {\n    unimplemented!()\n}\n").expect("stub", "circle-core/src/lib.rs:2");
+        line("// todo!()\nfn f() { todo!() }\n").expect("stub", "circle-core/src/hub.rs:2");
+        line("fn f() {\n    unimplemented!()\n}\n").expect("stub", "circle-core/src/hub.rs:2");
         line("const TEXT: &str = \"todo!\";\n").expect_clean();
     }
 
     #[test]
     fn machine_paths_are_reported_in_any_text_file() {
         let path = format!("see /{}/ana/notes", "home");
-        line(&format!("// {path}\n")).expect("foreign-path", "circle-core/src/lib.rs:1");
+        line(&format!("// {path}\n")).expect("foreign-path", "circle-core/src/hub.rs:1");
         let fixture = Fixture::new();
         fixture.write(
             "docs/guide.md",
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn reqwest_is_named_in_the_transport_only() {
-        line("use reqwest::Client;\n").expect("reqwest", "circle-core/src/lib.rs:1");
+        line("use reqwest::Client;\n").expect("reqwest", "circle-core/src/hub.rs:1");
         let fixture = Fixture::new();
         fixture.write(
             "circle-core-common/src/http/transport.rs",

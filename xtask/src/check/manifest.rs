@@ -89,7 +89,7 @@ fn root(workspace: &Workspace) -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     #[test]
     fn a_crate_without_the_workspace_lints_is_reported() {

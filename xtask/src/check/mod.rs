@@ -4,8 +4,6 @@ mod alone;
 mod config_structs;
 mod dependencies;
 mod files;
-#[cfg(test)]
-mod fixture;
 mod manifest;
 mod provider;
 mod rooms;
@@ -61,7 +59,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
 }
 
 /// Every rule that needs the files of the workspace only.
-fn layout(workspace: &Workspace) -> Result<Problems> {
+pub(crate) fn layout(workspace: &Workspace) -> Result<Problems> {
     let mut problems = Problems::default();
     problems.extend(manifest::check(workspace));
     problems.extend(dependencies::check(workspace));

@@ -149,7 +149,7 @@ fn metadata(at: &str, what: impl AsRef<str>) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     const MEMORY: &str = "integrations/data-storage/memory/Cargo.toml";
 

@@ -166,7 +166,7 @@ fn missing(at: &str, purpose: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::fixture::Fixture;
+    use crate::fixture::Fixture;
 
     #[test]
     fn a_missing_interface_room_is_reported() {

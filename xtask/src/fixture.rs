@@ -21,17 +21,17 @@ unsafe_code = "forbid"
 const FACADE: &str = r#"
 [features]
 default = ["memory", "filesystem"]
-# xtask sync: begin provider features
+# xtask sync: features begin
 filesystem = ["dep:circle-core-filesystem"]
 memory = ["dep:circle-core-memory"]
-# xtask sync: end provider features
+# xtask sync: features end
 
 [dependencies]
 circle-core-common = { path = "../circle-core-common" }
-# xtask sync: begin provider dependencies
-circle-core-filesystem = { path = "../integrations/data-storage/filesystem", optional = true }
-circle-core-memory = { path = "../integrations/data-storage/memory", optional = true }
-# xtask sync: end provider dependencies
+# xtask sync: dependencies begin
+circle-core-filesystem = { path = "../integrations/data-storage/filesystem", version = "0.1.0", optional = true }
+circle-core-memory = { path = "../integrations/data-storage/memory", version = "0.1.0", optional = true }
+# xtask sync: dependencies end
 "#;
 
 impl Fixture {
@@ -60,6 +60,13 @@ impl Fixture {
             "\n[dependencies]\ncircle-core-common = { path = \"..\" }\n",
         );
         fixture.crate_at("circle-core", "circle-core", FACADE);
+        let block =
+            |name: &str| format!("// xtask sync: {name} begin\n// xtask sync: {name} end\n");
+        fixture.append("circle-core/src/lib.rs", &block("providers"));
+        fixture.write(
+            "circle-core/src/registry/enabled.rs",
+            &(block("enabled") + &block("features")),
+        );
         for leaf in ["examples", "benches"] {
             fixture.crate_at(leaf, &format!("circle-core-{leaf}"), "");
         }
@@ -80,7 +87,7 @@ impl Fixture {
              license = \"Apache-2.0\"\n\n[lints]\nworkspace = true\n{rest}"
         );
         self.write(&format!("{dir}/Cargo.toml"), &manifest);
-        self.write(&format!("{dir}/src/lib.rs"), "");
+        self.write(&format!("{dir}/src/lib.rs"), "//! A crate.\n");
     }
 
     /// A provider of one service of its own name that offers ObjectStore.
@@ -98,7 +105,10 @@ impl Fixture {
         for file in ["README.md", "src/config.rs", "src/object_store.rs"] {
             self.write(&format!("{dir}/{file}"), "");
         }
-        self.write(&format!("{dir}/tests/conformance.rs"), "fn main() {}\n");
+        self.write(
+            &format!("{dir}/tests/conformance.rs"),
+            "//! The suites.\nfn main() {}\n",
+        );
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
@@ -135,7 +145,7 @@ impl Fixture {
 
     /// Broken rules with their places.
     pub(crate) fn rules(&self) -> Vec<(&'static str, String)> {
-        let problems = super::layout(&self.workspace())
+        let problems = crate::check::layout(&self.workspace())
             .expect("a check that runs")
             .into_vec();
         let mut rules: Vec<_> = problems
