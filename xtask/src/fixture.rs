@@ -37,22 +37,11 @@ circle-core-memory = { path = "../integrations/data-storage/memory", version = "
 impl Fixture {
     pub(crate) fn new() -> Self {
         let fixture = Self(tempfile::tempdir().expect("a temporary folder"));
-        process::output(process::git(fixture.root()).args(["init", "--quiet"]))
-            .expect("a repository");
+        process::output(process::git(fixture.root()).args(["init", "--quiet"])).expect("a repository");
         fixture.write("Cargo.toml", ROOT);
         fixture.crate_at("circle-core-common", "circle-core-common", "");
-        for room in [
-            "mod",
-            "provider",
-            "types",
-            "capabilities",
-            "conformance",
-            "mock",
-        ] {
-            fixture.write(
-                &format!("circle-core-common/src/interfaces/object_store/{room}.rs"),
-                "",
-            );
+        for room in ["mod", "provider", "types", "capabilities", "conformance", "mock"] {
+            fixture.write(&format!("circle-core-common/src/interfaces/object_store/{room}.rs"), "");
         }
         fixture.crate_at(
             "circle-core-common/testkit",
@@ -60,13 +49,9 @@ impl Fixture {
             "\n[dependencies]\ncircle-core-common = { path = \"..\" }\n",
         );
         fixture.crate_at("circle-core", "circle-core", FACADE);
-        let block =
-            |name: &str| format!("// xtask sync: {name} begin\n// xtask sync: {name} end\n");
+        let block = |name: &str| format!("// xtask sync: {name} begin\n// xtask sync: {name} end\n");
         fixture.append("circle-core/src/lib.rs", &block("providers"));
-        fixture.write(
-            "circle-core/src/registry/enabled.rs",
-            &(block("enabled") + &block("features")),
-        );
+        fixture.write("circle-core/src/registry/enabled.rs", &(block("enabled") + &block("features")));
         for leaf in ["examples", "benches"] {
             fixture.crate_at(leaf, &format!("circle-core-{leaf}"), "");
         }
@@ -105,10 +90,7 @@ impl Fixture {
         for file in ["README.md", "src/config.rs", "src/object_store.rs"] {
             self.write(&format!("{dir}/{file}"), "");
         }
-        self.write(
-            &format!("{dir}/tests/conformance.rs"),
-            "//! The suites.\nfn main() {}\n",
-        );
+        self.write(&format!("{dir}/tests/conformance.rs"), "//! The suites.\nfn main() {}\n");
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
@@ -145,13 +127,8 @@ impl Fixture {
 
     /// Broken rules with their places.
     pub(crate) fn rules(&self) -> Vec<(&'static str, String)> {
-        let problems = crate::check::layout(&self.workspace())
-            .expect("a check that runs")
-            .into_vec();
-        let mut rules: Vec<_> = problems
-            .into_iter()
-            .map(|problem| (problem.rule, problem.at))
-            .collect();
+        let problems = crate::check::layout(&self.workspace()).expect("a check that runs").into_vec();
+        let mut rules: Vec<_> = problems.into_iter().map(|problem| (problem.rule, problem.at)).collect();
         rules.sort();
         rules.dedup();
         rules

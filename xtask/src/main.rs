@@ -1,11 +1,9 @@
 //! The tasks of the workspace: `cargo xtask <task>`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool speaks through its output"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks through its output")]
 
+mod budget;
 mod check;
+mod coverage;
 #[cfg(test)]
 mod fixture;
 mod live;
@@ -41,6 +39,9 @@ const TASKS: &[Task] = &[
         help: sync::HELP,
         run: sync::run,
     },
+    Task { name: "live", summary: "conformance on real servers", help: live::HELP, run: live::run },
+    Task { name: "coverage", summary: "line coverage per crate", help: coverage::HELP, run: coverage::run },
+    Task { name: "budget", summary: "crates and cold-build seconds per provider", help: budget::HELP, run: budget::run },
 ];
 
 fn main() -> ExitCode {
@@ -69,15 +70,9 @@ fn dispatch() -> Result<ExitCode> {
     };
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {
         let names: Vec<_> = TASKS.iter().map(|task| task.name).collect();
-        return Err(outcome::Failure::new(format!(
-            "no task `{name}`; there are {}",
-            names.join(", ")
-        )));
+        return Err(outcome::Failure::new(format!("no task `{name}`; there are {}", names.join(", "))));
     };
-    if std::env::args()
-        .skip(2)
-        .any(|argument| matches!(&*argument, "--help" | "-h"))
-    {
+    if std::env::args().skip(2).any(|argument| matches!(&*argument, "--help" | "-h")) {
         println!("{}", task.help);
         return Ok(ExitCode::SUCCESS);
     }
@@ -85,8 +80,7 @@ fn dispatch() -> Result<ExitCode> {
 }
 
 fn overview() -> String {
-    let mut text =
-        String::from("The tasks of the workspace.\n\nUsage: cargo xtask <task> [--help]\n");
+    let mut text = String::from("The tasks of the workspace.\n\nUsage: cargo xtask <task> [--help]\n");
     for task in TASKS {
         text.push_str(&format!("\n  {:<16} {}", task.name, task.summary));
     }

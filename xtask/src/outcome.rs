@@ -47,29 +47,14 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(
-        rule: &'static str,
-        at: impl fmt::Display,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            at: at.to_string(),
-            rule,
-            what: what.into(),
-            remedy: remedy.into(),
-        }
+    pub(crate) fn new(rule: &'static str, at: impl fmt::Display, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { at: at.to_string(), rule, what: what.into(), remedy: remedy.into() }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            at,
-            rule,
-            what,
-            remedy,
-        } = self;
+        let Self { at, rule, what, remedy } = self;
         write!(f, "{at}: {what}; {remedy} [{rule}]")
     }
 }

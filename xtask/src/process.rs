@@ -29,10 +29,7 @@ pub(crate) fn git(dir: &Path) -> Command {
 /// Standard output of a command that must succeed; its standard error becomes the failure's text.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = display(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .context(format_args!("`{line}` did not start"))?;
+    let output = command.stdin(Stdio::null()).output().context(format_args!("`{line}` did not start"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(Failure::new(format!("`{line}` failed: {}", stderr.trim())));
@@ -44,20 +41,11 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) fn show(command: &mut Command) -> Result<bool> {
     let line = display(command);
     println!("$ {line}");
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .context(format_args!("`{line}` did not start"))?;
+    let status = command.stdin(Stdio::null()).status().context(format_args!("`{line}` did not start"))?;
     Ok(status.success())
 }
 
 fn display(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
-    std::iter::once(program)
-        .chain(command.get_args())
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

@@ -16,15 +16,13 @@ pub(crate) fn code(text: &str) -> String {
                 at = end;
                 continue;
             }
-            b'r' if !is_word(previous(bytes, at)) || previous(bytes, at) == Some(b'b') => {
-                match raw_string_end(bytes, at) {
-                    Some(end) => end,
-                    None => {
-                        at += 1;
-                        continue;
-                    }
+            b'r' if !is_word(previous(bytes, at)) || previous(bytes, at) == Some(b'b') => match raw_string_end(bytes, at) {
+                Some(end) => end,
+                None => {
+                    at += 1;
+                    continue;
                 }
-            }
+            },
             b'\'' => match character_end(bytes, at) {
                 Some(end) => end,
                 None => {
@@ -48,10 +46,7 @@ pub(crate) fn code(text: &str) -> String {
 pub(crate) fn words<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     text.match_indices(word)
         .map(|(at, _)| at)
-        .filter(move |&at| {
-            !is_word(previous(text.as_bytes(), at))
-                && !is_word(text.as_bytes().get(at + word.len()).copied())
-        })
+        .filter(move |&at| !is_word(previous(text.as_bytes(), at)) && !is_word(text.as_bytes().get(at + word.len()).copied()))
 }
 
 /// Attributes `#[…]` and `#![…]` of blanked code: position and content.
@@ -82,11 +77,7 @@ pub(crate) fn attributes(code: &str) -> Vec<(usize, &str)> {
 
 /// One-based line of a byte position.
 pub(crate) fn line(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn is_word(byte: Option<u8>) -> bool {
@@ -104,10 +95,7 @@ fn blank(bytes: &mut [u8]) {
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |length| at + length)
+    bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length)
 }
 
 fn block_comment_end(bytes: &[u8], mut at: usize) -> usize {
@@ -144,10 +132,7 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
 }
 
 fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let hashes = bytes[at + 1..]
-        .iter()
-        .take_while(|byte| **byte == b'#')
-        .count();
+    let hashes = bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count();
     let open = at + 1 + hashes;
     if bytes.get(open) != Some(&b'"') {
         return None;
@@ -163,10 +148,7 @@ fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
 /// `None` for a lifetime.
 fn character_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(at + 1) == Some(&b'\\') {
-        let close = bytes
-            .get(at + 3..)?
-            .iter()
-            .position(|byte| *byte == b'\'')?;
+        let close = bytes.get(at + 3..)?.iter().position(|byte| *byte == b'\'')?;
         return Some(at + 3 + close + 1);
     }
     let length = match bytes.get(at + 1)? {
@@ -184,17 +166,13 @@ mod tests {
 
     #[test]
     fn comments_and_texts_are_blank_and_the_rest_stays_in_place() {
-        let text =
-            "a(\"x\\\"y\"); // y\n/* /* b */ c */ d('\"', 'e', &'life f, r#\"g\"h\"#, b\"k\")";
+        let text = "a(\"x\\\"y\"); // y\n/* /* b */ c */ d('\"', 'e', &'life f, r#\"g\"h\"#, b\"k\")";
         let code = code(text);
         assert_eq!(code.len(), text.len());
         assert_eq!(code.find("d("), text.find("d("));
         for gone in ['x', 'y', 'b', 'c', 'g', 'h', 'k'] {
             let alone = format!("{gone}");
-            assert!(
-                gone == 'b' || words(&code, &alone).next().is_none(),
-                "{gone} in {code:?}"
-            );
+            assert!(gone == 'b' || words(&code, &alone).next().is_none(), "{gone} in {code:?}");
         }
         assert!(code.contains("&'life f"));
     }
@@ -207,19 +185,13 @@ mod tests {
 
     #[test]
     fn words_stand_alone() {
-        assert_eq!(
-            words("untagged reuntagged untagged_x", "untagged").count(),
-            1
-        );
+        assert_eq!(words("untagged reuntagged untagged_x", "untagged").count(), 1);
     }
 
     #[test]
     fn attributes_are_found_with_nested_brackets() {
         let code = "#![deny(a)]\n#[serde(default = [1][0])]\nfn f() {}";
-        let contents: Vec<_> = attributes(code)
-            .into_iter()
-            .map(|(_, inside)| inside)
-            .collect();
+        let contents: Vec<_> = attributes(code).into_iter().map(|(_, inside)| inside).collect();
         assert_eq!(contents, ["deny(a)", "serde(default = [1][0])"]);
         assert_eq!(line(code, attributes(code)[1].0), 2);
     }

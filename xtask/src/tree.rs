@@ -34,15 +34,7 @@ const NOT_BY_DEFAULT: [(&str, &str); 8] = [
 pub(crate) fn crates(workspace: &Workspace, features: &[&str]) -> Result<BTreeSet<String>> {
     let text = process::output(
         process::cargo(&workspace.root)
-            .args([
-                "tree",
-                "--package",
-                FACADE,
-                "--edges",
-                "normal,build",
-                "--prefix",
-                "none",
-            ])
+            .args(["tree", "--package", FACADE, "--edges", "normal,build", "--prefix", "none"])
             .args(features),
     )?;
     Ok(distinct(&text))
@@ -54,11 +46,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     if default.len() >= DEFAULT_CRATES {
         problems.push(over_budget(default.len()));
     }
-    let providers: Vec<_> = workspace
-        .providers()
-        .iter()
-        .map(|provider| provider.name)
-        .collect();
+    let providers: Vec<_> = workspace.providers().iter().map(|provider| provider.name).collect();
     let features = providers.join(",");
     let every = crates(workspace, &["--features", &features])?;
     problems.extend(forbidden(&every, "with every provider", &NEVER));
@@ -88,19 +76,13 @@ fn distinct(tree: &str) -> BTreeSet<String> {
 
 fn forbidden(crates: &BTreeSet<String>, build: &str, list: &[(&str, &str)]) -> Vec<Problem> {
     list.iter()
-        .filter(|(name, _)| {
-            crates
-                .iter()
-                .any(|found| found.split(' ').next() == Some(name))
-        })
+        .filter(|(name, _)| crates.iter().any(|found| found.split(' ').next() == Some(name)))
         .map(|(name, why)| {
             Problem::new(
                 "forbidden-crate",
                 "circle-core/Cargo.toml",
                 format!("a build {build} compiles `{name}`, but {why}"),
-                format!(
-                    "see who brings it with `cargo tree -p circle-core -e normal,build -i {name}`"
-                ),
+                format!("see who brings it with `cargo tree -p circle-core -e normal,build -i {name}`"),
             )
         })
         .collect()
@@ -122,18 +104,11 @@ mod tests {
     fn a_forbidden_crate_is_reported_with_its_reason() {
         let problems = forbidden(&distinct(TREE), "with every provider", &NEVER);
         assert_eq!(problems.len(), 1);
-        assert!(
-            problems[0].what.contains("`openssl-sys`, but rustls"),
-            "{}",
-            problems[0]
-        );
+        assert!(problems[0].what.contains("`openssl-sys`, but rustls"), "{}", problems[0]);
     }
 
     #[test]
     fn a_name_that_only_begins_alike_is_no_hit() {
-        assert_eq!(
-            forbidden(&distinct("rsa-like v1.0.0\nccc v1.0.0\n"), "", &NEVER),
-            []
-        );
+        assert_eq!(forbidden(&distinct("rsa-like v1.0.0\nccc v1.0.0\n"), "", &NEVER), []);
     }
 }

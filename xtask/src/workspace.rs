@@ -120,19 +120,10 @@ pub(crate) struct Provider<'w> {
 impl Workspace {
     /// Reads the workspace that `dir` lies in. Resolves nothing, so it needs no network and no lock file.
     pub(crate) fn load(dir: &Path) -> Result<Self> {
-        let text = process::output(process::cargo(dir).args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-        ]))?;
+        let text = process::output(process::cargo(dir).args(["metadata", "--format-version", "1", "--no-deps"]))?;
         let metadata: Metadata = serde_json::from_str(&text).context("reading `cargo metadata`")?;
         let root = metadata.workspace_root;
-        let packages = metadata
-            .packages
-            .into_iter()
-            .map(|package| package.placed(&root))
-            .collect::<Result<_>>()?;
+        let packages = metadata.packages.into_iter().map(|package| package.placed(&root)).collect::<Result<_>>()?;
         Ok(Self { root, packages })
     }
 
@@ -149,11 +140,7 @@ impl Workspace {
                 let Place::Provider { provider, .. } = &package.place else {
                     return None;
                 };
-                Some(Provider {
-                    package,
-                    name: provider,
-                    circle: package.circle()?.ok()?,
-                })
+                Some(Provider { package, name: provider, circle: package.circle()?.ok()? })
             })
             .collect();
         providers.sort_by_key(|provider| provider.name);
@@ -177,11 +164,7 @@ impl Package {
 
     /// A file of the package, relative to the root.
     pub(crate) fn file(&self, name: &str) -> String {
-        if self.dir.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}/{name}", self.dir)
-        }
+        if self.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", self.dir) }
     }
 
     /// The name that Rust code uses: `circle_core_memory`.
@@ -193,13 +176,7 @@ impl Package {
 impl Provider<'_> {
     /// Interfaces of all services, each once.
     pub(crate) fn interfaces(&self) -> Vec<&str> {
-        let mut interfaces: Vec<_> = self
-            .circle
-            .services
-            .values()
-            .flatten()
-            .map(String::as_str)
-            .collect();
+        let mut interfaces: Vec<_> = self.circle.services.values().flatten().map(String::as_str).collect();
         interfaces.sort_unstable();
         interfaces.dedup();
         interfaces
@@ -223,11 +200,7 @@ pub(crate) fn camel_case(name: &str) -> String {
     name.split(['_', '-'])
         .flat_map(|word| {
             let mut letters = word.chars();
-            letters
-                .next()
-                .map(|first| first.to_ascii_uppercase())
-                .into_iter()
-                .chain(letters)
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
         })
         .collect()
 }
@@ -280,9 +253,7 @@ impl RawPackage {
             .unwrap_or_default();
         Ok(Package {
             place: Place::of(&dir),
-            circle: self
-                .metadata
-                .and_then(|metadata| metadata.get("circle").cloned()),
+            circle: self.metadata.and_then(|metadata| metadata.get("circle").cloned()),
             name: self.name,
             dir,
             version: self.version,
@@ -305,10 +276,9 @@ impl Place {
             [FACADE] => Self::Facade,
             ["examples" | "benches" | "xtask"] => Self::Leaf,
             ["integrations", PROTOCOLS, _] => Self::Protocol,
-            ["integrations", category, provider] => Self::Provider {
-                category: category.to_owned(),
-                provider: provider.to_owned(),
-            },
+            ["integrations", category, provider] => {
+                Self::Provider { category: category.to_owned(), provider: provider.to_owned() }
+            }
             _ => Self::Unknown,
         }
     }

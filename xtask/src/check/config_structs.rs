@@ -13,9 +13,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
             matches!(package.place, Place::Provider { .. } | Place::Protocol)
                 && file
                     .strip_prefix(&package.file("src/config"))
-                    .is_some_and(|rest| {
-                        rest == ".rs" || (rest.starts_with('/') && rest.ends_with(".rs"))
-                    })
+                    .is_some_and(|rest| rest == ".rs" || (rest.starts_with('/') && rest.ends_with(".rs")))
         });
         if in_provider && let Some(text) = workspace.text(&file) {
             problems.extend(lint(&file, &text));

@@ -34,46 +34,34 @@ fn inside(from: &Package, to: &Package, dependency: &Dependency) -> Option<Probl
     use Place::{Common, Facade, Leaf, Protocol, Provider, Testkit};
     let dev = dependency.is_dev();
     let (rule, why, remedy) = match (&from.place, &to.place) {
-        (_, Leaf) => (
-            "leaf-dependency",
-            "nothing depends on examples, benches or xtask",
-            "move what is shared into a library crate",
-        ),
+        (_, Leaf) => {
+            ("leaf-dependency", "nothing depends on examples, benches or xtask", "move what is shared into a library crate")
+        }
         (Common, _) => (
             "common-dependency",
             "the common crate depends on no other crate of the workspace",
             "its own tests use the suites directly",
         ),
-        (Testkit, to) if *to != Common => (
-            "testkit-dependency",
-            "the testkit depends on the common crate only",
-            "remove the dependency",
-        ),
-        (Provider { .. } | Protocol, Testkit) if !dev => (
-            "testkit-not-dev",
-            "the testkit is for tests",
-            "make it a dev-dependency",
-        ),
-        (Facade, Testkit) if !dev && !dependency.optional => (
-            "testkit-not-dev",
-            "the testkit is for tests",
-            "make it a dev-dependency, or optional",
-        ),
+        (Testkit, to) if *to != Common => {
+            ("testkit-dependency", "the testkit depends on the common crate only", "remove the dependency")
+        }
+        (Provider { .. } | Protocol, Testkit) if !dev => {
+            ("testkit-not-dev", "the testkit is for tests", "make it a dev-dependency")
+        }
+        (Facade, Testkit) if !dev && !dependency.optional => {
+            ("testkit-not-dev", "the testkit is for tests", "make it a dev-dependency, or optional")
+        }
         (Provider { .. }, Provider { .. }) => (
             "provider-on-provider",
             "a provider never depends on another provider",
             "move what both need to integrations/protocols",
         ),
-        (Protocol, Provider { .. }) => (
-            "protocol-dependency",
-            "a protocol crate depends on the common crate and other protocols",
-            "remove the dependency",
-        ),
-        (Provider { .. } | Protocol, Facade) => (
-            "provider-on-facade",
-            "a provider never depends on the facade",
-            "what it needs is in circle-core-common",
-        ),
+        (Protocol, Provider { .. }) => {
+            ("protocol-dependency", "a protocol crate depends on the common crate and other protocols", "remove the dependency")
+        }
+        (Provider { .. } | Protocol, Facade) => {
+            ("provider-on-facade", "a provider never depends on the facade", "what it needs is in circle-core-common")
+        }
         (Facade, Provider { .. }) if !dev && !dependency.optional => (
             "facade-provider-not-optional",
             "the facade depends on providers only as optional dependencies",
@@ -81,12 +69,7 @@ fn inside(from: &Package, to: &Package, dependency: &Dependency) -> Option<Probl
         ),
         _ => return None,
     };
-    Some(Problem::new(
-        rule,
-        from.file("Cargo.toml"),
-        format!("`{}` depends on `{}`, but {why}", from.name, to.name),
-        remedy,
-    ))
+    Some(Problem::new(rule, from.file("Cargo.toml"), format!("`{}` depends on `{}`, but {why}", from.name, to.name), remedy))
 }
 
 /// `reqwest` stands behind the trait `Transport`, so that applications can bring their own.
@@ -109,13 +92,7 @@ fn reqwest(package: &Package, dependency: &Dependency) -> Option<Problem> {
 fn features(package: &Package) -> Vec<Problem> {
     let at = package.file("Cargo.toml");
     let mut problems = Vec::new();
-    let mut default: Vec<_> = package
-        .features
-        .get("default")
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
+    let mut default: Vec<_> = package.features.get("default").into_iter().flatten().map(String::as_str).collect();
     default.sort_unstable();
     match package.place {
         Place::Common => {
@@ -181,12 +158,8 @@ mod tests {
 
     #[test]
     fn common_on_the_workspace_is_reported() {
-        depends(
-            "circle-core-common/Cargo.toml",
-            "dev-dependencies",
-            "circle-core-testkit = { path = \"testkit\" }",
-        )
-        .expect("common-dependency", "circle-core-common/Cargo.toml");
+        depends("circle-core-common/Cargo.toml", "dev-dependencies", "circle-core-testkit = { path = \"testkit\" }")
+            .expect("common-dependency", "circle-core-common/Cargo.toml");
     }
 
     #[test]
@@ -196,10 +169,7 @@ mod tests {
             "dev-dependencies",
             "circle-core-memory = { path = \"../../integrations/data-storage/memory\" }",
         )
-        .expect(
-            "testkit-dependency",
-            "circle-core-common/testkit/Cargo.toml",
-        );
+        .expect("testkit-dependency", "circle-core-common/testkit/Cargo.toml");
     }
 
     #[test]
@@ -211,22 +181,14 @@ mod tests {
 
     #[test]
     fn provider_on_provider_is_reported_even_for_tests() {
-        depends(
-            MEMORY,
-            "target.'cfg(unix)'.dev-dependencies",
-            "circle-core-filesystem = { path = \"../filesystem\" }",
-        )
-        .expect("provider-on-provider", MEMORY);
+        depends(MEMORY, "target.'cfg(unix)'.dev-dependencies", "circle-core-filesystem = { path = \"../filesystem\" }")
+            .expect("provider-on-provider", MEMORY);
     }
 
     #[test]
     fn provider_on_facade_is_reported() {
-        depends(
-            MEMORY,
-            "target.'cfg(unix)'.dependencies",
-            "circle-core = { path = \"../../../circle-core\" }",
-        )
-        .expect("provider-on-facade", MEMORY);
+        depends(MEMORY, "target.'cfg(unix)'.dependencies", "circle-core = { path = \"../../../circle-core\" }")
+            .expect("provider-on-facade", MEMORY);
     }
 
     #[test]
@@ -236,10 +198,7 @@ mod tests {
             "dependencies",
             "circle-core-memory = { path = \"../../data-storage/memory\" }",
         )
-        .expect(
-            "protocol-dependency",
-            "integrations/protocols/s3/Cargo.toml",
-        );
+        .expect("protocol-dependency", "integrations/protocols/s3/Cargo.toml");
     }
 
     #[test]
@@ -250,82 +209,50 @@ mod tests {
             "memory\", version = \"0.1.0\", optional = true",
             "memory\", version = \"0.1.0\", optional = false",
         );
-        fixture.replace(
-            "circle-core/Cargo.toml",
-            "[\"dep:circle-core-memory\"]",
-            "[]",
-        );
+        fixture.replace("circle-core/Cargo.toml", "[\"dep:circle-core-memory\"]", "[]");
         fixture.expect("facade-provider-not-optional", "circle-core/Cargo.toml");
     }
 
     #[test]
     fn depending_on_a_leaf_is_reported() {
-        depends(
-            "benches/Cargo.toml",
-            "dependencies",
-            "circle-core-examples = { path = \"../examples\" }",
-        )
-        .expect("leaf-dependency", "benches/Cargo.toml");
+        depends("benches/Cargo.toml", "dependencies", "circle-core-examples = { path = \"../examples\" }")
+            .expect("leaf-dependency", "benches/Cargo.toml");
     }
 
     #[test]
     fn reqwest_outside_common_is_reported() {
-        depends(
-            MEMORY,
-            "target.'cfg(unix)'.dependencies",
-            "reqwest = { version = \"0.13\", optional = true }",
-        )
-        .expect("reqwest", MEMORY);
+        depends(MEMORY, "target.'cfg(unix)'.dependencies", "reqwest = { version = \"0.13\", optional = true }")
+            .expect("reqwest", MEMORY);
     }
 
     #[test]
     fn reqwest_by_another_feature_than_http_is_reported() {
-        let fixture = depends(
-            "circle-core-common/Cargo.toml",
-            "dependencies",
-            "reqwest = { version = \"0.13\", optional = true }",
-        );
-        fixture.append(
-            "circle-core-common/Cargo.toml",
-            "\n[features]\nhttp = [\"dep:reqwest\"]\n",
-        );
+        let fixture =
+            depends("circle-core-common/Cargo.toml", "dependencies", "reqwest = { version = \"0.13\", optional = true }");
+        fixture.append("circle-core-common/Cargo.toml", "\n[features]\nhttp = [\"dep:reqwest\"]\n");
         fixture.expect_clean();
-        fixture.append(
-            "circle-core-common/Cargo.toml",
-            "config = [\"dep:reqwest\"]\n",
-        );
+        fixture.append("circle-core-common/Cargo.toml", "config = [\"dep:reqwest\"]\n");
         fixture.expect("reqwest", "circle-core-common/Cargo.toml");
     }
 
     #[test]
     fn default_features_of_common_are_reported() {
         let fixture = Fixture::new();
-        fixture.append(
-            "circle-core-common/Cargo.toml",
-            "\n[features]\ndefault = [\"config\"]\nconfig = []\n",
-        );
+        fixture.append("circle-core-common/Cargo.toml", "\n[features]\ndefault = [\"config\"]\nconfig = []\n");
         fixture.expect("common-default-features", "circle-core-common/Cargo.toml");
     }
 
     #[test]
     fn other_default_features_of_the_facade_are_reported() {
         let fixture = Fixture::new();
-        fixture.replace(
-            "circle-core/Cargo.toml",
-            "default = [\"memory\", \"filesystem\"]",
-            "default = [\"memory\"]",
-        );
+        fixture.replace("circle-core/Cargo.toml", "default = [\"memory\", \"filesystem\"]", "default = [\"memory\"]");
         fixture.expect("facade-default-features", "circle-core/Cargo.toml");
     }
 
     #[test]
     fn a_weak_feature_of_the_facade_is_reported() {
         let fixture = Fixture::new();
-        fixture.replace(
-            "circle-core/Cargo.toml",
-            "[features]\n",
-            "[features]\nextra = [\"circle-core-memory?/extra\"]\n",
-        );
+        fixture.replace("circle-core/Cargo.toml", "[features]\n", "[features]\nextra = [\"circle-core-memory?/extra\"]\n");
         fixture.append(MEMORY, "\n[features]\nextra = []\n");
         fixture.expect("facade-weak-feature", "circle-core/Cargo.toml");
     }

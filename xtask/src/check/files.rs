@@ -31,18 +31,9 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
 
 /// Files that are part of the repository, or would be after `git add`: relative to the root, with `/`.
 pub(super) fn tracked(workspace: &Workspace) -> Result<Vec<String>> {
-    let list = process::output(process::git(&workspace.root).args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]))?;
-    let mut files: Vec<_> = list
-        .split('\0')
-        .filter(|file| !file.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let list =
+        process::output(process::git(&workspace.root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
+    let mut files: Vec<_> = list.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect();
     files.sort();
     files.dedup();
     Ok(files)
@@ -72,8 +63,7 @@ fn machine_path(line: &str) -> Option<&str> {
             let end = at + root.len() + 1;
             let path = line.get(start..end)?;
             let before = line[..start].chars().next_back();
-            let begins = !before
-                .is_some_and(|before| before.is_alphanumeric() || "._-~/}$".contains(before));
+            let begins = !before.is_some_and(|before| before.is_alphanumeric() || "._-~/}$".contains(before));
             (begins && path.starts_with('/') && path.ends_with('/')).then_some(path)
         })
     })
@@ -97,10 +87,7 @@ fn stubs(file: &str, code: &str) -> Vec<Problem> {
 }
 
 fn reqwest(file: &str, code: &str) -> Vec<Problem> {
-    let allowed = file.starts_with(TRANSPORT)
-        || ["examples/", "benches/", "xtask/"]
-            .iter()
-            .any(|leaf| file.starts_with(leaf));
+    let allowed = file.starts_with(TRANSPORT) || ["examples/", "benches/", "xtask/"].iter().any(|leaf| file.starts_with(leaf));
     source::words(code, "reqwest")
         .filter(|_| !allowed)
         .map(|at| {
@@ -139,22 +126,13 @@ mod tests {
         let path = format!("see /{}/ana/notes", "home");
         line(&format!("// {path}\n")).expect("foreign-path", "circle-core/src/hub.rs:1");
         let fixture = Fixture::new();
-        fixture.write(
-            "docs/guide.md",
-            &format!("See {}/design.md.\n", super::OUTSIDE),
-        );
+        fixture.write("docs/guide.md", &format!("See {}/design.md.\n", super::OUTSIDE));
         fixture.expect("foreign-path", "docs/guide.md:1");
     }
 
     #[test]
     fn a_path_inside_another_is_no_machine_path() {
-        for harmless in [
-            "docs/work/x",
-            "https://example.org/home/x",
-            "$HOME/work/x",
-            "{root}/home/",
-            "a/rooted/",
-        ] {
+        for harmless in ["docs/work/x", "https://example.org/home/x", "$HOME/work/x", "{root}/home/", "a/rooted/"] {
             assert_eq!(machine_path(harmless), None, "{harmless}");
         }
         for root in super::MACHINE_ROOTS {
@@ -166,10 +144,7 @@ mod tests {
     fn reqwest_is_named_in_the_transport_only() {
         line("use reqwest::Client;\n").expect("reqwest", "circle-core/src/hub.rs:1");
         let fixture = Fixture::new();
-        fixture.write(
-            "circle-core-common/src/http/transport.rs",
-            "use reqwest::Client;\n",
-        );
+        fixture.write("circle-core-common/src/http/transport.rs", "use reqwest::Client;\n");
         fixture.expect_clean();
     }
 }

@@ -38,27 +38,15 @@ fn package(package: &Package) -> Vec<Problem> {
         ));
     }
     if package.license.is_none() {
-        problems.push(Problem::new(
-            "licence",
-            &at,
-            "names no licence",
-            "add `license.workspace = true`",
-        ));
+        problems.push(Problem::new("licence", &at, "names no licence", "add `license.workspace = true`"));
     }
-    let tests = package
-        .targets
-        .iter()
-        .filter(|target| target.kind.iter().any(|kind| kind == "test"));
+    let tests = package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "test"));
     let names: Vec<_> = tests.map(|target| target.name.as_str()).collect();
     if names.len() > TEST_BINARIES {
         problems.push(Problem::new(
             "test-binaries",
             &at,
-            format!(
-                "has {} integration-test binaries ({})",
-                names.len(),
-                names.join(", ")
-            ),
+            format!("has {} integration-test binaries ({})", names.len(), names.join(", ")),
             format!("keep at most {TEST_BINARIES}: make the others modules of one of them"),
         ));
     }
@@ -71,9 +59,7 @@ fn root(workspace: &Workspace) -> Vec<Problem> {
     INHERITED
         .into_iter()
         .filter(|(lint, level)| {
-            let found = manifest
-                .get("workspace")
-                .and_then(|table| table.get("lints")?.get("rust")?.get(lint)?.as_str());
+            let found = manifest.get("workspace").and_then(|table| table.get("lints")?.get("rust")?.get(lint)?.as_str());
             found != Some(level)
         })
         .map(|(lint, level)| {
@@ -124,11 +110,7 @@ mod tests {
     #[test]
     fn a_root_that_allows_unsafe_code_is_reported() {
         let fixture = Fixture::new();
-        fixture.replace(
-            "Cargo.toml",
-            "unsafe_code = \"forbid\"",
-            "unsafe_code = \"deny\"",
-        );
+        fixture.replace("Cargo.toml", "unsafe_code = \"forbid\"", "unsafe_code = \"deny\"");
         fixture.expect("root-lints", "Cargo.toml");
     }
 }

@@ -47,10 +47,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
         problems.extend(tree::check(&workspace)?);
     }
     if every {
-        problems.extend(alone::check(
-            &workspace,
-            &workspace.packages.iter().collect::<Vec<_>>(),
-        )?);
+        problems.extend(alone::check(&workspace, &workspace.packages.iter().collect::<Vec<_>>())?);
     } else if changed || base.is_some() {
         let packages = alone::changed(&workspace, base.as_deref())?;
         problems.extend(alone::check(&workspace, &packages)?);

@@ -32,10 +32,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
                 problems.push(Problem::new(
                     "metadata",
                     &at,
-                    format!(
-                        "`{}` is no provider, but has `[package.metadata.circle]`",
-                        package.name
-                    ),
+                    format!("`{}` is no provider, but has `[package.metadata.circle]`", package.name),
                     "remove that table",
                 ));
                 continue;
@@ -57,43 +54,25 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     problems
 }
 
-fn complete(
-    package: &Package,
-    circle: &Circle,
-    interfaces: &[String],
-    servers: &[String],
-) -> Vec<Problem> {
+fn complete(package: &Package, circle: &Circle, interfaces: &[String], servers: &[String]) -> Vec<Problem> {
     let at = package.file("Cargo.toml");
     let mut problems = Vec::new();
     if let Place::Provider { category, .. } = &package.place
         && *category != circle.category
     {
-        problems.push(metadata(
-            &at,
-            format!(
-                "says category `{}`, the folder says `{category}`",
-                circle.category
-            ),
-        ));
+        problems.push(metadata(&at, format!("says category `{}`, the folder says `{category}`", circle.category)));
     }
     if circle.services.is_empty() {
         problems.push(metadata(&at, "names no service"));
     }
     if circle.auth.is_empty() {
-        problems.push(metadata(
-            &at,
-            "names no `auth` (`[\"none\"]` where there is none)",
-        ));
+        problems.push(metadata(&at, "names no `auth` (`[\"none\"]` where there is none)"));
     }
     match circle.maturity.as_deref() {
         Some(maturity) if MATURITIES.contains(&maturity) => {}
-        Some(maturity) => problems.push(metadata(
-            &at,
-            format!(
-                "says maturity `{maturity}`, which is none of {}",
-                MATURITIES.join(", ")
-            ),
-        )),
+        Some(maturity) => {
+            problems.push(metadata(&at, format!("says maturity `{maturity}`, which is none of {}", MATURITIES.join(", "))))
+        }
         None => problems.push(Problem::new(
             "metadata",
             &at,
@@ -102,38 +81,20 @@ fn complete(
         )),
     }
     if circle.live != "none" && !servers.contains(&circle.live) {
-        problems.push(metadata(
-            &at,
-            format!(
-                "names the server `{}`, which {} does not define",
-                circle.live,
-                servers::SCRIPT
-            ),
-        ));
+        problems.push(metadata(&at, format!("names the server `{}`, which {} does not define", circle.live, servers::SCRIPT)));
     }
     for (service, offered) in &circle.services {
         if offered.is_empty() {
-            problems.push(metadata(
-                &at,
-                format!("says that `{service}` offers no interface"),
-            ));
+            problems.push(metadata(&at, format!("says that `{service}` offers no interface")));
         }
         for unknown in offered.iter().filter(|name| !interfaces.contains(name)) {
-            problems.push(metadata(
-                &at,
-                format!("says that `{service}` offers `{unknown}`, which is no interface"),
-            ));
+            problems.push(metadata(&at, format!("says that `{service}` offers `{unknown}`, which is no interface")));
         }
     }
     let services: Vec<_> = circle.services.keys().collect();
     let integrations: Vec<_> = circle.integrations.keys().collect();
     if services != integrations {
-        problems.push(metadata(
-            &at,
-            format!(
-                "names the services {services:?} and the integration types of {integrations:?}"
-            ),
-        ));
+        problems.push(metadata(&at, format!("names the services {services:?} and the integration types of {integrations:?}")));
     }
     problems
 }
@@ -170,10 +131,7 @@ mod tests {
             ("maturity = \"beta\"\n", ""),
             ("maturity = \"beta\"", "maturity = \"good\""),
             ("[\"ObjectStore\"]", "[]"),
-            (
-                "integrations = { memory = \"Memory\" }",
-                "integrations = { memo = \"Memory\" }",
-            ),
+            ("integrations = { memory = \"Memory\" }", "integrations = { memo = \"Memory\" }"),
         ] {
             changed(from, to).expect("metadata", MEMORY);
         }
@@ -210,16 +168,8 @@ mod tests {
     fn a_service_id_used_twice_is_reported() {
         let fixture = Fixture::new();
         let manifest = "integrations/data-storage/filesystem/Cargo.toml";
-        fixture.replace(
-            manifest,
-            "services = { filesystem =",
-            "services = { memory =",
-        );
-        fixture.replace(
-            manifest,
-            "integrations = { filesystem =",
-            "integrations = { memory =",
-        );
+        fixture.replace(manifest, "services = { filesystem =", "services = { memory =");
+        fixture.replace(manifest, "integrations = { filesystem =", "integrations = { memory =");
         fixture.expect("service-id", MEMORY);
     }
 }

@@ -2,19 +2,10 @@
 
 use crate::{
     outcome::Problem,
-    workspace::{
-        CATEGORIES, INTERFACES, PROTOCOLS, Place, Workspace, camel_case, folders, snake_case,
-    },
+    workspace::{CATEGORIES, INTERFACES, PROTOCOLS, Place, Workspace, camel_case, folders, snake_case},
 };
 
-const INTERFACE_ROOMS: [&str; 6] = [
-    "mod",
-    "provider",
-    "types",
-    "capabilities",
-    "conformance",
-    "mock",
-];
+const INTERFACE_ROOMS: [&str; 6] = ["mod", "provider", "types", "capabilities", "conformance", "mock"];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     let mut problems = interfaces(workspace);
@@ -24,10 +15,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
             let room = format!("src/{}", snake_case(interface));
             let at = provider.package.file(&room);
             if !is_module(workspace, &at) {
-                problems.push(missing(
-                    &format!("{at}.rs"),
-                    format!("implements {interface} as the metadata says"),
-                ));
+                problems.push(missing(&format!("{at}.rs"), format!("implements {interface} as the metadata says")));
             }
         }
     }
@@ -36,10 +24,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
 
 /// The interfaces that have a folder, by handle name.
 pub(super) fn known_interfaces(workspace: &Workspace) -> Vec<String> {
-    folders(&workspace.path(INTERFACES))
-        .iter()
-        .map(|folder| camel_case(folder))
-        .collect()
+    folders(&workspace.path(INTERFACES)).iter().map(|folder| camel_case(folder)).collect()
 }
 
 fn interfaces(workspace: &Workspace) -> Vec<Problem> {
@@ -52,10 +37,7 @@ fn interfaces(workspace: &Workspace) -> Vec<Problem> {
                     "interface-rooms",
                     format!("{at}.rs"),
                     format!("the interface `{folder}` lacks this room"),
-                    format!(
-                        "every interface has {}",
-                        INTERFACE_ROOMS.map(|room| format!("{room}.rs")).join(" ")
-                    ),
+                    format!("every interface has {}", INTERFACE_ROOMS.map(|room| format!("{room}.rs")).join(" ")),
                 ));
             }
         }
@@ -113,11 +95,7 @@ fn crate_rooms(workspace: &Workspace, category: &str, provider: &str) -> Vec<Pro
     let Some(package) = workspace.packages.iter().find(|package| package.dir == dir) else {
         return problems;
     };
-    let expected = if protocol {
-        format!("circle-core-protocol-{provider}")
-    } else {
-        format!("circle-core-{provider}")
-    };
+    let expected = if protocol { format!("circle-core-protocol-{provider}") } else { format!("circle-core-{provider}") };
     if package.name != expected {
         problems.push(Problem::new(
             "package-name",
@@ -139,20 +117,15 @@ fn crate_rooms(workspace: &Workspace, category: &str, provider: &str) -> Vec<Pro
 
 fn conformance_has_own_main(package: &crate::workspace::Package) -> bool {
     let tests = package.manifest.get("test");
-    tests
-        .and_then(|tests| tests.as_array_of_tables())
-        .into_iter()
-        .flatten()
-        .any(|test| {
-            test.get("name").and_then(|name| name.as_str()) == Some("conformance")
-                && test.get("harness").and_then(|harness| harness.as_bool()) == Some(false)
-        })
+    tests.and_then(|tests| tests.as_array_of_tables()).into_iter().flatten().any(|test| {
+        test.get("name").and_then(|name| name.as_str()) == Some("conformance")
+            && test.get("harness").and_then(|harness| harness.as_bool()) == Some(false)
+    })
 }
 
 /// A room is one file, or a folder once it is large.
 fn is_module(workspace: &Workspace, path: &str) -> bool {
-    workspace.path(&format!("{path}.rs")).is_file()
-        || workspace.path(&format!("{path}/mod.rs")).is_file()
+    workspace.path(&format!("{path}.rs")).is_file() || workspace.path(&format!("{path}/mod.rs")).is_file()
 }
 
 fn missing(at: &str, purpose: String) -> Problem {
@@ -199,11 +172,7 @@ mod tests {
     fn a_folder_that_is_no_crate_is_reported() {
         let fixture = Fixture::new();
         fixture.write("integrations/protocols/notes/readme.txt", "");
-        fixture.replace(
-            "Cargo.toml",
-            "\"integrations/*/*\"",
-            "\"integrations/data-storage/*\", \"integrations/protocols/s3\"",
-        );
+        fixture.replace("Cargo.toml", "\"integrations/*/*\"", "\"integrations/data-storage/*\", \"integrations/protocols/s3\"");
         fixture.expect("provider-rooms", "integrations/protocols/notes/Cargo.toml");
     }
 
@@ -212,10 +181,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.rename("integrations/protocols", "integrations/wires");
         let rules = fixture.rules();
-        assert!(
-            rules.contains(&("category", "integrations/wires".into())),
-            "{rules:?}"
-        );
+        assert!(rules.contains(&("category", "integrations/wires".into())), "{rules:?}");
     }
 
     #[test]

@@ -29,10 +29,7 @@ fn feature(provider: &Provider<'_>) -> String {
 
 fn dependency(provider: &Provider<'_>) -> String {
     let package = provider.package;
-    format!(
-        "{} = {{ path = \"../{}\", version = \"{}\", optional = true }}\n",
-        package.name, package.dir, package.version
-    )
+    format!("{} = {{ path = \"../{}\", version = \"{}\", optional = true }}\n", package.name, package.dir, package.version)
 }
 
 fn re_export(provider: &Provider<'_>) -> String {
@@ -60,12 +57,7 @@ fn entries(provider: &Provider<'_>) -> String {
 }
 
 fn features(provider: &Provider<'_>) -> String {
-    provider
-        .circle
-        .services
-        .keys()
-        .map(|service| format!("    (\"{service}\", \"{}\"),\n", provider.name))
-        .collect()
+    provider.circle.services.keys().map(|service| format!("    (\"{service}\", \"{}\"),\n", provider.name)).collect()
 }
 
 /// The name of the re-exported crate.

@@ -42,16 +42,10 @@ pub(super) fn sync(plan: &mut Plan<'_>, problems: &mut Problems) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn maturity(
-    workspace: &Workspace,
-    provider: &Provider<'_>,
-    coverage: &BTreeMap<String, f64>,
-) -> Option<&'static str> {
+pub(super) fn maturity(workspace: &Workspace, provider: &Provider<'_>, coverage: &BTreeMap<String, f64>) -> Option<&'static str> {
     let test = |name| workspace.path(&provider.package.file(name)).is_file();
     let (contract, conformance) = (test("tests/contract.rs"), test("tests/conformance.rs"));
-    let covered = coverage
-        .get(&provider.package.name)
-        .is_some_and(|percent| *percent >= STABLE_COVERAGE);
+    let covered = coverage.get(&provider.package.name).is_some_and(|percent| *percent >= STABLE_COVERAGE);
     if conformance && contract && covered && provider.circle.live != "none" {
         Some("stable")
     } else if conformance {
@@ -64,9 +58,7 @@ pub(super) fn maturity(
 /// The recorded coverage; empty before the first record.
 pub(super) fn coverage(workspace: &Workspace) -> Result<BTreeMap<String, f64>> {
     match workspace.text(COVERAGE_RECORD) {
-        Some(text) => {
-            serde_json::from_str(&text).context(format_args!("reading {COVERAGE_RECORD}"))
-        }
+        Some(text) => serde_json::from_str(&text).context(format_args!("reading {COVERAGE_RECORD}")),
         None => Ok(BTreeMap::new()),
     }
 }
@@ -102,11 +94,7 @@ mod tests {
         fixture.write(&format!("{MEMORY}/tests/contract.rs"), "");
         fixture.write(COVERAGE_RECORD, "{ \"circle-core-memory\": 91.5 }");
         assert_eq!(of_memory(&fixture), Some("beta"));
-        fixture.replace(
-            &format!("{MEMORY}/Cargo.toml"),
-            "live = \"none\"",
-            "live = \"s3s\"",
-        );
+        fixture.replace(&format!("{MEMORY}/Cargo.toml"), "live = \"none\"", "live = \"s3s\"");
         assert_eq!(of_memory(&fixture), Some("stable"));
         fixture.write(COVERAGE_RECORD, "{ \"circle-core-memory\": 89.9 }");
         assert_eq!(of_memory(&fixture), Some("beta"));

@@ -12,6 +12,7 @@ use crate::{
     outcome::{Problems, Result},
     workspace::Workspace,
 };
+pub(crate) use maturity::COVERAGE_RECORD;
 use plan::Plan;
 
 pub(crate) const HELP: &str = "\
@@ -66,19 +67,8 @@ mod tests {
         let workspace = fixture.workspace();
         let (mut plan, mut problems) = (Plan::new(&workspace), Problems::default());
         crates(&mut plan, &mut problems).expect("a plan");
-        let stale = plan
-            .differences()
-            .into_iter()
-            .map(|problem| problem.at)
-            .collect();
-        (
-            stale,
-            problems
-                .into_vec()
-                .iter()
-                .map(|problem| problem.rule)
-                .collect(),
-        )
+        let stale = plan.differences().into_iter().map(|problem| problem.at).collect();
+        (stale, problems.into_vec().iter().map(|problem| problem.rule).collect())
     }
 
     fn written(fixture: &Fixture) {
@@ -115,17 +105,11 @@ mod tests {
         );
         written(&fixture);
         let manifest = fixture.read("circle-core/Cargo.toml");
-        assert!(
-            manifest.contains("\nacme = [\"dep:circle-core-acme\"]\n"),
-            "{manifest}"
-        );
+        assert!(manifest.contains("\nacme = [\"dep:circle-core-acme\"]\n"), "{manifest}");
         let face = fixture.read("circle-core/src/lib.rs");
         assert!(face.contains("#[cfg(feature = \"acme\")]\n"), "{face}");
         let table = fixture.read("docs/integrations/README.md");
-        assert!(
-            table.contains("| cloud | `acme` | ObjectStore | beta |"),
-            "{table}"
-        );
+        assert!(table.contains("| cloud | `acme` | ObjectStore | beta |"), "{table}");
         fixture.expect_clean();
     }
 
@@ -134,10 +118,7 @@ mod tests {
         let fixture = Fixture::new();
         written(&fixture);
         fixture.append("docs/integrations/README.md", "\nMore about maturity.\n");
-        fixture.append(
-            "circle-core/Cargo.toml",
-            "\n[package.metadata.docs.rs]\nall-features = true\n",
-        );
+        fixture.append("circle-core/Cargo.toml", "\n[package.metadata.docs.rs]\nall-features = true\n");
         assert_eq!(planned(&fixture).0, Vec::<String>::new());
     }
 

@@ -14,18 +14,12 @@ pub(super) struct Plan<'w> {
 
 impl<'w> Plan<'w> {
     pub(super) fn new(workspace: &'w Workspace) -> Self {
-        Self {
-            workspace,
-            files: BTreeMap::new(),
-        }
+        Self { workspace, files: BTreeMap::new() }
     }
 
     /// The text as planned so far.
     pub(super) fn text(&self, file: &str) -> Option<String> {
-        self.files
-            .get(file)
-            .cloned()
-            .or_else(|| self.workspace.text(file))
+        self.files.get(file).cloned().or_else(|| self.workspace.text(file))
     }
 
     pub(super) fn set(&mut self, file: &str, text: String) {
@@ -41,12 +35,7 @@ impl<'w> Plan<'w> {
                     None => "is missing".to_owned(),
                     Some(text) => difference(&text, planned)?,
                 };
-                Some(Problem::new(
-                    "stale",
-                    file,
-                    what,
-                    "run `cargo xtask sync` and commit the result",
-                ))
+                Some(Problem::new("stale", file, what, "run `cargo xtask sync` and commit the result"))
             })
             .collect()
     }
@@ -76,23 +65,13 @@ fn difference(now: &str, planned: &str) -> Option<String> {
     let (now, planned): (Vec<_>, Vec<_>) = (now.lines().collect(), planned.lines().collect());
     let same = |(a, b): &(&&str, &&str)| a == b;
     let head = now.iter().zip(&planned).take_while(same).count();
-    let tail = now[head..]
-        .iter()
-        .rev()
-        .zip(planned[head..].iter().rev())
-        .take_while(same)
-        .count();
+    let tail = now[head..].iter().rev().zip(planned[head..].iter().rev()).take_while(same).count();
     let (gone, come) = (now.len() - head - tail, planned.len() - head - tail);
     let show = |lines: &[&str], count: usize| match count {
         0 => "nothing".to_owned(),
         _ => format!("`{}`", lines[head]),
     };
-    Some(format!(
-        "line {} is stale: -{gone} +{come} lines, from {} to {}",
-        head + 1,
-        show(&now, gone),
-        show(&planned, come),
-    ))
+    Some(format!("line {} is stale: -{gone} +{come} lines, from {} to {}", head + 1, show(&now, gone), show(&planned, come),))
 }
 
 #[cfg(test)]
