@@ -6,9 +6,12 @@ mod check;
 mod coverage;
 #[cfg(test)]
 mod fixture;
+mod fuzz;
 mod live;
 mod outcome;
 mod process;
+#[cfg(not(feature = "product"))]
+mod product;
 mod source;
 mod sync;
 mod tree;
@@ -42,6 +45,7 @@ const TASKS: &[Task] = &[
     Task { name: "live", summary: "conformance on real servers", help: live::HELP, run: live::run },
     Task { name: "coverage", summary: "line coverage per crate", help: coverage::HELP, run: coverage::run },
     Task { name: "budget", summary: "crates and cold-build seconds per provider", help: budget::HELP, run: budget::run },
+    Task { name: "fuzz", summary: "mutated inputs for every parser of outside text", help: fuzz::HELP, run: fuzz::run },
 ];
 
 fn main() -> ExitCode {
