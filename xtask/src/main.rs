@@ -8,6 +8,7 @@ mod coverage;
 mod fixture;
 mod fuzz;
 mod live;
+mod new_integration;
 mod outcome;
 mod process;
 #[cfg(not(feature = "product"))]
@@ -41,6 +42,12 @@ const TASKS: &[Task] = &[
         summary: "regenerates facade features, registry, status table, configuration tables",
         help: sync::HELP,
         run: sync::run,
+    },
+    Task {
+        name: "new-integration",
+        summary: "the skeleton of a provider, here or in another repository",
+        help: new_integration::HELP,
+        run: new_integration::run,
     },
     Task { name: "live", summary: "conformance on real servers", help: live::HELP, run: live::run },
     Task { name: "coverage", summary: "line coverage per crate", help: coverage::HELP, run: coverage::run },
