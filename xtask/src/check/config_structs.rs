@@ -36,6 +36,8 @@ fn lint(file: &str, text: &str) -> Vec<Problem> {
             "`serde(untagged)` loses the reason why a value does not fit"
         } else if has("tag") && !has("content") {
             "an internally tagged enum cannot read values from the environment"
+        } else if has("alias") {
+            "`serde(alias)` is a key that the schema does not know"
         } else {
             continue;
         };
@@ -60,6 +62,7 @@ mod tests {
             "#[serde(flatten)]",
             "#[serde(default, untagged)]",
             "#[serde(tag = \"kind\")]",
+            "#[serde(alias = \"other\")]",
             "#[cfg_attr(unix, serde(\n    flatten\n))]",
         ] {
             let text = format!("//! Config.\n{attribute}\nstruct S;\n");
