@@ -36,12 +36,21 @@ struct Template {
     example: &'static str,
 }
 
-const TEMPLATES: [Template; 1] = [Template {
-    interface: "ObjectStore",
-    source: include_str!("../templates/interfaces/object_store.rs"),
-    handle: "files",
-    example: "files.put(\"greeting\", \"hello\").await?;\nassert_eq!(files.get(\"greeting\").await?.text().await?, \"hello\");",
-}];
+const TEMPLATES: [Template; 2] = [
+    Template {
+        interface: "ObjectStore",
+        source: include_str!("../templates/interfaces/object_store.rs"),
+        handle: "files",
+        example: "files.put(\"greeting\", \"hello\").await?;\nassert_eq!(files.get(\"greeting\").await?.text().await?, \"hello\");",
+    },
+    Template {
+        interface: "KeyValueStore",
+        source: include_str!("../templates/interfaces/key_value_store.rs"),
+        handle: "entries",
+        example: "entries.put(\"greeting\", \"hello\").await?;\nlet entry = entries.get(\"greeting\").await?;\n\
+                  assert_eq!(entry.expect(\"just put\").value, \"hello\");",
+    },
+];
 
 /// The files of every skeleton: where, and the template.
 const FILES: [(&str, &str); 7] = [
@@ -221,7 +230,7 @@ fn values(category: &str, provider: &str, templates: &[&Template]) -> Vec<(&'sta
             ),
         ),
         ("offers", each(&|name, _| format!(".offer::<{name}>(Arc::clone(&provider) as Arc<dyn {name}Provider>)"), "")),
-        ("capabilities", each(&|name, _| format!("{name}: what every provider has, and no flag."), "\n\n")),
+        ("capabilities", each(&|name, module| format!("{name}: what `capabilities()` in `src/{module}.rs` turns on."), "\n\n")),
         ("interface", templates[0].interface.to_owned()),
         ("module", snake_case(templates[0].interface)),
         ("handle", templates[0].handle.to_owned()),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use circle_core_common::{ByteSize, Timestamp};
+use circle_core_common::{ByteSize, Timestamp, Version};
 
 use crate::error::{{Provider}}Error;
 
@@ -24,6 +24,8 @@ pub(crate) struct Client {
 struct Tables {
     entries: BTreeMap<Key, Stored>,
     used: u64,
+    /// Counts the writes; what a write leaves carries its number.
+    writes: u64,
 }
 
 /// A value as it is kept.
@@ -31,6 +33,13 @@ struct Tables {
 pub(crate) struct Stored {
     pub(crate) value: Bytes,
     pub(crate) modified: Timestamp,
+    write: u64,
+}
+
+impl Stored {
+    pub(crate) fn version(&self) -> Version {
+        Version::generation(self.write.to_string())
+    }
 }
 
 impl Client {
@@ -46,12 +55,13 @@ impl Client {
         let mut tables = self.tables();
         let key = (table, key.to_owned());
         let freed = tables.entries.get(&key).map_or(0, |old| size(&key, old));
-        let stored = Stored { value, modified: now };
+        let stored = Stored { value, modified: now, write: tables.writes + 1 };
         let used = tables.used - freed + size(&key, &stored);
         if used > self.capacity.as_u64() {
             return Err({{Provider}}Error::Full { capacity: self.capacity });
         }
         tables.used = used;
+        tables.writes = stored.write;
         tables.entries.insert(key, stored.clone());
         Ok(stored)
     }
@@ -84,6 +94,13 @@ impl Client {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Nothing between lock and unlock can leave the tables half changed.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the value, which may be a secret.
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stored({} bytes, {}, write {})", self.value.len(), self.modified, self.write)
     }
 }
 

@@ -19,7 +19,9 @@ pub(crate) fn capabilities() -> ObjectStoreCapabilities {
 }
 
 fn meta(key: ObjectKey, stored: &Stored) -> ObjectMeta {
-    ObjectMeta::new(key, stored.value.len() as u64, stored.modified)
+    let mut meta = ObjectMeta::new(key, stored.value.len() as u64, stored.modified);
+    meta.version = Some(stored.version());
+    meta
 }
 
 impl {{Provider}} {
