@@ -98,6 +98,10 @@ fn measure(workspace: &Workspace, packages: &[String]) -> Result<Report> {
             command.args(["--exclude", &package.name]);
         }
     }
+    // In the workspace's build the crates turn on one another's features; one crate alone has to do it itself.
+    if !packages.is_empty() {
+        command.arg("--all-features");
+    }
     for package in packages {
         command.args(["--packages", package]);
     }
