@@ -82,7 +82,10 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     let here = env::current_dir().context("finding the current folder")?;
     let workspace = Workspace::load(&here)?;
     let place = match (path, circle_core) {
-        (Some(path), circle_core) => Place::Outside { dir: here.join(path), circle_core },
+        (Some(path), circle_core) => {
+            let circle_core = circle_core.map(|path| checkout(&here.join(path))).transpose()?;
+            Place::Outside { dir: here.join(path), circle_core }
+        }
         (None, None) => Place::Inside,
         (None, Some(_)) => {
             return Err(Failure::new("`--circle-core` goes with `--path`: inside the workspace there is no choice"));
@@ -98,6 +101,14 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The full path of a checkout of this repository.
+fn checkout(path: &Path) -> Result<PathBuf> {
+    if !path.join("circle-core-common/Cargo.toml").is_file() {
+        return Err(Failure::new(format!("there is no checkout of circle-core in {}", path.display())));
+    }
+    path.canonicalize().context(format_args!("resolving {}", path.display()))
+}
+
 enum Place {
     Inside,
     Outside { dir: PathBuf, circle_core: Option<PathBuf> },
@@ -108,8 +119,6 @@ struct Skeleton {
     dir: PathBuf,
     /// Path within the crate, and text.
     files: BTreeMap<String, String>,
-    /// The workspace's `rustfmt.toml`.
-    style: PathBuf,
 }
 
 impl Skeleton {
@@ -143,7 +152,7 @@ impl Skeleton {
         for template in &templates {
             files.insert(format!("src/{}.rs", snake_case(template.interface)), filled(template.source, &values));
         }
-        Ok(Self { place, dir, files, style: workspace.path("rustfmt.toml") })
+        Ok(Self { place, dir, files })
     }
 
     fn write(&self) -> Result<()> {
@@ -157,13 +166,10 @@ impl Skeleton {
         self.format()
     }
 
-    /// The order of imports and the breaks of lines depend on the names that went in.
+    /// The order of imports and the breaks of lines depend on the names that went in, and on the style of where they are.
     fn format(&self) -> Result<()> {
         let mut rustfmt = Command::new("rustfmt");
         rustfmt.args(["--edition", "2024"]);
-        if self.style.is_file() {
-            rustfmt.arg("--config-path").arg(&self.style);
-        }
         let sources = self.files.keys().filter(|file| file.ends_with(".rs"));
         rustfmt.args(sources.map(|file| self.dir.join(file)));
         process::output(&mut rustfmt).context("formatting the skeleton, which is written").map(drop)
@@ -328,6 +334,13 @@ mod tests {
         assert!(published.contains("circle-core-common = { version = \"0.1.0\","), "{published}");
         assert!(!published.contains("workspace = true"), "{published}");
         assert!(manifest(place(Some("checkout"))).contains("path = \"checkout/circle-core-common/testkit\""));
+    }
+
+    #[test]
+    fn a_checkout_is_recognised() {
+        let fixture = Fixture::new();
+        assert!(checkout(fixture.root()).is_ok());
+        assert!(checkout(&fixture.root().join("xtask")).is_err());
     }
 
     #[test]
