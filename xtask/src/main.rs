@@ -11,8 +11,8 @@ mod live;
 mod new_integration;
 mod outcome;
 mod process;
-#[cfg(not(feature = "product"))]
 mod product;
+mod schemas;
 mod source;
 mod sync;
 mod tree;
@@ -43,6 +43,7 @@ const TASKS: &[Task] = &[
         help: sync::HELP,
         run: sync::run,
     },
+    Task { name: "schemas", summary: "the JSON Schema of every service's config", help: schemas::HELP, run: schemas::run },
     Task {
         name: "new-integration",
         summary: "the skeleton of a provider, here or in another repository",

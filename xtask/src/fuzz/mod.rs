@@ -27,7 +27,7 @@ Exit code: 0 nothing found, 1 a finding, 2 could not run.";
 /// Without the product's code this is only the door to the build that has it.
 #[cfg(not(feature = "product"))]
 pub(crate) fn run(_: lexopt::Parser) -> crate::outcome::Result<std::process::ExitCode> {
-    crate::product::again()
+    crate::product::again(&[])
 }
 
 #[cfg(feature = "product")]

@@ -1,6 +1,7 @@
 //! `sync`: what the crates say about themselves, written where others read it.
 
 mod block;
+mod configuration;
 mod facade;
 mod maturity;
 mod plan;
@@ -10,6 +11,7 @@ use std::{env, process::ExitCode};
 
 use crate::{
     outcome::{Problems, Result},
+    schemas,
     workspace::Workspace,
 };
 pub(crate) use maturity::COVERAGE_RECORD;
@@ -17,11 +19,13 @@ use plan::Plan;
 
 pub(crate) const HELP: &str = "\
 Regenerates, from the provider crates themselves: the facade's features, optional dependencies, re-exports and registry
-table; the maturity in each provider's metadata; and the status table docs/integrations/README.md. Text outside the marker lines `xtask sync: <name> begin` and `end` is left alone.
+table; the maturity in each provider's metadata; the status table docs/integrations/README.md; and the configuration table
+in each provider's README. Text outside the marker lines `xtask sync: <name> begin` and `end` is left alone.
 
-Usage: cargo xtask sync [--check]
+Usage: cargo xtask sync [--check] [--no-schemas]
 
-  --check   write nothing; report every file that would change
+  --check        write nothing; report every file that would change
+  --no-schemas   leave out the configuration tables, which need the facade to build
 
 Maturity: alpha = tests/contract.rs; beta = tests/conformance.rs; stable = both, a live server in the metadata, and at
 least 90 % line coverage in xtask/coverage.json (`cargo xtask coverage --record`).
@@ -30,10 +34,11 @@ Exit code: 0 nothing to do or written, 1 `--check` found differences or a file l
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     use lexopt::prelude::*;
-    let mut check = false;
+    let (mut check, mut schemas) = (false, true);
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") => check = true,
+            Long("no-schemas") => schemas = false,
             _ => return Err(argument.unexpected().into()),
         }
     }
@@ -41,10 +46,23 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     let mut problems = Problems::default();
     let mut plan = Plan::new(&workspace);
     crates(&mut plan, &mut problems)?;
+    // The configuration tables come out of the built facade, so the facade has to be right first.
+    let stale = plan.differences();
+    let facade_is_right = !check || stale.is_empty();
     if check {
-        problems.extend(plan.differences());
+        problems.extend(stale);
     } else {
         plan.write()?;
+    }
+    if schemas && facade_is_right {
+        let entries = schemas::of_every_service(&workspace)?;
+        let mut plan = Plan::new(&workspace);
+        configuration::sync(&mut plan, &mut problems, &entries);
+        if check {
+            problems.extend(plan.differences());
+        } else {
+            plan.write()?;
+        }
     }
     Ok(problems.finish(if check { "sync --check" } else { "sync" }))
 }
