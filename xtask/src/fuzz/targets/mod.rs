@@ -1,0 +1,25 @@
+//! What is fuzzed, and what each must keep.
+
+mod config;
+mod texts;
+
+pub(super) struct Target {
+    /// Also the name of its corpus folder.
+    pub(super) name: &'static str,
+    pub(super) promise: &'static str,
+    /// Words that mean something to the parser.
+    pub(super) dictionary: &'static [&'static [u8]],
+    /// Panics when the promise is broken.
+    pub(super) run: fn(&[u8]),
+}
+
+pub(super) const TARGETS: &[Target] = &[
+    texts::TIMESTAMP,
+    texts::BYTE_SIZE,
+    texts::DURATION,
+    texts::CURSOR,
+    texts::SECRET_REF,
+    config::TOML,
+    config::JSON,
+    config::ENVIRONMENT,
+];

@@ -1,0 +1,2 @@
+//! The suites of {{interfaces}}.
+fn main() {}
