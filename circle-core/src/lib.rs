@@ -46,4 +46,7 @@ pub use registry::Registry;
 
 // The providers that are switched on.
 // xtask sync: providers begin
+#[cfg(feature = "memory")]
+#[doc(inline)]
+pub use circle_core_memory as memory;
 // xtask sync: providers end

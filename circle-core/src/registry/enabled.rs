@@ -5,6 +5,8 @@ use super::Registry;
 /// Adds every provider whose feature is on.
 pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
+    #[cfg(feature = "memory")]
+    let registry = registry.with::<crate::memory::Memory>();
     // xtask sync: enabled end
     registry
 }
@@ -12,5 +14,6 @@ pub(super) fn fill(registry: Registry) -> Registry {
 /// Every service id of this crate with the feature that switches it on.
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
+    ("memory", "memory"),
     // xtask sync: features end
 ];
