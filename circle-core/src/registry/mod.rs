@@ -98,14 +98,13 @@ impl Registry {
         if let Some((_, feature)) = enabled::FEATURES.iter().find(|(id, _)| *id == name) {
             return (format!("the provider `{name}` is not compiled in: turn on the feature `{feature}` of circle-core"), None);
         }
+        let every = self.entries.keys().copied().chain(enabled::FEATURES.iter().map(|(id, _)| *id));
+        if let Some(nearest) = config::nearest(name, every) {
+            return (format!("unknown provider `{name}`"), Some(nearest.to_owned()));
+        }
         let here: Vec<&str> = self.entries.keys().copied().collect();
-        let message = if here.is_empty() {
-            format!("unknown provider `{name}`; none is compiled in")
-        } else {
-            format!("unknown provider `{name}`; known here: {}", here.join(", "))
-        };
-        let every = here.into_iter().chain(enabled::FEATURES.iter().map(|(id, _)| *id));
-        (message, config::nearest(name, every).map(str::to_owned))
+        let known = if here.is_empty() { "none is compiled in".to_owned() } else { format!("known here: {}", here.join(", ")) };
+        (format!("unknown provider `{name}`; {known}"), None)
     }
 }
 
