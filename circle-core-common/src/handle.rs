@@ -145,16 +145,12 @@ macro_rules! handle {
             }
 
             /// Opens the scope of one call and gives the provider to make it with.
-            async fn start(
-                &self,
+            fn start<'a>(
+                &'a self,
                 operation: &'static $crate::Operation,
                 resources: $crate::scope::Resources<'_>,
-            ) -> $crate::Result<($crate::scope::Call, &::std::sync::Arc<dyn $provider>)> {
-                let call = self.core.start(operation, resources).await?;
-                match self.provider() {
-                    Ok(provider) => Ok((call, provider)),
-                    Err(error) => call.finish(Err(error)).await,
-                }
+            ) -> impl Future<Output = $crate::Result<($crate::scope::Call<'a>, &'a dyn $provider)>> + Send {
+                self.core.start(operation, resources, move || self.provider().map(|provider| &**provider))
             }
         }
 

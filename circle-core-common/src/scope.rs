@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use metrics::{Key, Label, Level, Metadata};
 use tracing::{Instrument, Span};
@@ -36,6 +37,8 @@ struct Shared {
     service: Arc<str>,
     provider: Arc<str>,
     stats: Arc<ServiceStats>,
+    /// Whether access control or audit is on.
+    guarded: bool,
     /// Metric keys, made at the first call of each operation; an exporter may be installed at any time, so the
     /// instruments themselves are looked up at every call.
     keys: [OnceLock<Key>; Operation::MAX_PER_INTERFACE],
@@ -105,6 +108,18 @@ impl<'a> Resources<'a> {
         }
     }
 
+    /// Each with the class that is asked for.
+    fn classed(self, class: Class) -> impl Iterator<Item = (Class, &'a str)> {
+        type Two<'a> = [Option<(Class, &'a str)>; 2];
+        let (head, tail): (Two<'a>, &'a [Arc<str>]) = match self {
+            Self::None => ([Some((class, "")), None], &[]),
+            Self::One(one) => ([Some((class, &**one)), None], &[]),
+            Self::Many(many) => ([None, None], many),
+            Self::Pair(source, target) => ([Some((Class::Read, &**source)), Some((class, &**target))], &[]),
+        };
+        head.into_iter().flatten().chain(tail.iter().map(move |one| (class, &**one)))
+    }
+
     fn count(self) -> usize {
         match self {
             Self::None => 0,
@@ -122,6 +137,7 @@ impl HandleCore {
         let service: Arc<str> = service.into();
         let shared = Shared {
             stats: ServiceStats::of(&environment, &service),
+            guarded: environment.access().is_some() || environment.audit().is_some(),
             environment,
             service,
             provider: provider.into(),
@@ -164,23 +180,37 @@ impl HandleCore {
         self.options.as_deref()
     }
 
-    /// Opens the scope of one call: refused, it ends here and nothing is sent.
+    /// Opens the scope of one call, and gives what it is made with; refused, it ends here and nothing is sent.
     ///
     /// # Errors
     /// `Closed` after shutdown, `Cancelled`, `PermissionDenied` by the access control, `Unavailable` when audit is
-    /// required and cannot be written.
-    pub async fn start(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call> {
-        self.start_inner(operation, resources).await.map_err(|error| self.place(error, operation))
+    /// required and cannot be written; why there is no provider.
+    pub async fn start<'a, P: ?Sized + 'a>(
+        &'a self,
+        operation: &'static Operation,
+        resources: Resources<'_>,
+        provider: impl FnOnce() -> Result<&'a P>,
+    ) -> Result<(Call<'a>, &'a P)> {
+        let mut call = self.open(operation, resources)?;
+        if self.shared.guarded {
+            self.admit(&mut call, resources).await.map_err(|error| self.place(error, operation))?;
+        }
+        call.open = true;
+        match provider() {
+            Ok(provider) => Ok((call, provider)),
+            // Boxed: the way is cold, and inline it would grow every caller's future.
+            Err(error) => Box::pin(call.finish(Err(error))).await,
+        }
     }
 
-    async fn start_inner(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call> {
-        let environment = &self.shared.environment;
-        if environment.is_closed() {
-            return Err(Error::new(ErrorKind::Closed, "the hub has shut down"));
+    fn open(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call<'_>> {
+        let shared = &*self.shared;
+        if shared.environment.is_closed() {
+            return Err(self.place(Error::new(ErrorKind::Closed, "the hub has shut down"), operation));
         }
-        let cx = CallContext::new(environment, operation, self.options.clone());
+        let cx = CallContext::new(&shared.environment, operation, self.options.clone());
         if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
-            return Err(Error::new(ErrorKind::Cancelled, "cancelled before it started"));
+            return Err(self.place(Error::new(ErrorKind::Cancelled, "cancelled before it started"), operation));
         }
         cx.report(|report| report.calls += 1);
         let span = tracing::info_span!(
@@ -188,62 +218,59 @@ impl HandleCore {
             "call",
             otel.name = operation.name(),
             circle.operation = operation.name(),
-            circle.service = &*self.shared.service,
-            circle.provider = &*self.shared.provider,
+            circle.service = &*shared.service,
+            circle.provider = &*shared.provider,
             error.r#type = tracing::field::Empty,
         );
-        let mut call = Call {
-            cx,
-            span,
-            shared: Arc::clone(&self.shared),
-            id: 0,
-            resource: resources.first().cloned(),
-            resources: resources.count(),
-            open: false,
+        Ok(Call { cx, span, core: self, id: 0, resource: resources.first().cloned(), resources: resources.count(), open: false })
+    }
+
+    /// Asks the access control and writes the intent.
+    async fn admit(&self, call: &mut Call<'_>, resources: Resources<'_>) -> Result<()> {
+        let allowed = match self.decide(&call.cx, resources) {
+            Some(decided) => decided,
+            None => Box::pin(self.ask(&call.cx, resources)).await,
         };
-        if let Some((_, mode)) = environment.audit() {
-            static CALLS: AtomicU64 = AtomicU64::new(1);
-            call.id = CALLS.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = self.check_access(&call.cx, resources).await {
-                call.record(AuditEvent::Refused, mode).await?;
-                return Err(error);
-            }
-            call.open = true;
-            if let Err(error) = call.record(AuditEvent::Intent, mode).await {
-                call.open = false;
-                return Err(error);
-            }
-        } else {
-            self.check_access(&call.cx, resources).await?;
-            call.open = true;
-        }
-        Ok(call)
+        let Some((_, mode)) = self.shared.environment.audit() else { return allowed };
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        call.id = CALLS.fetch_add(1, Ordering::Relaxed);
+        let event = if allowed.is_ok() { AuditEvent::Intent } else { AuditEvent::Refused };
+        call.record(event, mode).await?;
+        allowed
     }
 
-    async fn check_access(&self, cx: &CallContext, resources: Resources<'_>) -> Result<()> {
-        if self.shared.environment.access().is_none() {
-            return Ok(());
-        }
-        let class = cx.operation().class();
-        match resources {
-            Resources::None => self.check_one(cx, class, "").await,
-            Resources::One(one) => self.check_one(cx, class, one).await,
-            Resources::Many(many) => {
-                for one in many {
-                    self.check_one(cx, class, one).await?;
-                }
-                Ok(())
-            }
-            Resources::Pair(source, target) => {
-                self.check_one(cx, Class::Read, source).await?;
-                self.check_one(cx, class, target).await
+    /// What the access control says at once; `None` when a policy engine must be asked.
+    fn decide(&self, cx: &CallContext, resources: Resources<'_>) -> Option<Result<()>> {
+        let Some(access) = self.shared.environment.access() else { return Some(Ok(())) };
+        for (class, resource) in resources.classed(cx.operation().class()) {
+            let request = self.access_request(cx, class, resource);
+            match access.decide(&request) {
+                Verdict::Allow => {}
+                Verdict::Deny(reason) => return Some(Err(denied(&request, &reason))),
+                Verdict::Ask(_) => return None,
             }
         }
+        Some(Ok(()))
     }
 
-    async fn check_one(&self, cx: &CallContext, class: Class, resource: &str) -> Result<()> {
+    async fn ask(&self, cx: &CallContext, resources: Resources<'_>) -> Result<()> {
         let Some(access) = self.shared.environment.access() else { return Ok(()) };
-        let request = AccessRequest {
+        for (class, resource) in resources.classed(cx.operation().class()) {
+            let request = self.access_request(cx, class, resource);
+            let decision = match access.decide(&request) {
+                Verdict::Allow => Decision::Allow,
+                Verdict::Deny(reason) => Decision::Deny(reason),
+                Verdict::Ask(decision) => decision.await?,
+            };
+            if let Decision::Deny(reason) = decision {
+                return Err(denied(&request, &reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn access_request<'a>(&'a self, cx: &'a CallContext, class: Class, resource: &'a str) -> AccessRequest<'a> {
+        AccessRequest {
             principal: cx.principal().map(|name| &**name),
             tenant: cx.tenant().map(|name| &**name),
             service: &self.shared.service,
@@ -251,19 +278,6 @@ impl HandleCore {
             operation: cx.operation(),
             class,
             resource,
-        };
-        let decision = match access.decide(&request) {
-            Verdict::Allow => return Ok(()),
-            Verdict::Deny(reason) => Decision::Deny(reason),
-            Verdict::Ask(decision) => decision.await?,
-        };
-        match decision {
-            Decision::Allow => Ok(()),
-            Decision::Deny(reason) => {
-                let who = request.principal.unwrap_or("a caller without principal");
-                let text = format!("{who} may not {class} `{resource}`: {reason}");
-                Err(Error::new(ErrorKind::PermissionDenied, text).with_reason(Reason::AccessRules))
-            }
         }
     }
 
@@ -280,19 +294,25 @@ impl fmt::Debug for HandleCore {
     }
 }
 
+fn denied(request: &AccessRequest<'_>, reason: &str) -> Error {
+    let who = request.principal.unwrap_or("a caller without principal");
+    let text = format!("{who} may not {} `{}`: {reason}", request.class, request.resource);
+    Error::new(ErrorKind::PermissionDenied, text).with_reason(Reason::AccessRules)
+}
+
 /// One open call.
 #[must_use = "a call that is dropped unfinished is recorded as cancelled"]
-pub struct Call {
+pub struct Call<'a> {
     cx: CallContext,
     span: Span,
-    shared: Arc<Shared>,
+    core: &'a HandleCore,
     id: u64,
     resource: Option<Arc<str>>,
     resources: usize,
     open: bool,
 }
 
-impl Call {
+impl Call<'_> {
     /// The context for the provider.
     #[must_use]
     pub fn cx(&self) -> &CallContext {
@@ -304,6 +324,10 @@ impl Call {
     /// # Errors
     /// As [`CallContext::guard`].
     pub async fn guard<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        // Without a subscriber there is no span to enter at every poll.
+        if self.span.is_none() {
+            return self.cx.guard(future).await;
+        }
         self.cx.guard(future.instrument(self.span.clone())).await
     }
 
@@ -313,19 +337,25 @@ impl Call {
     /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
     /// success into `Unavailable`, reason [`Reason::AuditUnavailable`].
     pub async fn finish<T>(mut self, result: Result<T>) -> Result<T> {
-        let result = self.close(result);
-        if let Some((_, mode)) = self.shared.environment.audit() {
-            let event = self.outcome(AuditEvent::outcome_of(result.as_ref().err().map(Error::kind)), result.as_ref().err());
+        let took = self.took();
+        let result = self.close(result, took);
+        if let Some((_, mode)) = self.core.shared.environment.audit() {
+            let error = result.as_ref().err();
+            let event = self.outcome(AuditEvent::outcome_of(error.map(Error::kind)), error, took);
             self.record(event, mode).await?;
         }
         result
     }
 
-    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
+    fn took(&self) -> Duration {
+        self.cx.clock().now().since(self.cx.started())
+    }
+
+    fn close<T>(&mut self, result: Result<T>, took: Duration) -> Result<T> {
         self.open = false;
         let error = result.as_ref().err();
-        self.measure(error.map(Error::kind));
-        self.shared.stats.count(error);
+        self.measure(error.map(Error::kind), took);
+        self.core.shared.stats.count(error);
         let attempts = error.map_or(1, Error::attempts);
         self.cx.report(|report| {
             report.attempts += attempts;
@@ -336,7 +366,7 @@ impl Call {
         });
         result.map_err(|error| {
             self.span.record("error.type", error.kind().code());
-            let error = error.with_place(self.cx.operation(), &self.shared.service, &self.shared.provider);
+            let error = error.with_place(self.cx.operation(), &self.core.shared.service, &self.core.shared.provider);
             let error = match &self.resource {
                 Some(resource) => error.with_resource(resource),
                 None => error,
@@ -348,17 +378,17 @@ impl Call {
         })
     }
 
-    fn measure(&self, error: Option<ErrorKind>) {
+    fn measure(&self, error: Option<ErrorKind>, took: Duration) {
         let operation = self.cx.operation();
-        let key = self.shared.keys[operation.index()].get_or_init(|| {
+        let key = self.core.shared.keys[operation.index()].get_or_init(|| {
             let labels = vec![
                 Label::from_static_parts("circle.operation", operation.name()),
-                Label::new("circle.service", self.shared.service.to_string()),
-                Label::new("circle.provider", self.shared.provider.to_string()),
+                Label::new("circle.service", self.core.shared.service.to_string()),
+                Label::new("circle.provider", self.core.shared.provider.to_string()),
             ];
             Key::from_parts(CALL_DURATION, labels)
         });
-        let seconds = self.cx.clock().now().since(self.cx.started()).as_secs_f64();
+        let seconds = took.as_secs_f64();
         metrics::with_recorder(|recorder| match error {
             None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(seconds),
             Some(kind) => {
@@ -368,10 +398,10 @@ impl Call {
         });
     }
 
-    fn outcome(&self, outcome: &'static str, error: Option<&Error>) -> AuditEvent {
+    fn outcome(&self, outcome: &'static str, error: Option<&Error>, took: Duration) -> AuditEvent {
         AuditEvent::Outcome {
             outcome,
-            took: self.cx.clock().now().since(self.cx.started()),
+            took,
             attempts: error.map_or(1, Error::attempts),
             operation_id: self.cx.known_operation_id().cloned(),
         }
@@ -383,8 +413,8 @@ impl Call {
             call: self.id,
             principal: self.cx.principal().cloned(),
             tenant: self.cx.tenant().cloned(),
-            service: Arc::clone(&self.shared.service),
-            provider: Arc::clone(&self.shared.provider),
+            service: Arc::clone(&self.core.shared.service),
+            provider: Arc::clone(&self.core.shared.provider),
             operation: self.cx.operation().name(),
             class: self.cx.operation().class(),
             resource: self.resource.clone(),
@@ -394,7 +424,7 @@ impl Call {
     }
 
     async fn record(&self, event: AuditEvent, mode: AuditMode) -> Result<()> {
-        let Some((sink, _)) = self.shared.environment.audit() else { return Ok(()) };
+        let Some((sink, _)) = self.core.shared.environment.audit() else { return Ok(()) };
         let recording = sink.record(self.audit_record(event));
         let result = match (recording, mode) {
             (Recording::Done(result), _) => result,
@@ -416,21 +446,22 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.open {
             return;
         }
         self.span.record("error.type", ErrorKind::Cancelled.code());
-        self.measure(Some(ErrorKind::Cancelled));
-        if let Some((sink, _)) = self.shared.environment.audit() {
+        let took = self.took();
+        self.measure(Some(ErrorKind::Cancelled), took);
+        if let Some((sink, _)) = self.core.shared.environment.audit() {
             // Taken when `record` returns; a drop cannot wait for more.
-            let _ = sink.record(self.audit_record(self.outcome(AuditEvent::CANCELLED, None)));
+            let _ = sink.record(self.audit_record(self.outcome(AuditEvent::CANCELLED, None, took)));
         }
     }
 }
 
-impl fmt::Debug for Call {
+impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Call({})", self.cx.operation().name())
     }

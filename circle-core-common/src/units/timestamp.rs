@@ -114,7 +114,8 @@ impl Sub<Duration> for Timestamp {
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => Self::UNIX_EPOCH + after,
+            // On every audited call's way: no wide arithmetic.
+            Ok(after) => Self::from_unix(i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
             Err(before) => Self::UNIX_EPOCH - before.duration(),
         }
     }

@@ -327,7 +327,7 @@ impl KeyValueStore {
 
     /// The documented emulation of `increment`; refused unless the caller allows it.
     async fn increment_by_cas(&self, key: Key, by: i64) -> Result<i64> {
-        let call = self.core.start(&INCREMENT, Resources::One(key.shared())).await?;
+        let (call, ()) = self.core.start(&INCREMENT, Resources::One(key.shared()), || Ok(&())).await?;
         let allowed = call.cx().emulates();
         if allowed {
             call.cx().report(|report| report.emulated.push(Caps::INCREMENT.name()));

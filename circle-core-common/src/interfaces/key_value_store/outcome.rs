@@ -15,7 +15,7 @@ pub(super) fn is_conditional(write: &Write) -> bool {
 /// A write that finds its own entry has succeeded; an answer that never came is looked up by any key that it put.
 pub(super) async fn settle<'a>(
     store: &KeyValueStore,
-    call: &Call,
+    call: &Call<'_>,
     writes: impl IntoIterator<Item = &'a Write>,
     operation: &OperationId,
     error: Error,

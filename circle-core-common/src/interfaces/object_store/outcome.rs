@@ -55,7 +55,7 @@ pub(super) async fn copy(store: &ObjectStore, from: ObjectKey, to: ObjectKey, op
 
 /// Repeats a call that the service refused because of a conflicting request: it did nothing, and says "again".
 pub(super) async fn repeat_conflicting<T, F: Future<Output = Result<T>>>(
-    call: &Call,
+    call: &Call<'_>,
     replayable: bool,
     attempt: impl Fn() -> F,
 ) -> Result<T> {
@@ -83,7 +83,7 @@ pub(super) async fn repeat_conflicting<T, F: Future<Output = Result<T>>>(
 /// A repeated write that finds its own object has succeeded; an answer that never came is looked up.
 pub(super) async fn settle(
     store: &ObjectStore,
-    call: &Call,
+    call: &Call<'_>,
     key: &ObjectKey,
     operation: &OperationId,
     result: Result<ObjectMeta>,

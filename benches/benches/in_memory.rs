@@ -1,0 +1,40 @@
+//! What a call through a handle costs, over a provider that answers from memory.
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+
+use std::hint::black_box;
+
+use circle_core::audit::{AuditMode, FileAudit};
+use circle_core::memory::Memory;
+use circle_core::{CallOptions, ObjectStore};
+use circle_core_benches::{CONTENT, at_once, get, guarded, plain};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn object_store(c: &mut Criterion) {
+    let mut group = c.benchmark_group("object_store_in_memory");
+    let store = plain();
+    group.bench_function("get", |b| b.iter(|| get(black_box(&store))));
+    group.bench_function("head", |b| b.iter(|| at_once(store.head("reports/q3.md")).is_ok()));
+    group.bench_function("put", |b| b.iter(|| at_once(store.put("reports/q4.md", CONTENT.as_slice())).is_ok()));
+    group.bench_function("with_options", |b| b.iter(|| store.with(CallOptions::new().tenant("acme"))));
+    let store = guarded();
+    group.bench_function("get_with_16_rules_and_audit_queue", |b| b.iter(|| get(black_box(&store))));
+    group.finish();
+}
+
+/// Waits for the disk: reported, not bounded.
+fn audited(c: &mut Criterion) {
+    let path = std::env::temp_dir().join(format!("circle-core-bench-{}.jsonl", std::process::id()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let audit = FileAudit::open(&path).expect("an audit file");
+    let store = ObjectStore::builder(Memory::new()).name("documents").audit(audit, AuditMode::Required).build();
+    runtime.block_on(store.put("reports/q3.md", CONTENT.as_slice())).expect("a put");
+    let mut group = c.benchmark_group("object_store_in_memory");
+    group.sample_size(20);
+    group.bench_function("get_with_audit_required", |b| b.iter(|| runtime.block_on(store.get("reports/q3.md")).is_ok()));
+    group.finish();
+    drop(store);
+    std::fs::remove_file(path).expect("the audit file");
+}
+
+criterion_group!(benches, object_store, audited);
+criterion_main!(benches);

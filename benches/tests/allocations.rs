@@ -1,0 +1,23 @@
+//! Allocations per call: counted, so the same on every machine, and bounded.
+
+use circle_core_benches::{get, guarded, plain};
+
+/// The most that one of several calls allocates, the first left out: it makes the metric key.
+fn allocations(call: impl Fn() -> usize) -> u64 {
+    call();
+    (0..10).map(|_| allocation_counter::measure(|| drop(call())).count_total).max().unwrap_or(0)
+}
+
+#[test]
+fn get_from_memory_allocates_at_most_4_times() {
+    let store = plain();
+    let count = allocations(|| get(&store));
+    assert!(count <= 4, "{count}");
+}
+
+#[test]
+fn get_behind_16_rules_and_an_audit_queue_allocates_at_most_8_times() {
+    let store = guarded();
+    let count = allocations(|| get(&store));
+    assert!(count <= 8, "{count}");
+}
