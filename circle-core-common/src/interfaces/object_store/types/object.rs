@@ -86,8 +86,8 @@ impl ObjectMeta {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Object {
-    /// What is known of it.
-    pub meta: ObjectMeta,
+    /// What is known of it; shared, so that an object is small to pass on and a store in memory need not copy.
+    pub meta: Arc<ObjectMeta>,
     /// Which bytes the content is.
     pub range: Range<u64>,
     /// The most that is collected into memory, from the call's options.
@@ -98,8 +98,8 @@ pub struct Object {
 impl Object {
     /// An object whose content is `range` of the whole.
     #[must_use]
-    pub fn new(meta: ObjectMeta, range: Range<u64>, body: ByteStream) -> Self {
-        Self { meta, range, body_limit: None, body }
+    pub fn new(meta: impl Into<Arc<ObjectMeta>>, range: Range<u64>, body: ByteStream) -> Self {
+        Self { meta: meta.into(), range, body_limit: None, body }
     }
 
     /// Whether the content is in memory as a whole.
