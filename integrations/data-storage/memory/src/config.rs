@@ -9,11 +9,9 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MemoryConfig {
-    /// The most bytes of keys and content, over all interfaces; what does not fit is refused with `QuotaExceeded`. No
-    /// limit by default.
+    /// The most bytes of keys and content, over all interfaces; what does not fit is refused. No limit by default.
     pub capacity: Option<ByteSize>,
-    /// Whether object storage keeps the older versions of an object, and delete markers, until each is deleted by its
-    /// version. Off by default, because such a store only grows.
+    /// Whether objects keep their older versions until each is deleted; such a store only grows.
     pub versions: bool,
 }
 

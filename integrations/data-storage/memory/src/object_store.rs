@@ -38,7 +38,7 @@ impl ObjectStoreProvider for Memory {
 
     async fn head(&self, _: &CallContext, request: HeadRequest) -> Result<ObjectMeta> {
         let stored = self.store.objects()?.get(&request.key, request.options.version.as_ref())?;
-        Ok(stored.meta.clone())
+        Ok((*stored.meta).clone())
     }
 
     async fn get(&self, _: &CallContext, request: GetRequest) -> Result<Object> {
@@ -51,7 +51,7 @@ impl ObjectStoreProvider for Memory {
         };
         // Within the content, whose length is a `usize`.
         let body = stored.content.slice(range.start as usize..range.end as usize);
-        Ok(Object::new(stored.meta.clone(), range, ByteStream::from(body)))
+        Ok(Object::new(stored.meta, range, ByteStream::from(body)))
     }
 
     async fn put(&self, _: &CallContext, request: PutRequest) -> Result<ObjectMeta> {
@@ -77,7 +77,7 @@ impl ObjectStoreProvider for Memory {
         let CopyRequest { from, to, options, operation, .. } = request;
         let mut objects = self.store.objects_mut()?;
         let source = objects.get(&from, options.source_version.as_ref()).map_err(|error| error.with_resource(from.shared()))?;
-        let mut meta = source.meta.clone();
+        let mut meta = (*source.meta).clone();
         meta.key = to;
         meta.operation = operation;
         let precondition = if options.if_absent { Precondition::IfAbsent } else { Precondition::None };

@@ -86,7 +86,7 @@ impl ObjectMeta {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Object {
-    /// What is known of it.
+    /// What is known of it; shared, so that an object is small to pass on and a store in memory need not copy.
     pub meta: Arc<ObjectMeta>,
     /// Which bytes the content is.
     pub range: Range<u64>,

@@ -31,12 +31,14 @@ pub(super) struct Revision {
 }
 
 pub(super) enum State {
-    Object(Arc<Stored>),
+    Object(Stored),
     Marker(DeleteMarker),
 }
 
+/// Cheap to clone: nothing of it is copied.
+#[derive(Clone)]
 pub(super) struct Stored {
-    pub(super) meta: ObjectMeta,
+    pub(super) meta: Arc<ObjectMeta>,
     pub(super) content: Bytes,
 }
 
@@ -46,7 +48,7 @@ impl History {
         Self { current, older: Vec::new() }
     }
 
-    pub(super) fn current(&self) -> Option<&Arc<Stored>> {
+    pub(super) fn current(&self) -> Option<&Stored> {
         self.current.object()
     }
 
@@ -77,7 +79,7 @@ impl History {
 }
 
 impl Revision {
-    fn object(&self) -> Option<&Arc<Stored>> {
+    fn object(&self) -> Option<&Stored> {
         match &self.state {
             State::Object(stored) => Some(stored),
             State::Marker(_) => None,
@@ -106,7 +108,7 @@ pub(super) fn cost(key: &ObjectKey, content: &[u8]) -> u64 {
 
 impl Objects {
     /// The object, or this version of it.
-    pub(super) fn get(&self, key: &ObjectKey, version: Option<&Version>) -> Result<Arc<Stored>> {
+    pub(super) fn get(&self, key: &ObjectKey, version: Option<&Version>) -> Result<Stored> {
         let history = self.keys.get(key);
         let found = match version {
             None => history.and_then(History::current),
@@ -147,7 +149,7 @@ impl Objects {
         meta.modified = store.timestamp();
         meta.is_latest = true;
         let written = meta.clone();
-        let revision = Revision { generation, state: State::Object(Arc::new(Stored { meta, content })) };
+        let revision = Revision { generation, state: State::Object(Stored { meta: Arc::new(meta), content }) };
         match history {
             Some(history) if store.keeps_versions => history.push(revision),
             Some(history) => history.current = revision,

@@ -58,7 +58,7 @@ pub(super) fn page(objects: &Objects, request: &ListRequest) -> Result<Page<Entr
             let resumed = place.as_ref().filter(|place| place.name == name).map_or(0, |place| place.generation);
             push_revisions(&mut page, name, history, resumed)
         } else if let Some(stored) = history.current() {
-            page.push(Place { generation: 0, name }, || Entry::Object(stored.meta.clone()))
+            page.push(Place { generation: 0, name }, || Entry::Object((*stored.meta).clone()))
         } else {
             true
         };
@@ -75,7 +75,7 @@ fn push_revisions<'a>(page: &mut PageInProgress<'a>, name: &'a str, history: &'a
     for (age, revision) in left {
         let entry = || match &revision.state {
             State::Object(stored) => {
-                let mut meta = stored.meta.clone();
+                let mut meta = (*stored.meta).clone();
                 meta.is_latest = age == 0;
                 Entry::Object(meta)
             }
