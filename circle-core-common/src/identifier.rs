@@ -135,7 +135,14 @@ macro_rules! token {
 /// S3 has only ETags, Google Cloud Storage's preconditions know only generations; a version keeps whatever there is.
 /// Compare for equality; give it back in a precondition; read nothing else into it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Version {
+    // One pointer: versions are passed on in nearly every request and result.
+    names: Arc<Names>,
+}
+
+#[derive(PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Names {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     etag: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,40 +150,44 @@ pub struct Version {
 }
 
 impl Version {
+    fn of(etag: Option<Arc<str>>, generation: Option<Arc<str>>) -> Self {
+        Self { names: Arc::new(Names { etag, generation }) }
+    }
+
     /// A version known by its ETag.
     #[must_use]
     pub fn etag(etag: impl Into<Arc<str>>) -> Self {
-        Self { etag: Some(etag.into()), generation: None }
+        Self::of(Some(etag.into()), None)
     }
 
     /// A version known by its generation or version id.
     #[must_use]
     pub fn generation(generation: impl Into<Arc<str>>) -> Self {
-        Self { etag: None, generation: Some(generation.into()) }
+        Self::of(None, Some(generation.into()))
     }
 
     /// A version known by both.
     #[must_use]
     pub fn new(etag: impl Into<Arc<str>>, generation: impl Into<Arc<str>>) -> Self {
-        Self { etag: Some(etag.into()), generation: Some(generation.into()) }
+        Self::of(Some(etag.into()), Some(generation.into()))
     }
 
     /// The ETag, for providers.
     #[must_use]
     pub fn as_etag(&self) -> Option<&str> {
-        self.etag.as_deref()
+        self.names.etag.as_deref()
     }
 
     /// The generation, for providers.
     #[must_use]
     pub fn as_generation(&self) -> Option<&str> {
-        self.generation.as_deref()
+        self.names.generation.as_deref()
     }
 }
 
 impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.etag, &self.generation) {
+        match (&self.names.etag, &self.names.generation) {
             (Some(etag), Some(generation)) => write!(f, "Version({etag}, {generation})"),
             (Some(one), None) | (None, Some(one)) => write!(f, "Version({one})"),
             (None, None) => f.write_str("Version()"),
@@ -218,7 +229,8 @@ pub struct OperationId(Repr);
 // Generated ids are the common case and cost no allocation.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Generated(u128),
+    // Halves, because a `u128` would align every call context to 16 bytes.
+    Generated([u64; 2]),
     Given(Arc<str>),
 }
 
@@ -226,7 +238,7 @@ impl OperationId {
     /// An id from 128 random bits.
     #[must_use]
     pub const fn generated(bits: u128) -> Self {
-        Self(Repr::Generated(bits))
+        Self(Repr::Generated([(bits >> 64) as u64, bits as u64]))
     }
 }
 
@@ -235,7 +247,7 @@ impl From<&str> for OperationId {
         // A generated id reads back as what it was, so that text and bits compare equal.
         let bits = u128::from_str_radix(text, 16).ok();
         match bits.filter(|bits| format!("{bits:032x}") == text) {
-            Some(bits) => Self(Repr::Generated(bits)),
+            Some(bits) => Self::generated(bits),
             None => Self(Repr::Given(text.into())),
         }
     }
@@ -250,7 +262,7 @@ impl From<String> for OperationId {
 impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Generated(bits) => write!(f, "{bits:032x}"),
+            Repr::Generated([high, low]) => write!(f, "{high:016x}{low:016x}"),
             Repr::Given(text) => f.write_str(text),
         }
     }

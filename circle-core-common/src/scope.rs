@@ -19,6 +19,7 @@ use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::operation::{Class, Operation};
+use crate::units::Timestamp;
 
 /// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
 pub const CALL_DURATION: &str = "circle.call.duration";
@@ -222,7 +223,16 @@ impl HandleCore {
             circle.provider = &*shared.provider,
             error.r#type = tracing::field::Empty,
         );
-        Ok(Call { cx, span, core: self, id: 0, resource: resources.first().cloned(), resources: resources.count(), open: false })
+        Ok(Call {
+            cx,
+            span,
+            core: self,
+            id: 0,
+            at: Timestamp::UNIX_EPOCH,
+            resource: resources.first().cloned(),
+            resources: resources.count(),
+            open: false,
+        })
     }
 
     /// Asks the access control and writes the intent.
@@ -234,6 +244,7 @@ impl HandleCore {
         let Some((_, mode)) = self.shared.environment.audit() else { return allowed };
         static CALLS: AtomicU64 = AtomicU64::new(1);
         call.id = CALLS.fetch_add(1, Ordering::Relaxed);
+        call.at = call.cx.clock().timestamp();
         let event = if allowed.is_ok() { AuditEvent::Intent } else { AuditEvent::Refused };
         call.record(event, mode).await?;
         allowed
@@ -307,6 +318,8 @@ pub struct Call<'a> {
     span: Span,
     core: &'a HandleCore,
     id: u64,
+    /// When the intent was recorded; the outcome is that and the time taken.
+    at: Timestamp,
     resource: Option<Arc<str>>,
     resources: usize,
     open: bool,
@@ -408,8 +421,12 @@ impl Call<'_> {
     }
 
     fn audit_record(&self, event: AuditEvent) -> AuditRecord {
+        let at = match &event {
+            AuditEvent::Outcome { took, .. } => self.at + *took,
+            _ => self.at,
+        };
         AuditRecord {
-            at: self.cx.clock().timestamp(),
+            at,
             call: self.id,
             principal: self.cx.principal().cloned(),
             tenant: self.cx.tenant().cloned(),

@@ -14,11 +14,33 @@ use crate::operation::Class;
 #[derive(Clone, Debug)]
 pub struct AccessRule {
     allow: bool,
-    principal: Option<String>,
-    tenant: Option<String>,
-    service: Option<String>,
-    resource: Option<String>,
+    principal: Option<Pattern>,
+    tenant: Option<Pattern>,
+    service: Option<Pattern>,
+    resource: Option<Pattern>,
     classes: u8,
+}
+
+/// What a value must be like.
+#[derive(Clone, Debug)]
+enum Pattern {
+    Exact(String),
+    Glob(String),
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        if text.contains('*') { Self::Glob(text) } else { Self::Exact(text) }
+    }
+}
+
+impl Pattern {
+    fn fits(&self, value: &str) -> bool {
+        match self {
+            Self::Exact(text) => text == value,
+            Self::Glob(pattern) => glob(pattern.as_bytes(), value.as_bytes()),
+        }
+    }
 }
 
 const ALL_CLASSES: u8 = u8::MAX;
@@ -43,28 +65,28 @@ impl AccessRule {
     /// Matches principals like this; a call without principal matches no such rule.
     #[must_use]
     pub fn principal(mut self, pattern: impl Into<String>) -> Self {
-        self.principal = Some(pattern.into());
+        self.principal = Some(pattern.into().into());
         self
     }
 
     /// Matches tenants like this; a call without tenant matches no such rule.
     #[must_use]
     pub fn tenant(mut self, pattern: impl Into<String>) -> Self {
-        self.tenant = Some(pattern.into());
+        self.tenant = Some(pattern.into().into());
         self
     }
 
     /// Matches services like this.
     #[must_use]
     pub fn service(mut self, pattern: impl Into<String>) -> Self {
-        self.service = Some(pattern.into());
+        self.service = Some(pattern.into().into());
         self
     }
 
     /// Matches resources like this.
     #[must_use]
     pub fn resource(mut self, pattern: impl Into<String>) -> Self {
-        self.resource = Some(pattern.into());
+        self.resource = Some(pattern.into().into());
         self
     }
 
@@ -77,8 +99,8 @@ impl AccessRule {
     }
 
     fn matches(&self, request: &AccessRequest<'_>) -> bool {
-        let fits = |pattern: &Option<String>, value: Option<&str>| {
-            pattern.as_deref().is_none_or(|pattern| value.is_some_and(|value| glob(pattern.as_bytes(), value.as_bytes())))
+        let fits = |pattern: &Option<Pattern>, value: Option<&str>| {
+            pattern.as_ref().is_none_or(|pattern| value.is_some_and(|value| pattern.fits(value)))
         };
         self.classes & bit(request.class) != 0
             && fits(&self.principal, request.principal)

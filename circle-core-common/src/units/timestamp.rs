@@ -96,8 +96,9 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        let nanos = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / 2);
-        Self::from_signed_nanos(self.total_nanos() + nanos)
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        // Both are below a second, so their sum fits; `from_unix` carries it.
+        Self::from_unix(self.seconds.saturating_add(seconds), self.nanos + duration.subsec_nanos())
     }
 }
 
@@ -114,8 +115,7 @@ impl Sub<Duration> for Timestamp {
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            // On every audited call's way: no wide arithmetic.
-            Ok(after) => Self::from_unix(i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
+            Ok(after) => Self::UNIX_EPOCH + after,
             Err(before) => Self::UNIX_EPOCH - before.duration(),
         }
     }

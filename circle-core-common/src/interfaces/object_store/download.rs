@@ -15,11 +15,10 @@ const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 /// unversioned content stay as they are.
 pub(super) fn resuming(store: &ObjectStore, object: Object, options: GetOptions) -> Object {
     let capabilities = store.capabilities();
-    let version = object.meta.version.clone();
-    let (true, true, Some(version)) = (capabilities.get_range, capabilities.get_if_match, version) else { return object };
-    if object.is_whole() {
+    if object.is_whole() || !capabilities.get_range || !capabilities.get_if_match {
         return object;
     }
+    let Some(version) = object.meta.version.clone() else { return object };
     let (key, position, end) = (object.meta.key.clone(), object.range.start, object.range.end);
     let store = store.clone();
     object.map_body(move |body| {
