@@ -15,8 +15,16 @@ use crate::provider::Provider;
 
 /// What a provider offers: one handle per interface, one provider behind them all.
 ///
-/// ```ignore
-/// Ok(Service::new(store.clone()).offer(ObjectStore::from(store.clone())).offer(KeyValueStore::from(store)))
+/// ```
+/// # use std::sync::Arc;
+/// # use circle_core_common::{Provider, Service};
+/// # use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreProvider};
+/// # use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+/// # fn example<P: ObjectStoreProvider + KeyValueStoreProvider>(store: Arc<P>) -> Service {
+/// Service::new(store.clone())
+///     .offer::<ObjectStore>(store.clone() as Arc<dyn ObjectStoreProvider>)
+///     .offer::<KeyValueStore>(store as Arc<dyn KeyValueStoreProvider>)
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Service {

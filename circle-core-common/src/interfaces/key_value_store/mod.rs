@@ -1,11 +1,25 @@
 //! Key-value storage: small values, compare-and-swap, transactions, expiry.
 //!
-//! ```ignore
+//! ```
+//! # use std::time::Duration;
+//! # use circle_core_common::Result;
+//! # use circle_core_common::interfaces::key_value_store::{KeyValueStore, PutOptions, Write};
+//! # #[derive(Default, serde::Serialize, serde::Deserialize)]
+//! # struct Cart { items: Vec<String> }
+//! # async fn example(kv: KeyValueStore, item: String) -> Result<()> {
 //! kv.put_with("otp:9", "184223", PutOptions::new().ttl(Duration::from_secs(300))).await?;
 //! let carts = kv.of::<Cart>(); // the JSON view of the same store
-//! let cart = carts.update("cart:7", |old| Ok(old.unwrap_or_default().plus(&item))).await?;
+//! let cart = carts
+//!     .update("cart:7", |old| {
+//!         let mut cart = old.unwrap_or_default();
+//!         cart.items.push(item.clone());
+//!         Ok(cart)
+//!     })
+//!     .await?;
 //! kv.transaction([Write::put("a", "1").if_absent(), Write::delete("c")]).await?;
 //! let hits = kv.increment("hits", 1).await?;
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! *Absent* is `None`, and an empty value is not absent. *Versions* change with every successful write. *Expiry* is
@@ -218,8 +232,12 @@ impl KeyValueStore {
 
     /// Makes many writes, each for itself, in as many calls as the provider needs; pairs of key and value will do.
     ///
-    /// ```ignore
+    /// ```
+    /// # use circle_core_common::{Result, interfaces::key_value_store::KeyValueStore};
+    /// # async fn example(kv: KeyValueStore) -> Result<()> {
     /// kv.put_many([("a", "1"), ("b", "2")]).await?.all()?;
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! Object storage: whole objects under exact keys.
 //!
-//! ```ignore
+//! ```
+//! # use circle_core_common::{Result, interfaces::object_store::ObjectStore};
+//! # async fn example(files: ObjectStore, next: String) -> Result<()> {
 //! files.put("reports/q3.md", "# Q3").await?;
 //! let report = files.get("reports/q3.md").await?.text().await?;
 //! files.create("locks/nightly", "").await?; // `AlreadyExists` if another was first
 //! let state = files.head("state.json").await?;
 //! files.replace("state.json", next, state.version()?).await?; // `Conflict` if another was faster
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! *Keys* go byte for byte. *Deleting* the absent succeeds. *Lost answers*: a conditional write carries an operation
@@ -208,8 +212,12 @@ impl ObjectStore {
 
     /// Changes an object by a function of its content; `None` where it is absent. Other writers make it run again.
     ///
-    /// ```ignore
-    /// files.update("counter", |old| Ok(next(old))).await?;
+    /// ```
+    /// # use circle_core_common::{Result, interfaces::object_store::ObjectStore};
+    /// # async fn example(files: ObjectStore) -> Result<()> {
+    /// files.update("tally", |old| Ok([old.unwrap_or_default().as_ref(), b"|"].concat())).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors
