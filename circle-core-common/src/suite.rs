@@ -22,6 +22,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 pub use canary::Canary;
 pub use decorate::{Counted, Decorated, Decoration, Interception, Mask, Masked, Plan, Traffic};
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
@@ -32,6 +34,7 @@ pub use telemetry::{Recorded, Telemetry};
 
 use crate::capabilities::Flag;
 use crate::error::Error;
+use crate::interfaces::object_store::PresignedRequest;
 
 /// How a case ended.
 pub type Outcome = Result<(), Failed>;
@@ -134,6 +137,8 @@ pub struct Subject<H> {
     pub canary: Canary,
     /// Whether `native` finds the documented type.
     pub native: Option<fn(&H) -> bool>,
+    /// Sends presigned requests, where the subject has a way to.
+    pub sender: Option<Arc<dyn Sender>>,
     /// What must live as long as the subject: its folder, its server.
     pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -150,6 +155,7 @@ impl<H> Subject<H> {
             scale: Scale::Full,
             canary: Canary::new(),
             native: None,
+            sender: None,
             keep: None,
         }
     }
@@ -197,6 +203,27 @@ impl<H: fmt::Debug> fmt::Debug for Subject<H> {
 /// `Skipped` when a capability is off.
 pub(crate) fn needs<C>(flag: Flag<C>, capabilities: &C) -> Outcome {
     if flag.is_on(capabilities) { Ok(()) } else { Err(Failed::Skipped(format!("{} is off", flag.name()))) }
+}
+
+/// Sends requests as a stranger would: with what is in them, and nothing else.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// The status and the body of the answer.
+    ///
+    /// # Errors
+    /// What kept the request from being answered.
+    async fn send(&self, request: &PresignedRequest, body: Bytes) -> crate::Result<(u16, Bytes)>;
+}
+
+/// The case functions in these sources that the suite does not have exactly once: what a suite's own test looks for.
+#[cfg(test)]
+pub(crate) fn unlisted<H>(sources: &[&'static str], suite: &[Case<H>]) -> Vec<&'static str> {
+    let named = |source: &&'static str| {
+        let lines = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+        lines.filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let names = sources.iter().flat_map(named);
+    names.filter(|name| suite.iter().filter(|case| case.name == *name).count() != 1).collect()
 }
 
 fn unique_namespace() -> String {
