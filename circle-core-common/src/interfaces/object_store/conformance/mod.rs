@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub use negative::{NEGATIVES, without};
 
-use super::{ListConsistency, ObjectStore, ObjectStoreCapabilities, UploadId};
+use super::{ListConsistency, ObjectStore, ObjectStoreCapabilities};
 use crate::Flag;
 use crate::body::{Body, ByteStream};
 use crate::error::Result;

@@ -5,7 +5,7 @@ use crate::capabilities::Flag;
 use crate::error::Result;
 use crate::identifier::Version;
 use crate::interfaces::object_store::{
-    Checksum, CopyOptions, DeleteOptions, GetOptions, HeadOptions, ListOptions, ObjectStore, PutOptions,
+    Checksum, CopyOptions, DeleteOptions, GetOptions, HeadOptions, ListOptions, ObjectStore, PartTag, PutOptions, UploadId,
 };
 use crate::suite::{Negative, Outcome, Subject, expect_unsupported, holds};
 
@@ -14,8 +14,13 @@ use crate::suite::{Negative, Outcome, Subject, expect_unsupported, holds};
 /// # Errors
 /// Why the service behind the handle has not started.
 pub fn without(subject: &Store, flag: Flag<Caps>) -> Result<ObjectStore> {
-    if flag.is_on(subject.handle.capabilities()) {
+    let declared = subject.handle.capabilities();
+    if flag.is_on(declared) {
         return subject.with_capabilities(|capabilities| flag.set(capabilities, false));
+    }
+    // A copy without `copy` is refused for that, before its condition is looked at.
+    if flag == Caps::COPY_IF_ABSENT && !declared.copy {
+        return subject.with_capabilities(|capabilities| capabilities.copy = true);
     }
     Ok(subject.handle.clone())
 }
@@ -44,6 +49,10 @@ macro_rules! negatives {
             $(Negative { flag: Caps::$flag, run: |subject: Subject<ObjectStore>| Box::pin($name(subject)) },)+
         ];
     };
+}
+
+fn upload(key: &str) -> UploadId {
+    UploadId::new(key, "token")
 }
 
 fn other() -> Version {
@@ -121,7 +130,9 @@ negatives! {
     without_multipart: MULTIPART, |store, key| [
         store.upload(&key).await,
         store.upload_with(&key, PutOptions::new()).await,
-        store.resume(super::UploadId::new(key.as_str(), "token")).part(0, "x").await,
+        store.resume(upload(&key)).part(0, "x").await,
+        store.resume(upload(&key)).complete([PartTag::new(0, 1, "token")]).await,
+        store.resume(upload(&key)).abort().await,
     ];
     /// Making requests that get.
     without_presign_get: PRESIGN_GET, |store, key| [store.presign_get(&key, std::time::Duration::from_secs(60)).await];
