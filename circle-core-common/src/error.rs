@@ -161,6 +161,13 @@ impl Error {
         self
     }
 
+    /// Sets the thing that one entry of a bulk names, whatever the call named.
+    #[must_use]
+    pub fn with_own_resource(mut self, resource: &Arc<str>) -> Self {
+        self.inner.resource = Some(Arc::clone(resource));
+        self
+    }
+
     /// Puts words in front of the message: `reading the manifest: not found …`.
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {

@@ -27,6 +27,8 @@ pub mod resilience;
 pub mod scope;
 pub mod secret;
 pub mod service;
+#[cfg(feature = "testkit")]
+pub mod suite;
 mod units;
 mod watch;
 

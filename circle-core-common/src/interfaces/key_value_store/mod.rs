@@ -514,6 +514,6 @@ fn only<T>(bulk: Bulk<T>) -> Result<T> {
 fn collect<T>(results: &mut Vec<Result<T>>, chunk: Result<Bulk<T>>, names: &[Arc<str>]) {
     match chunk {
         Ok(bulk) => results.extend(bulk),
-        Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_resource(name)))),
+        Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
     }
 }

@@ -22,7 +22,9 @@ pub(super) async fn settle<'a>(
 ) -> Result<Written> {
     let refused = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict);
     let lost = error.sent() == Sent::Maybe && !refused;
-    if !lost && (!refused || error.attempts() <= 1) {
+    // A caller who gives the id may be repeating a write of an earlier call.
+    let repeated = error.attempts() > 1 || call.cx().options().is_some_and(|options| options.idempotency_key.is_some());
+    if !lost && !(refused && repeated) {
         return Err(error);
     }
     let put = writes.into_iter().find(|write| matches!(write.action, Action::Put { .. }));
@@ -37,6 +39,9 @@ pub(super) async fn settle<'a>(
             _ if refused => return Err(error),
             _ => {}
         }
+    }
+    if refused && error.attempts() <= 1 {
+        return Err(error);
     }
     Err(unknown(error, operation))
 }

@@ -1,5 +1,7 @@
 //! What a provider of key-value storage implements.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{
@@ -8,9 +10,10 @@ use super::{
 };
 use crate::bulk::Bulk;
 use crate::context::CallContext;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::listing::Page;
-use crate::provider::Provider;
+use crate::provider::{Health, Provider, ProviderInfo};
 use crate::watch::Watch;
 
 /// A key-value store, as providers implement it: one attempt per remote call, owned requests, valid input.
@@ -43,4 +46,59 @@ pub trait KeyValueStoreProvider: Provider {
 
     /// Tells of changes from now on, in order per key; memory is bounded and a gap is told.
     async fn watch(&self, cx: &CallContext, request: WatchRequest) -> Result<Watch<Change>>;
+}
+
+/// A provider that is shared is a provider, so that decorators go over it too.
+#[async_trait]
+impl Provider for Arc<dyn KeyValueStoreProvider> {
+    fn info(&self) -> &ProviderInfo {
+        (**self).info()
+    }
+
+    fn environment(&self) -> &Environment {
+        (**self).environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        (**self).health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        (**self).close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&**self)
+    }
+}
+
+#[async_trait]
+impl KeyValueStoreProvider for Arc<dyn KeyValueStoreProvider> {
+    fn capabilities(&self) -> &KeyValueStoreCapabilities {
+        (**self).capabilities()
+    }
+
+    async fn get(&self, cx: &CallContext, request: GetRequest) -> Result<Bulk<Option<Entry>>> {
+        (**self).get(cx, request).await
+    }
+
+    async fn write(&self, cx: &CallContext, request: WriteRequest) -> Result<Bulk<Written>> {
+        (**self).write(cx, request).await
+    }
+
+    async fn transaction(&self, cx: &CallContext, request: TransactionRequest) -> Result<Vec<Written>> {
+        (**self).transaction(cx, request).await
+    }
+
+    async fn increment(&self, cx: &CallContext, request: IncrementRequest) -> Result<i64> {
+        (**self).increment(cx, request).await
+    }
+
+    async fn list(&self, cx: &CallContext, request: ListRequest) -> Result<Page<Entry>> {
+        (**self).list(cx, request).await
+    }
+
+    async fn watch(&self, cx: &CallContext, request: WatchRequest) -> Result<Watch<Change>> {
+        (**self).watch(cx, request).await
+    }
 }

@@ -303,7 +303,7 @@ impl ObjectStore {
             let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
             match self.delete_chunk(chunk, &names).await {
                 Ok(bulk) => results.extend(bulk),
-                Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_resource(name)))),
+                Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
             }
         }
         Ok(Bulk::new(results))

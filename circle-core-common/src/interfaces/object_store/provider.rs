@@ -1,5 +1,7 @@
 //! What a provider of object storage implements.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{
@@ -9,9 +11,10 @@ use super::{
 };
 use crate::bulk::Bulk;
 use crate::context::CallContext;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::listing::Page;
-use crate::provider::Provider;
+use crate::provider::{Health, Provider, ProviderInfo};
 
 /// An object store, as providers implement it: one attempt per remote call, owned requests, valid input.
 ///
@@ -52,4 +55,75 @@ pub trait ObjectStoreProvider: Provider {
 
     /// Completes (`Some`) or aborts (`None`) an upload.
     async fn end_upload(&self, cx: &CallContext, request: EndUploadRequest) -> Result<Option<ObjectMeta>>;
+}
+
+/// A provider that is shared is a provider, so that decorators go over it too.
+#[async_trait]
+impl Provider for Arc<dyn ObjectStoreProvider> {
+    fn info(&self) -> &ProviderInfo {
+        (**self).info()
+    }
+
+    fn environment(&self) -> &Environment {
+        (**self).environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        (**self).health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        (**self).close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&**self)
+    }
+}
+
+#[async_trait]
+impl ObjectStoreProvider for Arc<dyn ObjectStoreProvider> {
+    fn capabilities(&self) -> &ObjectStoreCapabilities {
+        (**self).capabilities()
+    }
+
+    async fn head(&self, cx: &CallContext, request: HeadRequest) -> Result<ObjectMeta> {
+        (**self).head(cx, request).await
+    }
+
+    async fn get(&self, cx: &CallContext, request: GetRequest) -> Result<Object> {
+        (**self).get(cx, request).await
+    }
+
+    async fn put(&self, cx: &CallContext, request: PutRequest) -> Result<ObjectMeta> {
+        (**self).put(cx, request).await
+    }
+
+    async fn list(&self, cx: &CallContext, request: ListRequest) -> Result<Page<Entry>> {
+        (**self).list(cx, request).await
+    }
+
+    async fn delete(&self, cx: &CallContext, request: DeleteRequest) -> Result<Bulk<Deleted>> {
+        (**self).delete(cx, request).await
+    }
+
+    async fn copy(&self, cx: &CallContext, request: CopyRequest) -> Result<ObjectMeta> {
+        (**self).copy(cx, request).await
+    }
+
+    async fn presign(&self, cx: &CallContext, request: PresignRequest) -> Result<PresignedRequest> {
+        (**self).presign(cx, request).await
+    }
+
+    async fn start_upload(&self, cx: &CallContext, request: StartUploadRequest) -> Result<UploadId> {
+        (**self).start_upload(cx, request).await
+    }
+
+    async fn upload_part(&self, cx: &CallContext, request: UploadPartRequest) -> Result<PartTag> {
+        (**self).upload_part(cx, request).await
+    }
+
+    async fn end_upload(&self, cx: &CallContext, request: EndUploadRequest) -> Result<Option<ObjectMeta>> {
+        (**self).end_upload(cx, request).await
+    }
 }

@@ -149,9 +149,11 @@ impl Upload {
     /// Ends the upload and keeps nothing. Aborting what has ended is fine.
     ///
     /// # Errors
-    /// What the provider says.
+    /// `Unsupported` without `multipart`; what the provider says.
     pub async fn abort(self) -> Result<()> {
         let store = &self.store;
+        let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_key(&self.id.key));
+        store.at(&END_UPLOAD, &self.id.key, checked)?;
         let (call, provider) = store.start(&END_UPLOAD, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
         let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
         let result = call.guard(provider.end_upload(call.cx(), request)).await;

@@ -1,1 +1,0 @@
-//! The suite of key-value storage: one public function per pinned behaviour.

@@ -1,1 +1,0 @@
-//! The suite of object storage: one public function per pinned behaviour.

@@ -1,0 +1,455 @@
+//! What a broken connection or service does to calls.
+//!
+//! A provider with a retry policy may overcome a single fault, so a case accepts success where success is true, and
+//! else exactly the error that tells the caller what to do.
+
+use std::time::Duration;
+
+use super::{Caps, MIB, Store, bytes};
+use crate::Resolution;
+use crate::body::{Body, ByteStream};
+use crate::context::{CallOptions, Cancel};
+use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::interfaces::object_store::{CopyOptions, ObjectMeta, PutOptions};
+use crate::suite::{Fault, Outcome, equal, expect_kind, expect_reason, holds};
+
+/// How much later than its deadline a call may end.
+const DEADLINE_SLACK: Duration = Duration::from_millis(100);
+/// How often a bound on time is tried: the machine may be busy with something else.
+const TIMED_TRIES: usize = 5;
+
+/// A conditional write whose answer was lost: it succeeded, or its outcome is unknown and can be resolved; what it
+/// never is, is refused because of itself.
+async fn lost(subject: &Store, what: &str, result: Result<ObjectMeta>) -> Outcome {
+    match result {
+        Ok(_) => Ok(()),
+        result => {
+            let error = expect_kind(what, result, ErrorKind::OutcomeUnknown)?;
+            holds(format!("{what} names its operation id"), error.operation_id().is_some())?;
+            equal(format!("the resolution of {what}"), &subject.handle.resolve(&error).await?, &Resolution::Applied)
+        }
+    }
+}
+
+/// A `create` whose answer is lost after the service did it is `Ok` or `OutcomeUnknown`, never `AlreadyExists`.
+pub async fn create_with_a_lost_answer_is_never_already_exists(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::LoseAnswer);
+    lost(&subject, "create", subject.handle.create(&key, "mine").await).await?;
+    equal("the content", &subject.content(&key).await?, "mine".as_bytes())
+}
+
+/// A `replace` whose answer is lost after the service did it is `Ok` or `OutcomeUnknown`, never `Conflict`.
+pub async fn replace_with_a_lost_answer_is_never_a_conflict(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_MATCH)?;
+    let key = subject.name("a");
+    let old = subject.handle.put(&key, "old").await?;
+    subject.faults()?.inject(Fault::LoseAnswer);
+    lost(&subject, "replace", subject.handle.replace(&key, "new", old.version()?).await).await?;
+    equal("the content", &subject.content(&key).await?, "new".as_bytes())
+}
+
+/// A copy with `if_absent` whose answer is lost is `Ok` or `OutcomeUnknown`, never `AlreadyExists`.
+pub async fn copy_if_absent_with_a_lost_answer_is_never_already_exists(subject: Store) -> Outcome {
+    subject.needs(Caps::COPY_IF_ABSENT)?;
+    let (from, to) = (subject.name("from"), subject.name("to"));
+    subject.handle.put(&from, "content").await?;
+    subject.faults()?.inject(Fault::LoseAnswer);
+    let result = subject.handle.copy_with(&from, &to, CopyOptions::new().if_absent()).await;
+    lost(&subject, "copy", result).await?;
+    equal("the content", &subject.content(&to).await?, "content".as_bytes())
+}
+
+/// The end of a conditional upload whose answer is lost is `Ok` or `OutcomeUnknown`, never `AlreadyExists`.
+pub async fn upload_if_absent_with_a_lost_answer_is_never_already_exists(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    let upload = subject.handle.upload_with(&key, PutOptions::new().if_absent()).await?;
+    let tag = upload.part(0, "content").await?;
+    subject.faults()?.inject(Fault::LoseAnswer);
+    lost(&subject, "the end", upload.complete([tag]).await).await?;
+    equal("the content", &subject.content(&key).await?, "content".as_bytes())
+}
+
+/// `update` applies its change once, also when the answer to its write is lost.
+pub async fn update_with_a_lost_answer_applies_its_change_once(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    subject.needs(Caps::PUT_IF_MATCH)?;
+    let key = subject.name("a");
+    let append = |old: Option<bytes::Bytes>| Ok(format!("{}x", String::from_utf8_lossy(&old.unwrap_or_default())));
+    subject.handle.update(&key, append).await?;
+    // The first fault meets the read, which changes nothing; the second the write.
+    for fault in [None, Some(Fault::LoseAnswer)] {
+        let before = subject.content(&key).await?.len();
+        if let Some(fault) = fault {
+            subject.faults()?.inject(fault);
+        }
+        let result = subject.handle.update(&key, append).await;
+        let after = subject.content(&key).await?.len();
+        match result {
+            Ok(_) => equal("the change", &(after - before), &1)?,
+            Err(error) => holds(format!("after {error}, the change was applied at most once"), after - before <= 1)?,
+        }
+    }
+    Ok(())
+}
+
+/// A conditional write whose connection is cut before the service did it is `Ok`, or an error that says it may have
+/// happened; then it can be resolved and repeated with its id.
+pub async fn create_cut_before_it_is_done_can_be_resolved_and_repeated(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::CutBefore);
+    if let Err(error) = subject.handle.create(&key, "mine").await {
+        let error = expect_kind("create", Err::<(), _>(error), ErrorKind::OutcomeUnknown)?;
+        equal("whether it was sent", &error.sent(), &Sent::Maybe)?;
+        equal("the resolution", &subject.handle.resolve(&error).await?, &Resolution::NotApplied)?;
+        subject.handle.with(CallOptions::repeat(&error)).create(&key, "mine").await?;
+    }
+    equal("the content", &subject.content(&key).await?, "mine".as_bytes())
+}
+
+/// A put without condition whose answer is lost is `Ok`, or a retryable error that says it may have happened.
+pub async fn put_with_a_lost_answer_can_be_repeated(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::LoseAnswer);
+    if let Err(error) = subject.handle.put(&key, "content").await {
+        holds(format!("{error} is retryable"), error.is_retryable())?;
+        equal("whether it was sent", &error.sent(), &Sent::Maybe)?;
+        subject.handle.put(&key, "content").await?;
+    }
+    equal("the content", &subject.content(&key).await?, "content".as_bytes())
+}
+
+/// The service's "another conditional request is running, I did nothing" is no answer: the call is repeated.
+pub async fn conflicting_request_is_repeated(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::RefuseConflicting);
+    subject.handle.create(&key, "first").await?;
+    equal("the content", &subject.content(&key).await?, "first".as_bytes())?;
+    if subject.handle.capabilities().put_if_match {
+        let version = subject.handle.head(&key).await?.version()?.clone();
+        subject.faults()?.inject(Fault::RefuseConflicting);
+        subject.faults()?.inject(Fault::RefuseConflicting);
+        subject.handle.replace(&key, "second", version).await?;
+        equal("the content", &subject.content(&key).await?, "second".as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A body that can be read once is not sent again, whatever the answer was.
+pub async fn conflicting_request_does_not_repeat_a_stream(subject: Store) -> Outcome {
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::RefuseConflicting);
+    let body = Body::from_stream(ByteStream::from(bytes(100, 0)), Some(100));
+    let result = subject.handle.put_with(&key, body, PutOptions::new().if_absent()).await;
+    expect_reason("create", result, ErrorKind::Conflict, Reason::ConflictingRequest)?;
+    expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
+}
+
+/// A put whose body can be read once fails with what happened, not with "the body is gone": it was not repeated.
+pub async fn put_of_a_stream_is_not_repeated(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::Unavailable);
+    let body = Body::from_stream(ByteStream::from(bytes(100, 0)), Some(100));
+    match subject.handle.put(&key, body).await {
+        // The fault came before the body was read, so that it could be sent after all.
+        Ok(_) => holds("the content", subject.content(&key).await? == bytes(100, 0)),
+        result => {
+            let error = expect_kind("put", result, ErrorKind::Unavailable)?;
+            holds("the reason is not that the body is gone", error.reason() != Some(Reason::BodyConsumed))?;
+            expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
+        }
+    }
+}
+
+/// A body that can be read again is sent whole again.
+pub async fn put_repeated_after_a_fault_sends_the_whole_body(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    let content = bytes(MIB, 1);
+    for fault in [Fault::Unavailable, Fault::CutBefore, Fault::LoseAnswer] {
+        let body = Body::from(content.clone());
+        subject.faults()?.inject(fault.clone());
+        if subject.handle.put(&key, body.clone()).await.is_err() {
+            subject.handle.put(&key, body).await?;
+        }
+        holds(format!("the content after {fault:?}"), subject.content(&key).await? == content)?;
+    }
+    Ok(())
+}
+
+/// A writer whose part fails once does not lose what was written: it ends in an error, or whole.
+pub async fn writer_with_a_failed_part_is_whole_or_nothing(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    let key = subject.name("a");
+    let size = subject.handle.capabilities().part_min.as_u64().max(1000);
+    let content = bytes(size as usize * 3, 1);
+    let options = PutOptions::new().part_size(crate::ByteSize::bytes(size)).concurrency(1);
+    let mut writer = subject.handle.writer_with(&key, options).await?;
+    writer.write(content.slice(..size as usize + 10)).await?;
+    subject.faults()?.inject(Fault::Unavailable);
+    let written = match writer.write(content.slice(size as usize + 10..)).await {
+        Ok(()) => writer.finish().await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(_) => holds("the content", subject.content(&key).await? == content),
+        result => {
+            expect_kind("the writer", result, ErrorKind::Unavailable)?;
+            expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
+        }
+    }
+}
+
+/// A download that is cut goes on where it stopped; where it cannot, it ends in an error, never short.
+pub async fn get_of_a_body_that_is_cut_is_resumed_or_fails(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    let content = bytes(MIB, 1);
+    subject.handle.put(&key, content.clone()).await?;
+    let capabilities = subject.handle.capabilities();
+    let resumes = capabilities.get_range && capabilities.get_if_match;
+    for after in [0, 1, 1000, MIB as u64 - 1] {
+        subject.faults()?.inject(Fault::CutBody { after });
+        match subject.handle.get(&key).await?.bytes().await {
+            Ok(read) => holds(format!("the content, cut after {after}"), read == content)?,
+            Err(error) if resumes => return Err(error.into()),
+            Err(error) => {
+                holds(
+                    format!("{error} is retryable or says that bytes are missing"),
+                    error.is_retryable() || error.is(ErrorKind::Corrupt),
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A download that is cut twice goes on twice.
+pub async fn get_of_a_body_that_is_cut_twice_is_resumed(subject: Store) -> Outcome {
+    subject.needs(Caps::GET_RANGE)?;
+    subject.needs(Caps::GET_IF_MATCH)?;
+    let key = subject.name("a");
+    let content = bytes(MIB, 1);
+    subject.handle.put(&key, content.clone()).await?;
+    for after in [300_000, 200_000] {
+        subject.faults()?.inject(Fault::CutBody { after });
+    }
+    let mut stream = subject.handle.get(&key).await?.into_stream();
+    let mut read = Vec::new();
+    while let Some(chunk) = stream.try_next().await? {
+        read.extend_from_slice(&chunk);
+    }
+    holds("the content", read == content)
+}
+
+/// A download that is cut never goes on in another object: where it changed meanwhile, it is `Conflict`.
+pub async fn get_of_a_body_that_is_cut_never_mixes_versions(subject: Store) -> Outcome {
+    subject.needs(Caps::GET_RANGE)?;
+    subject.needs(Caps::GET_IF_MATCH)?;
+    let key = subject.name("a");
+    subject.handle.put(&key, bytes(MIB, 1)).await?;
+    subject.faults()?.inject(Fault::CutBody { after: 1000 });
+    let mut stream = subject.handle.get(&key).await?.into_stream();
+    let first = stream.try_next().await?.unwrap_or_default();
+    holds("the first chunk is of the first object", bytes(MIB, 1).starts_with(&first))?;
+    subject.handle.put(&key, bytes(MIB, 2)).await?;
+    let mut read = first.len();
+    let result = loop {
+        match stream.try_next().await {
+            Ok(None) => break Ok(read),
+            Ok(Some(chunk)) => {
+                let end = read + chunk.len();
+                holds("every chunk is of the first object", bytes(MIB, 1).get(read..end) == Some(&chunk[..]))?;
+                read = end;
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    match result {
+        // All of it had come before it was cut.
+        Ok(read) => equal("the length", &read, &MIB),
+        result => expect_reason("the rest", result, ErrorKind::Conflict, Reason::VersionMismatch).map(drop),
+    }
+}
+
+/// A store whose bucket, folder or database does not exist is `NotFound`, for objects and lists: no list is empty.
+pub async fn get_and_list_of_a_missing_container_are_not_found(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    subject.faults()?.inject(Fault::NoContainer);
+    expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound)?;
+    subject.faults()?.inject(Fault::NoContainer);
+    expect_kind("list", subject.handle.list(&subject.namespace).all().await, ErrorKind::NotFound)?;
+    subject.faults()?.inject(Fault::NoContainer);
+    expect_kind("put", subject.handle.put(&key, "b").await, ErrorKind::NotFound).map(drop)
+}
+
+/// A busy service is `RateLimited`, retryable, with the wait that it asked for; or the call is repeated after it.
+pub async fn throttled_call_says_how_long_to_wait(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    let retry_after = Duration::from_millis(50);
+    subject.faults()?.inject(Fault::Throttle { retry_after });
+    match subject.handle.head(&key).await {
+        Ok(_) => Ok(()),
+        result => {
+            let error = expect_kind("head", result, ErrorKind::RateLimited)?;
+            holds("the error is retryable", error.is_retryable())?;
+            equal("the wait", &error.retry_after(), &Some(retry_after))
+        }
+    }
+}
+
+/// A service that cannot serve is `Unavailable`, and a broken connection `Connection`; both are retryable, and the
+/// next call succeeds.
+pub async fn unavailable_and_cut_calls_are_retryable(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    for (fault, kind) in [
+        (Fault::Unavailable, ErrorKind::Unavailable),
+        (Fault::CutBefore, ErrorKind::Connection),
+        (Fault::LoseAnswer, ErrorKind::Connection),
+    ] {
+        subject.faults()?.inject(fault.clone());
+        if let Err(error) = subject.handle.head(&key).await {
+            let error = expect_kind(format!("head with {fault:?}"), Err::<(), _>(error), kind)?;
+            holds("the error is retryable", error.is_retryable())?;
+            equal("the key in the error", &error.resource(), &Some(key.as_str()))?;
+        }
+        equal("the content", &subject.content(&key).await?, "a".as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A list whose page fails ends in that error; it is never short.
+pub async fn list_with_a_failed_page_is_never_short(subject: Store) -> Outcome {
+    for name in ["a", "b", "c", "d"] {
+        subject.handle.put(subject.name(name), "").await?;
+    }
+    subject.lists(&subject.namespace, &["a", "b", "c", "d"]).await?;
+    let mut items = subject.handle.list(&subject.namespace).page_size(2).stream();
+    let mut listed = vec![items.try_next().await?, items.try_next().await?];
+    subject.faults()?.inject(Fault::Unavailable);
+    let result = loop {
+        match items.try_next().await {
+            Ok(None) => break Ok(listed.len()),
+            Ok(item) => listed.push(item),
+            Err(error) => break Err(error),
+        }
+    };
+    match result {
+        Ok(length) => equal("the length of the list", &length, &4),
+        result => expect_kind("the second page", result, ErrorKind::Unavailable).map(drop),
+    }
+}
+
+/// A delete of many whose one call fails marks the keys of that call, and only those.
+pub async fn delete_many_with_a_failed_call_marks_its_own_keys(subject: Store) -> Outcome {
+    let store = subject.with_capabilities(|capabilities| capabilities.delete_max = 2)?;
+    let keys: Vec<String> = (0..5).map(|number| subject.name(&format!("{number}"))).collect();
+    for key in &keys {
+        store.put(key, "").await?;
+    }
+    subject.faults()?.inject(Fault::Unavailable);
+    let results = store.delete_many(&keys).await?;
+    equal("results", &results.len(), &5)?;
+    let failed: Vec<usize> = results.failures().map(|(at, _)| at).collect();
+    holds(format!("the keys of at most the first call fail, not {failed:?}"), failed.is_empty() || failed == [0, 1])?;
+    for (at, error) in results.failures() {
+        equal("the kind", &error.kind(), &ErrorKind::Unavailable)?;
+        equal("the key in the error", &error.resource(), &Some(keys[at].as_str()))?;
+    }
+    let left: Vec<&str> = ["0", "1"].into_iter().filter(|_| !failed.is_empty()).collect();
+    subject.lists(&subject.namespace, &left).await
+}
+
+/// How long a call takes, and its result.
+async fn timed<T>(call: impl Future<Output = Result<T>>) -> (Duration, Result<T>) {
+    let started = tokio::time::Instant::now();
+    let result = call.await;
+    (started.elapsed(), result)
+}
+
+/// A service that never answers is `Timeout` at the deadline: at most 100 ms later, whatever the call.
+pub async fn silent_service_is_a_timeout_at_the_deadline(subject: Store) -> Outcome {
+    const DEADLINE: Duration = Duration::from_millis(50);
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    let store = subject.handle.with(CallOptions::new().timeout(DEADLINE));
+    let check = |what: &str, (took, result): (Duration, Result<()>)| {
+        let error = expect_kind(what, result, ErrorKind::Timeout)?;
+        equal(format!("whether {what} was sent"), &error.sent(), &Sent::Maybe)?;
+        holds(format!("{what} does not end before its deadline, but after {took:?}"), took >= DEADLINE)?;
+        holds(format!("{what} ends in time, not after {took:?}"), took <= DEADLINE + DEADLINE_SLACK)
+    };
+    let mut outcome = Ok(());
+    for _ in 0..TIMED_TRIES {
+        outcome = async {
+            let faults = subject.faults()?;
+            faults.inject(Fault::Silent);
+            check("head", timed(async { store.head(&key).await.map(drop) }).await)?;
+            faults.inject(Fault::Silent);
+            check("get", timed(async { store.get(&key).await.map(drop) }).await)?;
+            faults.inject(Fault::Silent);
+            check("put", timed(async { store.put(&key, "b").await.map(drop) }).await)?;
+            faults.inject(Fault::Silent);
+            check("list", timed(async { store.list(&subject.namespace).all().await.map(drop) }).await)?;
+            faults.inject(Fault::Silent);
+            check("delete", timed(async { store.delete(&key).await.map(drop) }).await)
+        }
+        .await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome?;
+    equal("the content afterwards", &subject.content(&key).await?, "a".as_bytes())
+}
+
+/// A call to a service that never answers ends at once when its scope is cancelled.
+pub async fn silent_service_is_cancelled_at_once(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    let mut last = Duration::ZERO;
+    for _ in 0..TIMED_TRIES {
+        let cancel = Cancel::new();
+        let store = subject.handle.with(CallOptions::new().cancel(&cancel));
+        subject.faults()?.inject(Fault::Silent);
+        let cancelling = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            cancel.cancel();
+            tokio::time::Instant::now()
+        };
+        let (result, cancelled) = {
+            let call = tokio::spawn({
+                let (store, key) = (store.clone(), key.clone());
+                async move { (store.get(&key).await.map(drop), tokio::time::Instant::now()) }
+            });
+            let cancelled = cancelling.await;
+            let ended = call.await.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+            (ended.0, ended.1.saturating_duration_since(cancelled))
+        };
+        expect_kind("get", result, ErrorKind::Cancelled)?;
+        last = cancelled;
+        if last <= DEADLINE_SLACK {
+            return Ok(());
+        }
+    }
+    holds(format!("a cancelled call ends at once, not after {last:?}"), false)
+}
+
+/// A call that is dropped while the service is silent leaves the client as it was.
+pub async fn dropped_call_leaves_the_client_whole(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    for _ in 0..50 {
+        subject.faults()?.inject(Fault::Silent);
+        let call = subject.handle.get(&key);
+        holds("a silent service does not answer", tokio::time::timeout(Duration::from_millis(1), call).await.is_err())?;
+    }
+    equal("the content", &subject.content(&key).await?, "a".as_bytes())
+}

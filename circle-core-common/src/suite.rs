@@ -1,0 +1,264 @@
+//! What a public conformance suite is made of.
+//!
+//! A suite is a list of [`Case`]s: public functions that take a [`Subject`], say in their name what they pin, and can
+//! be called alone. A case that needs a capability, a second client or faults that the subject lacks is
+//! [`Failed::Skipped`] with its reason, and never passes. Every capability flag has one [`Negative`]: with the flag off,
+//! the call is `Unsupported` and the provider is not called.
+//!
+//! Runners live elsewhere (`circle-core-testkit`); nothing here prints, panics or reads the command line.
+
+mod canary;
+mod decorate;
+mod expect;
+mod fault;
+mod faulty;
+mod scripted;
+mod telemetry;
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+pub use canary::Canary;
+pub use decorate::{Counted, Decorated, Decoration, Interception, Mask, Masked, Plan, Traffic};
+pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
+pub use fault::{Fault, Faults};
+pub use faulty::{Faulty, FaultyEvery};
+pub use scripted::{Script, Scripted};
+pub use telemetry::{Recorded, Telemetry};
+
+use crate::capabilities::Flag;
+use crate::error::Error;
+use crate::interfaces::object_store::PresignedRequest;
+
+/// How a case ended.
+pub type Outcome = Result<(), Failed>;
+
+/// The future of a case.
+pub type CaseFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// Why a case did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The subject does something else than what is pinned: what was expected, and what came.
+    Wrong(String),
+    /// The case cannot run over this subject: why.
+    Skipped(String),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Wrong(format!("an unexpected error: {error}"))
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(text) => write!(f, "wrong: {text}"),
+            Self::Skipped(text) => write!(f, "skipped: {text}"),
+        }
+    }
+}
+
+/// One pinned behaviour of an interface whose handle is `H`.
+pub struct Case<H> {
+    /// The name of the function: operation, condition, outcome.
+    pub name: &'static str,
+    /// The function.
+    pub run: fn(Subject<H>) -> CaseFuture,
+}
+
+impl<H> fmt::Debug for Case<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Case({})", self.name)
+    }
+}
+
+/// What holds for a capability that is off: `Unsupported` by name, and nothing is sent.
+pub struct Negative<H, C: 'static> {
+    /// The capability.
+    pub flag: Flag<C>,
+    /// The calls that need it.
+    pub run: fn(Subject<H>) -> CaseFuture,
+}
+
+impl<H, C> fmt::Debug for Negative<H, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Negative({})", self.flag.name())
+    }
+}
+
+/// How large a case may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Few and small things, for stores where each costs.
+    Small,
+    /// As many as the behaviour is pinned for.
+    #[default]
+    Full,
+}
+
+impl Scale {
+    /// The number for this scale.
+    #[must_use]
+    pub const fn pick(self, small: usize, full: usize) -> usize {
+        match self {
+            Self::Small => small,
+            Self::Full => full,
+        }
+    }
+}
+
+/// What a case runs against: a client of its own, which it may close, over a store that it may share with other cases
+/// that run at the same time.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Subject<H> {
+    /// The client.
+    pub handle: H,
+    /// A second client of the same store.
+    pub second: Option<H>,
+    /// What every name that the case uses begins with; unique per subject, so that cases can share a store and run
+    /// again.
+    pub namespace: String,
+    /// Counts the calls of the provider.
+    pub traffic: Traffic,
+    /// Breaks calls of the provider, where the subject can.
+    pub faults: Option<Arc<dyn Faults>>,
+    /// How large the case may be.
+    pub scale: Scale,
+    /// A secret that no span, log or text may show: the case's content, and the client's credential where it has one.
+    pub canary: Canary,
+    /// Whether `native` finds the documented type.
+    pub native: Option<fn(&H) -> bool>,
+    /// Sends presigned requests, where the subject has a way to.
+    pub sender: Option<Arc<dyn Sender>>,
+    /// What must live as long as the subject: its folder, its server.
+    pub keep: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl<H> Subject<H> {
+    /// A subject of a client whose provider counts into `traffic`.
+    pub fn new(handle: H, traffic: Traffic) -> Self {
+        Self {
+            handle,
+            second: None,
+            namespace: unique_namespace(),
+            traffic,
+            faults: None,
+            scale: Scale::Full,
+            canary: Canary::new(),
+            native: None,
+            sender: None,
+            keep: None,
+        }
+    }
+
+    /// A name within the subject's namespace.
+    #[must_use]
+    pub fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.namespace)
+    }
+
+    /// The second client.
+    ///
+    /// # Errors
+    /// `Skipped` where there is none.
+    pub fn second(&self) -> Result<&H, Failed> {
+        self.second.as_ref().ok_or_else(|| Failed::Skipped("the subject has no second client".to_owned()))
+    }
+
+    /// The faults.
+    ///
+    /// # Errors
+    /// `Skipped` where there are none.
+    pub fn faults(&self) -> Result<&dyn Faults, Failed> {
+        self.faults.as_deref().ok_or_else(|| Failed::Skipped("the subject cannot inject faults".to_owned()))
+    }
+
+    /// Runs `calls` and checks that the provider was not called meanwhile.
+    ///
+    /// # Errors
+    /// Those of `calls`; `Wrong` when the provider was called.
+    pub async fn sends_nothing<T>(&self, calls: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let before = self.traffic.calls();
+        let result = calls.await?;
+        equal("calls of the provider", &(self.traffic.calls() - before), &0)?;
+        Ok(result)
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for Subject<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({:?}, {})", self.handle, self.namespace)
+    }
+}
+
+/// `Skipped` when a capability is off.
+pub(crate) fn needs<C>(flag: Flag<C>, capabilities: &C) -> Outcome {
+    if flag.is_on(capabilities) { Ok(()) } else { Err(Failed::Skipped(format!("{} is off", flag.name()))) }
+}
+
+/// Sends requests as a stranger would: with what is in them, and nothing else.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// The status and the body of the answer.
+    ///
+    /// # Errors
+    /// What kept the request from being answered.
+    async fn send(&self, request: &PresignedRequest, body: Bytes) -> crate::Result<(u16, Bytes)>;
+}
+
+/// The case functions in these sources that the suite does not have exactly once: what a suite's own test looks for.
+#[cfg(test)]
+pub(crate) fn unlisted<H>(sources: &[&'static str], suite: &[Case<H>]) -> Vec<&'static str> {
+    let named = |source: &&'static str| {
+        let lines = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+        lines.filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let names = sources.iter().flat_map(named);
+    names.filter(|name| suite.iter().filter(|case| case.name == *name).count() != 1).collect()
+}
+
+fn unique_namespace() -> String {
+    static SUBJECTS: AtomicU64 = AtomicU64::new(0);
+    let number = SUBJECTS.fetch_add(1, Ordering::Relaxed);
+    // Process ids come again, so that a shared store needs more than one.
+    let started = crate::Clock::System.timestamp().since(crate::Timestamp::UNIX_EPOCH).as_micros();
+    format!("suite-{started:x}-{:x}-{number}/", std::process::id())
+}
+
+/// Runs futures at the same time, as tasks of their own; the results in order.
+///
+/// # Errors
+/// `Wrong` when one of them panics.
+pub async fn at_once<T, F>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, Failed>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await.map_err(|error| Failed::Wrong(format!("a task of the case failed: {error}")))?);
+    }
+    Ok(results)
+}
+
+/// Makes a list of [`Case`]s: `cases![ObjectStore: basic { get_missing_is_not_found, … } ranges { … }]`, where `basic`
+/// and `ranges` are modules.
+#[macro_export]
+macro_rules! cases {
+    ($handle:ty: $($room:ident { $($case:ident),+ $(,)? })+) => {
+        &[$($($crate::suite::Case::<$handle> {
+            name: stringify!($case),
+            run: |subject| ::std::boxed::Box::pin($room::$case(subject)),
+        },)+)+]
+    };
+}

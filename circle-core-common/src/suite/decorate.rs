@@ -1,0 +1,211 @@
+//! Providers over providers, for tests: what is between a handle and its provider sees every call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+
+use crate::body::ByteStream;
+use crate::context::CallContext;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
+use crate::interfaces::object_store::{Object, ObjectStoreCapabilities};
+use crate::provider::{Health, Provider, ProviderInfo};
+
+/// One call of a provider, as a decoration sees it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Interception<'a> {
+    /// The call of the handle that it is part of.
+    pub cx: &'a CallContext,
+    /// The method of the provider: `put`.
+    pub method: &'static str,
+}
+
+/// What becomes of a call that is made.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Plan {
+    /// Its answer is the answer.
+    #[default]
+    Answer,
+    /// It is made, and this is the answer.
+    Lose(Error),
+    /// The body of its answer breaks off.
+    Cut {
+        /// After so many bytes.
+        after: u64,
+        /// With this error.
+        error: Error,
+    },
+}
+
+/// What is done around the calls of a provider.
+#[async_trait]
+pub trait Decoration: Send + Sync + 'static {
+    /// Decides about a call before it is made.
+    ///
+    /// # Errors
+    /// The answer in place of the call, which is then not made.
+    async fn before(&self, call: Interception<'_>) -> Result<Plan> {
+        let _ = call;
+        Ok(Plan::Answer)
+    }
+
+    /// What the provider is said to be able to do as an object store.
+    fn object_store<'a>(&'a self, declared: &'a ObjectStoreCapabilities) -> &'a ObjectStoreCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a key-value store.
+    fn key_value_store<'a>(&'a self, declared: &'a KeyValueStoreCapabilities) -> &'a KeyValueStoreCapabilities {
+        declared
+    }
+}
+
+/// A provider with a decoration around its calls; it offers what the provider offers.
+#[derive(Clone, Debug)]
+pub struct Decorated<P, D> {
+    pub(crate) provider: P,
+    pub(crate) decoration: D,
+}
+
+impl<P, D> Decorated<P, D> {
+    /// A decorated provider.
+    pub const fn new(provider: P, decoration: D) -> Self {
+        Self { provider, decoration }
+    }
+
+    /// The decoration.
+    pub const fn decoration(&self) -> &D {
+        &self.decoration
+    }
+}
+
+impl<P, D: Decoration> Decorated<P, D> {
+    pub(crate) async fn before(&self, cx: &CallContext, method: &'static str) -> Result<Plan> {
+        self.decoration.before(Interception { cx, method }).await
+    }
+}
+
+impl Plan {
+    pub(crate) fn answer<T>(&self, result: Result<T>) -> Result<T> {
+        match self {
+            Self::Lose(error) => Err(error.clone()),
+            _ => result,
+        }
+    }
+
+    pub(crate) fn body(self, object: Object) -> Object {
+        let Self::Cut { after, error } = self else { return object };
+        let (meta, range) = (object.meta.clone(), object.range.clone());
+        let cut = ByteStream::unfold((object.into_stream(), after), move |(mut stream, left)| {
+            let error = error.clone();
+            async move {
+                let Some(mut chunk) = stream.try_next().await? else { return Ok(None) };
+                if left == 0 {
+                    return Err(error);
+                }
+                chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                let left = left - chunk.len() as u64;
+                Ok(Some((chunk, (stream, left))))
+            }
+        });
+        Object::new(meta, range, cut)
+    }
+}
+
+#[async_trait]
+impl<P: Provider, D: Decoration> Provider for Decorated<P, D> {
+    fn info(&self) -> &ProviderInfo {
+        self.provider.info()
+    }
+
+    fn environment(&self) -> &Environment {
+        self.provider.environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        let plan = self.before(cx, "health").await?;
+        plan.answer(self.provider.health(cx).await)
+    }
+
+    // Faults and counts are for calls; ending the provider is none.
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        self.provider.close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&self.provider)
+    }
+}
+
+/// Counts the calls of a provider. Clones count together.
+#[derive(Clone, Default)]
+pub struct Traffic {
+    calls: Arc<AtomicU64>,
+}
+
+impl Traffic {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The calls so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Counts one call; for subjects that see calls elsewhere than in a decorated provider.
+    pub fn note(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Decoration for Traffic {
+    async fn before(&self, _: Interception<'_>) -> Result<Plan> {
+        self.note();
+        Ok(Plan::Answer)
+    }
+}
+
+impl fmt::Debug for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Traffic({} calls)", self.calls())
+    }
+}
+
+/// A provider whose calls are counted.
+pub type Counted<P> = Decorated<P, Traffic>;
+
+impl<P> Counted<P> {
+    /// Counts the calls of `provider` into `traffic`.
+    pub fn over(provider: P, traffic: &Traffic) -> Self {
+        Self::new(provider, traffic.clone())
+    }
+}
+
+/// Has a provider say that it can do something else than it can.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mask<C>(pub C);
+
+impl Decoration for Mask<ObjectStoreCapabilities> {
+    fn object_store<'a>(&'a self, _: &'a ObjectStoreCapabilities) -> &'a ObjectStoreCapabilities {
+        &self.0
+    }
+}
+
+impl Decoration for Mask<KeyValueStoreCapabilities> {
+    fn key_value_store<'a>(&'a self, _: &'a KeyValueStoreCapabilities) -> &'a KeyValueStoreCapabilities {
+        &self.0
+    }
+}
+
+/// A provider that says it has other capabilities.
+pub type Masked<P, C> = Decorated<P, Mask<C>>;

@@ -1,0 +1,157 @@
+//! All that a provider is held to, in one binary.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use circle_core_common::interfaces::key_value_store::KeyValueStore;
+use circle_core_common::interfaces::object_store::ObjectStore;
+use circle_core_common::suite::{Failed, Scale, Subject, equal};
+use circle_core_common::{BuildContext, Environment, Flag, Handle, Integration, Result, Service};
+
+use crate::metadata::sorted;
+use crate::{Fixture, Runner, Suited, assert_metadata};
+
+/// The suites of every interface that an integration offers, over services that it builds: the path of a hub.
+pub struct Conformance<I: Integration> {
+    manifest_dir: &'static str,
+    subjects: Arc<Subjects<I>>,
+    without: HashMap<&'static str, Box<dyn Any>>,
+}
+
+struct Subjects<I: Integration> {
+    config: Box<dyn Fn(&Fixture) -> Result<I::Config> + Send + Sync>,
+    own_clients: bool,
+    scale: Scale,
+    native: Option<Native>,
+}
+
+/// One function per interface: a generic one cannot be kept.
+#[derive(Clone, Copy)]
+struct Native {
+    object_store: fn(&ObjectStore) -> bool,
+    key_value_store: fn(&KeyValueStore) -> bool,
+}
+
+type Without<H> = Arc<dyn Fn(Flag<<H as Suited>::Capabilities>) -> H + Send + Sync>;
+
+impl<I: Integration> Conformance<I> {
+    /// Holds an integration to its suites. `manifest_dir` is `env!("CARGO_MANIFEST_DIR")`; every trial builds a service
+    /// of the config that the function gives.
+    #[must_use]
+    pub fn of(manifest_dir: &'static str, config: impl Fn(&Fixture) -> Result<I::Config> + Send + Sync + 'static) -> Self {
+        let subjects = Subjects { config: Box::new(config), own_clients: false, scale: Scale::Full, native: None };
+        Self { manifest_dir, subjects: Arc::new(subjects), without: HashMap::new() }
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Subjects<I>)) -> Self {
+        if let Some(subjects) = Arc::get_mut(&mut self.subjects) {
+            set(subjects);
+        }
+        self
+    }
+
+    /// Says that services of one config share their store, so that a second client is a second service. By default it
+    /// is a second handle over the same provider.
+    #[must_use]
+    pub fn second_client(self) -> Self {
+        self.set(|subjects| subjects.own_clients = true)
+    }
+
+    /// Sets how large the cases are.
+    #[must_use]
+    pub fn scale(self, scale: Scale) -> Self {
+        self.set(|subjects| subjects.scale = scale)
+    }
+
+    /// Sets the type that the provider's page says `native` finds.
+    #[must_use]
+    pub fn native<T: Any>(self) -> Self {
+        let native = Native {
+            object_store: |handle| handle.native::<T>().is_some(),
+            key_value_store: |handle| handle.native::<T>().is_some(),
+        };
+        self.set(|subjects| subjects.native = Some(native))
+    }
+
+    /// Runs the negatives of an interface over handles whose provider really lacks the capability. By default, a
+    /// capability that is on is masked.
+    #[must_use]
+    pub fn without<H: Suited>(mut self, handle: impl Fn(Flag<H::Capabilities>) -> H + Send + Sync + 'static) -> Self {
+        let without: Without<H> = Arc::new(handle);
+        self.without.insert(H::NAME, Box::new(without));
+        self
+    }
+
+    /// Adds the trials to a runner.
+    #[must_use]
+    pub fn add_to(self, mut runner: Runner) -> Runner {
+        let manifest_dir = self.manifest_dir;
+        runner = runner
+            .test("metadata_names_the_interfaces", move || async move { assert_metadata(manifest_dir, I::NAME, I::INTERFACES) });
+        let subjects = Arc::clone(&self.subjects);
+        runner = runner.test("build_offers_the_interfaces", move || async move {
+            let service = subjects.build(&Fixture::new()).await?;
+            equal("the interfaces that `build` offers", &sorted(&service.interfaces()), &sorted(I::INTERFACES))
+        });
+        for interface in I::INTERFACES {
+            runner = match *interface {
+                ObjectStore::NAME => self.add_suite::<ObjectStore>(runner, |native| native.object_store),
+                KeyValueStore::NAME => self.add_suite::<KeyValueStore>(runner, |native| native.key_value_store),
+                unknown => runner.test(format!("{unknown}::suite"), move || async move {
+                    Err(Failed::Skipped(format!("there is no suite of {unknown}")))
+                }),
+            };
+        }
+        runner
+    }
+
+    /// Runs the trials that the command line chooses, and ends the process.
+    pub fn main(self) -> ! {
+        self.add_to(Runner::new()).main()
+    }
+
+    fn add_suite<H: Suited>(&self, runner: Runner, native: fn(&Native) -> fn(&H) -> bool) -> Runner {
+        let subjects = Arc::clone(&self.subjects);
+        let runner = runner.suite(H::NAME, H::SUITE, move || {
+            let subjects = Arc::clone(&subjects);
+            async move { subjects.subject(native).await }
+        });
+        let without = self.without.get(H::NAME).and_then(|without| without.downcast_ref::<Without<H>>()).cloned();
+        let subjects = Arc::clone(&self.subjects);
+        runner.negatives(H::NAME, H::NEGATIVES, move |flag| {
+            let (without, subjects) = (without.clone(), Arc::clone(&subjects));
+            async move {
+                match without {
+                    Some(without) => without(flag).subject(),
+                    None => subjects.subject(native).await,
+                }
+            }
+        })
+    }
+}
+
+impl<I: Integration> Subjects<I> {
+    async fn build(&self, fixture: &Fixture) -> Result<Service> {
+        I::build((self.config)(fixture)?, BuildContext::from(&Environment::default())).await
+    }
+
+    async fn subject<H: Suited>(&self, native: fn(&Native) -> fn(&H) -> bool) -> Result<Subject<H>> {
+        let fixture = Fixture::new();
+        let handle = self.build(&fixture).await?.get::<H>(I::NAME)?;
+        let mut subject = handle.subject()?;
+        subject.second = Some(if self.own_clients { self.build(&fixture).await?.get(I::NAME)? } else { handle });
+        subject.scale = self.scale;
+        subject.canary = fixture.canary().clone();
+        subject.native = self.native.as_ref().map(native);
+        subject.keep = Some(Arc::new(fixture));
+        Ok(subject)
+    }
+}
+
+impl<I: Integration> fmt::Debug for Conformance<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Conformance({}: {})", I::NAME, I::INTERFACES.join(", "))
+    }
+}
