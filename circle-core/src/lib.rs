@@ -25,6 +25,8 @@
 //!
 //! The same providers compose without hub and config: `ObjectStore::new(Memory::new())`.
 
+#[cfg(doctest)]
+mod guides;
 pub mod hub;
 pub mod prelude;
 pub mod registry;

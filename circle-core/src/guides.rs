@@ -1,0 +1,18 @@
+//! The README and the guides of `docs/`, so that their Rust blocks are compiled and run by `cargo test`.
+
+macro_rules! guides {
+    ($($name:ident = $path:literal;)+) => {
+        $(#[doc = include_str!($path)] mod $name {})+
+    };
+}
+
+guides! {
+    readme = "../../README.md";
+    architecture = "../../docs/architecture.md";
+    configuration = "../../docs/configuration.md";
+    errors = "../../docs/errors.md";
+    getting_started = "../../docs/getting-started.md";
+    private_integrations = "../../docs/private-integrations.md";
+    versioning = "../../docs/versioning.md";
+    writing_a_provider = "../../docs/writing-a-provider.md";
+}
