@@ -46,15 +46,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     if default.len() >= DEFAULT_CRATES {
         problems.push(over_budget(default.len()));
     }
-    // A provider that `sync` has not brought to the facade yet costs its users nothing yet.
-    let known = workspace.package(FACADE).map(|facade| &facade.features);
-    let providers = workspace.providers();
-    let features: Vec<_> = providers
-        .iter()
-        .map(|provider| provider.name)
-        .filter(|name| known.is_some_and(|known| known.contains_key(*name)))
-        .collect();
-    let every = crates(workspace, &["--features", &features.join(",")])?;
+    let every = crates(workspace, &["--features", &workspace.facade_providers().join(",")])?;
     problems.extend(forbidden(&every, "with every provider", &NEVER));
     Ok(problems)
 }
