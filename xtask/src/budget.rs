@@ -60,9 +60,9 @@ struct Build {
 }
 
 fn builds(workspace: &Workspace, names: &[String]) -> Result<Vec<Build>> {
-    let providers: Vec<_> = workspace.providers().iter().map(|provider| provider.name.to_owned()).collect();
+    let providers: Vec<_> = workspace.facade_providers().into_iter().map(str::to_owned).collect();
     if let Some(unknown) = names.iter().find(|name| !providers.contains(name)) {
-        return Err(Failure::new(format!("no provider is called `{unknown}`; there are {}", providers.join(", "))));
+        return Err(Failure::new(format!("the facade has no provider `{unknown}`; it has {}", providers.join(", "))));
     }
     let none = || vec!["--no-default-features".to_owned()];
     let mut builds = vec![

@@ -309,6 +309,29 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "builds a crate: `cargo test -p xtask -- --ignored`"]
+    fn a_skeleton_elsewhere_passes_the_suites_of_every_interface() {
+        let workspace = this_workspace();
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::Outside { dir: folder.path().join("acme"), circle_core: Some(workspace.root.clone()) };
+        let all = TEMPLATES.map(|template| template.interface).join(",");
+        let skeleton = skeleton(&workspace, &all, place).expect("a skeleton");
+        skeleton.write().expect("written");
+        // With the lock file and the target folder of the workspace, most of what it needs is built already.
+        fs::copy(workspace.path("Cargo.lock"), skeleton.dir.join("Cargo.lock")).expect("a lock file");
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.path("target"), PathBuf::from);
+        let mut test = process::cargo(&skeleton.dir);
+        let output = process::output(test.args(["test", "--target-dir"]).arg(target)).expect("all tests pass");
+        for template in &TEMPLATES {
+            assert!(
+                output.contains(&format!("test {}::", template.interface)),
+                "no case of {} ran:\n{output}",
+                template.interface
+            );
+        }
+    }
+
+    #[test]
     fn every_placeholder_is_filled() {
         let workspace = this_workspace();
         let all = TEMPLATES.map(|template| template.interface).join(",");

@@ -29,19 +29,15 @@ pub(crate) type Entries = BTreeMap<String, Entry>;
 
 /// Builds the facade with every provider and asks its registry.
 pub(crate) fn of_every_service(workspace: &Workspace) -> Result<Entries> {
-    let text = process::output(&mut product::command(&workspace.root, &features(workspace), ["schemas"]))?;
+    let text = process::output(&mut product::command(&workspace.root, &workspace.facade_providers(), ["schemas"]))?;
     serde_json::from_str(&text).context("reading what the registry printed")
-}
-
-fn features(workspace: &Workspace) -> Vec<&str> {
-    workspace.providers().into_iter().map(|provider| provider.name).collect()
 }
 
 #[cfg(not(feature = "product"))]
 pub(crate) fn run(_: lexopt::Parser) -> Result<ExitCode> {
     let here = std::env::current_dir().context("finding the current folder")?;
     let workspace = Workspace::load(&here)?;
-    product::again(&features(&workspace))
+    product::again(&workspace.facade_providers())
 }
 
 #[cfg(feature = "product")]

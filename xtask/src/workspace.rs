@@ -147,6 +147,14 @@ impl Workspace {
         providers
     }
 
+    /// Names of the providers that the facade has a feature for; `sync` brings a new one there.
+    pub(crate) fn facade_providers(&self) -> Vec<&str> {
+        let features = self.package(FACADE).map(|facade| &facade.features);
+        let mut names: Vec<_> = self.providers().into_iter().map(|provider| provider.name).collect();
+        names.retain(|name| features.is_some_and(|features| features.contains_key(*name)));
+        names
+    }
+
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }

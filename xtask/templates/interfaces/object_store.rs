@@ -50,7 +50,12 @@ impl ObjectStoreProvider for {{Provider}} {
     }
 
     async fn put(&self, _: &CallContext, request: PutRequest) -> Result<ObjectMeta> {
+        let announced = request.body.length().await?;
         let value = request.body.open().await?.collect(None).await?;
+        if let Some(announced) = announced.filter(|announced| *announced != value.len() as u64) {
+            let text = format!("the body has {} bytes, and {announced} were announced; nothing was kept", value.len());
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
         let now = self.environment().clock().timestamp();
         let stored = self.client()?.put(TABLE, request.key.as_str(), value, now)?;
         Ok(meta(request.key, &stored))
