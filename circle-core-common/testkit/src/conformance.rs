@@ -20,8 +20,10 @@ pub struct Conformance<I: Integration> {
     without: HashMap<&'static str, Box<dyn Any>>,
 }
 
+type MakeConfig<C> = Box<dyn Fn(&Fixture) -> Result<C> + Send + Sync>;
+
 struct Subjects<I: Integration> {
-    config: Box<dyn Fn(&Fixture) -> Result<I::Config> + Send + Sync>,
+    config: MakeConfig<I::Config>,
     own_clients: bool,
     scale: Scale,
     native: Option<Native>,

@@ -96,7 +96,7 @@ pub(super) async fn settle(
     let lost = error.sent() == Sent::Maybe && !refused;
     // A caller who gives the id may be repeating a write of an earlier call.
     let repeated = error.attempts() > 1 || call.cx().options().is_some_and(|options| options.idempotency_key.is_some());
-    if !lost && !(refused && repeated) {
+    if !(lost || refused && repeated) {
         return Err(error);
     }
     let head = HeadRequest::new(key.clone(), HeadOptions::new());
