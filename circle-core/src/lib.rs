@@ -48,6 +48,9 @@ pub use registry::Registry;
 
 // The providers that are switched on.
 // xtask sync: providers begin
+#[cfg(feature = "filesystem")]
+#[doc(inline)]
+pub use circle_core_filesystem as filesystem;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use circle_core_memory as memory;

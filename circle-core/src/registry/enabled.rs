@@ -5,6 +5,8 @@ use super::Registry;
 /// Adds every provider whose feature is on.
 pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
+    #[cfg(feature = "filesystem")]
+    let registry = registry.with::<crate::filesystem::Filesystem>();
     #[cfg(feature = "memory")]
     let registry = registry.with::<crate::memory::Memory>();
     // xtask sync: enabled end
@@ -14,6 +16,7 @@ pub(super) fn fill(registry: Registry) -> Registry {
 /// Every service id of this crate with the feature that switches it on.
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
+    ("filesystem", "filesystem"),
     ("memory", "memory"),
     // xtask sync: features end
 ];
