@@ -8,6 +8,7 @@
 //! Runners live elsewhere (`circle-core-testkit`); nothing here prints, panics or reads the command line.
 
 mod canary;
+mod deadline;
 mod decorate;
 mod expect;
 mod fault;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use canary::Canary;
+pub(crate) use deadline::{is_cancelled, times_out, with_deadline};
 pub use decorate::{Counted, Decorated, Decoration, Interception, Mask, Masked, Plan, Traffic};
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
 pub use fault::{Fault, Faults};
@@ -262,3 +264,46 @@ macro_rules! cases {
         },)+)+]
     };
 }
+
+/// Makes the negatives of an interface, and their list `NEGATIVES`: of each a name, the flag, and the calls that need it.
+///
+/// Where it is used there are `Store`, the subject, and `without(&subject, flag)`, which gives the handle without it.
+macro_rules! negatives {
+    ($handle:ident, $capabilities:ident; $($(#[$meta:meta])* $name:ident: $flag:ident, |$store:ident, $key:ident| [$($call:expr),+ $(,)?];)+) => {
+        $(
+            $(#[$meta])*
+            ///
+            /// With the capability off the call is `Unsupported` with its name, and nothing is sent.
+            pub async fn $name(subject: Store) -> Outcome {
+                let $store = without(&subject, $capabilities::$flag)?;
+                let $key = subject.name("a");
+                $crate::suite::holds("the flag is off", !$capabilities::$flag.is_on($store.capabilities()))?;
+                let calls = async {
+                    $($crate::suite::expect_unsupported($call, $capabilities::$flag.name())?;)+
+                    Ok(())
+                };
+                subject.sends_nothing(calls).await
+            }
+        )+
+
+        /// One negative per capability flag.
+        pub const NEGATIVES: &[$crate::suite::Negative<$handle, $capabilities>] = &[
+            $($crate::suite::Negative { flag: $capabilities::$flag, run: |subject| Box::pin($name(subject)) },)+
+        ];
+
+        #[cfg(test)]
+        mod tests {
+            use super::{$capabilities, NEGATIVES};
+
+            #[test]
+            fn every_flag_has_exactly_one_negative() {
+                for flag in $capabilities::FLAGS {
+                    let negatives = NEGATIVES.iter().filter(|negative| negative.flag == *flag).count();
+                    assert_eq!(negatives, 1, "{}", flag.name());
+                }
+                assert_eq!(NEGATIVES.len(), $capabilities::FLAGS.len());
+            }
+        }
+    };
+}
+pub(crate) use negatives;

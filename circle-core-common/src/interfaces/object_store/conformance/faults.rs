@@ -8,15 +8,10 @@ use std::time::Duration;
 use super::{Caps, MIB, Store, bytes};
 use crate::Resolution;
 use crate::body::{Body, ByteStream};
-use crate::context::{CallOptions, Cancel};
-use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::context::CallOptions;
+use crate::error::{ErrorKind, Reason, Result, Sent};
 use crate::interfaces::object_store::{CopyOptions, ObjectMeta, PutOptions};
-use crate::suite::{Fault, Outcome, equal, expect_kind, expect_reason, holds};
-
-/// How much later than its deadline a call may end.
-const DEADLINE_SLACK: Duration = Duration::from_millis(100);
-/// How often a bound on time is tried: the machine may be busy with something else.
-const TIMED_TRIES: usize = 5;
+use crate::suite::{Fault, Outcome, equal, expect_kind, expect_reason, holds, is_cancelled, times_out, with_deadline};
 
 /// A conditional write whose answer was lost: it succeeded, or its outcome is unknown and can be resolved; what it
 /// never is, is refused because of itself.
@@ -367,46 +362,16 @@ pub async fn delete_many_with_a_failed_call_marks_its_own_keys(subject: Store) -
     subject.lists(&subject.namespace, &left).await
 }
 
-/// How long a call takes, and its result.
-async fn timed<T>(call: impl Future<Output = Result<T>>) -> (Duration, Result<T>) {
-    let started = tokio::time::Instant::now();
-    let result = call.await;
-    (started.elapsed(), result)
-}
-
 /// A service that never answers is `Timeout` at the deadline: at most 100 ms later, whatever the call.
 pub async fn silent_service_is_a_timeout_at_the_deadline(subject: Store) -> Outcome {
-    const DEADLINE: Duration = Duration::from_millis(50);
     let key = subject.name("a");
     subject.handle.put(&key, "a").await?;
-    let store = subject.handle.with(CallOptions::new().timeout(DEADLINE));
-    let check = |what: &str, (took, result): (Duration, Result<()>)| {
-        let error = expect_kind(what, result, ErrorKind::Timeout)?;
-        equal(format!("whether {what} was sent"), &error.sent(), &Sent::Maybe)?;
-        holds(format!("{what} does not end before its deadline, but after {took:?}"), took >= DEADLINE)?;
-        holds(format!("{what} ends in time, not after {took:?}"), took <= DEADLINE + DEADLINE_SLACK)
-    };
-    let mut outcome = Ok(());
-    for _ in 0..TIMED_TRIES {
-        outcome = async {
-            let faults = subject.faults()?;
-            faults.inject(Fault::Silent);
-            check("head", timed(async { store.head(&key).await.map(drop) }).await)?;
-            faults.inject(Fault::Silent);
-            check("get", timed(async { store.get(&key).await.map(drop) }).await)?;
-            faults.inject(Fault::Silent);
-            check("put", timed(async { store.put(&key, "b").await.map(drop) }).await)?;
-            faults.inject(Fault::Silent);
-            check("list", timed(async { store.list(&subject.namespace).all().await.map(drop) }).await)?;
-            faults.inject(Fault::Silent);
-            check("delete", timed(async { store.delete(&key).await.map(drop) }).await)
-        }
-        .await;
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome?;
+    let (store, faults) = (&subject.handle.with(with_deadline()), subject.faults()?);
+    times_out("head", faults, || store.head(&key)).await?;
+    times_out("get", faults, || store.get(&key)).await?;
+    times_out("put", faults, || store.put(&key, "b")).await?;
+    times_out("list", faults, || store.list(&subject.namespace).all()).await?;
+    times_out("delete", faults, || store.delete(&key)).await?;
     equal("the content afterwards", &subject.content(&key).await?, "a".as_bytes())
 }
 
@@ -414,32 +379,11 @@ pub async fn silent_service_is_a_timeout_at_the_deadline(subject: Store) -> Outc
 pub async fn silent_service_is_cancelled_at_once(subject: Store) -> Outcome {
     let key = subject.name("a");
     subject.handle.put(&key, "a").await?;
-    let mut last = Duration::ZERO;
-    for _ in 0..TIMED_TRIES {
-        let cancel = Cancel::new();
-        let store = subject.handle.with(CallOptions::new().cancel(&cancel));
-        subject.faults()?.inject(Fault::Silent);
-        let cancelling = async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            cancel.cancel();
-            tokio::time::Instant::now()
-        };
-        let (result, cancelled) = {
-            let call = tokio::spawn({
-                let (store, key) = (store.clone(), key.clone());
-                async move { (store.get(&key).await.map(drop), tokio::time::Instant::now()) }
-            });
-            let cancelled = cancelling.await;
-            let ended = call.await.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-            (ended.0, ended.1.saturating_duration_since(cancelled))
-        };
-        expect_kind("get", result, ErrorKind::Cancelled)?;
-        last = cancelled;
-        if last <= DEADLINE_SLACK {
-            return Ok(());
-        }
-    }
-    holds(format!("a cancelled call ends at once, not after {last:?}"), false)
+    is_cancelled("get", subject.faults()?, |options| {
+        let (store, key) = (subject.handle.with(options), key.clone());
+        async move { store.get(key).await }
+    })
+    .await
 }
 
 /// A call that is dropped while the service is silent leaves the client as it was.

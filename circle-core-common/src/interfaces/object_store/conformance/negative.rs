@@ -7,7 +7,7 @@ use crate::identifier::Version;
 use crate::interfaces::object_store::{
     Checksum, CopyOptions, DeleteOptions, GetOptions, HeadOptions, ListOptions, ObjectStore, PartTag, PutOptions, UploadId,
 };
-use crate::suite::{Negative, Outcome, Subject, expect_unsupported, holds};
+use crate::suite::Outcome;
 
 /// The store without this capability: as it is where it lacks it, else masked.
 ///
@@ -25,32 +25,6 @@ pub fn without(subject: &Store, flag: Flag<Caps>) -> Result<ObjectStore> {
     Ok(subject.handle.clone())
 }
 
-/// One negative: the calls that need the flag are refused by its name, and the provider is not called.
-macro_rules! negatives {
-    ($($(#[$meta:meta])* $name:ident: $flag:ident, |$store:ident, $key:ident| [$($call:expr),+ $(,)?];)+) => {
-        $(
-            $(#[$meta])*
-            ///
-            /// With the capability off the call is `Unsupported` with its name, and nothing is sent.
-            pub async fn $name(subject: Store) -> Outcome {
-                let $store = without(&subject, Caps::$flag)?;
-                let $key = subject.name("a");
-                let calls = async {
-                    $(expect_unsupported($call, Caps::$flag.name())?;)+
-                    Ok(())
-                };
-                subject.sends_nothing(calls).await?;
-                holds("the flag is off", !Caps::$flag.is_on($store.capabilities()))
-            }
-        )+
-
-        /// One negative per capability flag.
-        pub const NEGATIVES: &[Negative<ObjectStore, Caps>] = &[
-            $(Negative { flag: Caps::$flag, run: |subject: Subject<ObjectStore>| Box::pin($name(subject)) },)+
-        ];
-    };
-}
-
 fn upload(key: &str) -> UploadId {
     UploadId::new(key, "token")
 }
@@ -59,7 +33,8 @@ fn other() -> Version {
     Version::new("an-etag", "a-generation")
 }
 
-negatives! {
+crate::suite::negatives! {
+    ObjectStore, Caps;
     /// Creating.
     without_put_if_absent: PUT_IF_ABSENT, |store, key| [
         store.create(&key, "x").await,
@@ -138,18 +113,4 @@ negatives! {
     without_presign_get: PRESIGN_GET, |store, key| [store.presign_get(&key, std::time::Duration::from_secs(60)).await];
     /// Making requests that put.
     without_presign_put: PRESIGN_PUT, |store, key| [store.presign_put(&key, std::time::Duration::from_secs(60)).await];
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_flag_has_exactly_one_negative() {
-        for flag in Caps::FLAGS {
-            let negatives = NEGATIVES.iter().filter(|negative| negative.flag == *flag).count();
-            assert_eq!(negatives, 1, "{}", flag.name());
-        }
-        assert_eq!(NEGATIVES.len(), Caps::FLAGS.len());
-    }
 }

@@ -1,0 +1,200 @@
+//! The client itself: closing, cancelling, what it shows of itself and what it leaves in spans and logs.
+
+use std::time::Duration;
+
+use super::Store;
+use crate::context::{CallContext, CallOptions, CallReport, Cancel};
+use crate::error::ErrorKind;
+use crate::extension::Extension;
+use crate::interfaces::key_value_store::{GET, GetOptions, PutOptions, Write};
+use crate::provider::HealthState;
+use crate::suite::{Failed, Outcome, Telemetry, equal, expect_kind, holds};
+
+/// A client can be closed twice, and every call after that is `Closed`.
+pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome {
+    let (store, key) = (&subject.handle, subject.name("a"));
+    let (provider, capabilities) = (store.provider()?.clone(), store.capabilities().clone());
+    store.put(&key, "a").await?;
+    let cx = CallContext::new(provider.environment(), &GET, None);
+    provider.close(&cx).await?;
+    provider.close(&cx).await?;
+    expect_kind("get", store.get(&key).await, ErrorKind::Closed)?;
+    expect_kind("put", store.put(&key, "b").await, ErrorKind::Closed)?;
+    expect_kind("delete", store.delete(&key).await, ErrorKind::Closed)?;
+    expect_kind("get_many", store.get_many([&key]).await.and_then(crate::Bulk::all), ErrorKind::Closed)?;
+    expect_kind(
+        "put_many",
+        store.put_many([(&key, "b")].map(|(key, value)| (key.clone(), value))).await.and_then(crate::Bulk::all),
+        ErrorKind::Closed,
+    )?;
+    if capabilities.transaction {
+        expect_kind("transaction", store.transaction([Write::put(&key, "b")]).await, ErrorKind::Closed)?;
+    }
+    if capabilities.increment {
+        expect_kind("increment", store.increment(&key, 1).await, ErrorKind::Closed)?;
+    }
+    if capabilities.list {
+        expect_kind("list", store.list(&subject.namespace).page().await, ErrorKind::Closed)?;
+    }
+    if capabilities.watch {
+        expect_kind("watch", store.watch(&subject.namespace).await, ErrorKind::Closed)?;
+    }
+    expect_kind("health", provider.health(&cx).await, ErrorKind::Closed)?;
+    provider.close(&cx).await?;
+    Ok(())
+}
+
+/// A client that works says so.
+pub async fn health_of_a_working_client_is_healthy(subject: Store) -> Outcome {
+    let provider = subject.handle.provider()?;
+    let health = provider.health(&CallContext::new(provider.environment(), &GET, None)).await?;
+    equal("the state", &health.state, &HealthState::Healthy)
+}
+
+/// `native` finds the type that the provider's page names, through all decorators, and no other.
+pub async fn native_finds_the_documented_type(subject: Store) -> Outcome {
+    let native = subject.native.ok_or_else(|| Failed::Skipped("the subject names no native type".to_owned()))?;
+    holds("native finds the documented type", native(&subject.handle))?;
+    holds("native finds no other type", subject.handle.native::<String>().is_none())
+}
+
+/// `Debug` is one line that names interface and provider, without secret, query and user-info.
+pub async fn debug_is_one_line_without_secrets(subject: Store) -> Outcome {
+    let provider = subject.handle.provider()?.info().clone();
+    let text = format!("{:?}", subject.handle);
+    equal("the line", &text, &format!("KeyValueStore({provider})"))?;
+    equal("lines", &text.lines().count(), &1)?;
+    for text in [&text, &format!("{provider:?}")] {
+        holds("it shows no secret", !subject.canary.is_in(text))?;
+        holds("it shows no query", !text.contains('?'))?;
+    }
+    Ok(())
+}
+
+/// A call whose scope is cancelled already is `Cancelled`, and nothing is sent.
+pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome {
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let (store, key) = (subject.handle.with(CallOptions::new().cancel(&cancel)), subject.name("a"));
+    let calls = async {
+        expect_kind("get", store.get(&key).await, ErrorKind::Cancelled)?;
+        expect_kind("put", store.put(&key, "a").await, ErrorKind::Cancelled)?;
+        expect_kind("delete", store.delete(&key).await, ErrorKind::Cancelled)
+    };
+    subject.sends_nothing(calls).await.map(drop)
+}
+
+/// A provider's own option, given to another provider, is `Unsupported`, names both, and nothing is sent.
+pub async fn extension_of_another_provider_is_unsupported(subject: Store) -> Outcome {
+    #[derive(Debug)]
+    struct Foreign;
+    impl Extension<PutOptions> for Foreign {
+        const PROVIDER: &'static str = "another-provider";
+    }
+    impl Extension<GetOptions> for Foreign {
+        const PROVIDER: &'static str = "another-provider";
+    }
+    let key = subject.name("a");
+    let calls = async {
+        let put = subject.handle.put_with(&key, "a", PutOptions::new().extension(Foreign)).await;
+        let error = expect_kind("put", put, ErrorKind::Unsupported)?;
+        let own = subject.handle.provider()?.info().name;
+        for name in ["Foreign", "another-provider", own] {
+            holds(format!("the message names {name}"), error.message().contains(name))?;
+        }
+        expect_kind("get", subject.handle.get_with(&key, GetOptions::new().extension(Foreign)).await, ErrorKind::Unsupported)
+    };
+    subject.sends_nothing(calls).await.map(drop)
+}
+
+/// The report of a call counts calls and attempts, and has the id of a conditional write.
+pub async fn report_counts_calls_and_names_the_write(subject: Store) -> Outcome {
+    let report = CallReport::new();
+    let store = subject.handle.with(CallOptions::new().report(&report));
+    store.put(subject.name("a"), "a").await?;
+    store.get(subject.name("a")).await?;
+    equal("calls", &report.get().calls, &2)?;
+    holds("there are at least as many attempts", report.get().attempts >= 2)?;
+    equal("the id of an unconditional write", &report.get().operation_id, &None)?;
+    if store.capabilities().cas {
+        store.create(subject.name("b"), "b").await?;
+        holds("a conditional write has an id", report.get().operation_id.is_some())?;
+    }
+    Ok(())
+}
+
+/// Every call of the handle leaves exactly one span of its own, named by its operation, also when it fails.
+pub async fn every_call_has_exactly_one_span(subject: Store) -> Outcome {
+    let (telemetry, store, key) = (Telemetry::new(), &subject.handle, subject.name("a"));
+    let mut operations = vec!["put", "get", "get", "delete"];
+    telemetry
+        .within(async {
+            store.put(&key, "a").await?;
+            store.get(&key).await?;
+            store.get_many([&key]).await?.all()?;
+            store.delete(&key).await?;
+            if store.capabilities().increment {
+                operations.push("increment");
+                store.put(&key, "no number").await?;
+                operations.insert(4, "put");
+                expect_kind("increment", store.increment(&key, 1).await, ErrorKind::InvalidInput)?;
+            }
+            Ok::<_, Failed>(())
+        })
+        .await?;
+    let operations: Vec<String> = operations.iter().map(|verb| format!("key_value_store.{verb}")).collect();
+    equal("the spans", &telemetry.calls(), &operations)
+}
+
+/// No span, log or error shows values or secrets.
+pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Store) -> Outcome {
+    let (telemetry, canary, store, key) = (Telemetry::new(), &subject.canary, &subject.handle, subject.name("a"));
+    let capabilities = store.capabilities();
+    let mut texts = Vec::new();
+    telemetry
+        .within(async {
+            let value = format!("value {}", canary.secret());
+            store.put(&key, value.clone()).await?;
+            equal("the value", &store.get(&key).await?.map(|entry| entry.value), &Some(value.clone().into()))?;
+            if capabilities.cas {
+                texts.push(format!("{:?}", store.create(&key, value.clone()).await));
+                let version = subject.entry(&key).await?.version;
+                store.replace(&key, value.clone(), &version).await?;
+                texts.push(format!("{:?}", store.replace(&key, value.clone(), version).await));
+            }
+            if capabilities.increment {
+                texts.push(format!("{:?}", store.increment(&key, 1).await));
+            }
+            texts.push(format!("{:?}", store.of::<u64>().get(&key).await));
+            if capabilities.transaction {
+                store.transaction([Write::put(&key, value.clone())]).await?;
+            }
+            if capabilities.list {
+                store.list(&subject.namespace).all().await?;
+            }
+            store.delete(&key).await?;
+            Ok::<_, Failed>(())
+        })
+        .await?;
+    holds("the calls left spans", !telemetry.calls().is_empty())?;
+    for record in telemetry.records() {
+        holds(format!("the record {} shows no secret", record.name), !canary.is_in(&format!("{record:?}")))?;
+    }
+    for text in texts {
+        holds("no error or description shows a secret", !canary.is_in(&text))?;
+    }
+    Ok(())
+}
+
+/// A deadline that has passed is `Timeout`, or the call was faster; nothing else, and the client works on.
+pub async fn deadline_that_has_passed_is_a_timeout(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, "a").await?;
+    let store = subject.handle.with(CallOptions::new().timeout(Duration::ZERO));
+    for result in [store.get(&key).await.map(drop), store.put(&key, "a").await.map(drop)] {
+        if let Err(error) = result {
+            expect_kind("a call", Err::<(), _>(error), ErrorKind::Timeout)?;
+        }
+    }
+    equal("the value", &subject.entry(&key).await?.value, &"a")
+}
