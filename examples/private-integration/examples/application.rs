@@ -1,8 +1,8 @@
 //! An application that uses the private provider beside ours: `cargo run --example application`.
 
 use acme::Acme;
-use circle_core::prelude::*;
 use circle_core::Registry;
+use circle_core::prelude::*;
 
 const CONFIG: &str = r#"
 version = 1
@@ -27,6 +27,9 @@ async fn main() -> Result<(), Error> {
 
     println!("{}", hub.health().await);
     let entry = index.get("reports/q3.md").await?;
-    println!("reports/q3.md has {} bytes", entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()).unwrap_or_default());
+    println!(
+        "reports/q3.md has {} bytes",
+        entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()).unwrap_or_default()
+    );
     hub.shutdown(Duration::from_secs(5)).await
 }
