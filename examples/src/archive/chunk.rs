@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use circle_core_common::interfaces::object_store::{ObjectKey, ObjectStore};
-use circle_core_common::{Error, ErrorKind, Items, Result};
+use circle_core::object_store::{ObjectKey, ObjectStore};
+use circle_core::{Error, ErrorKind, Items, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -242,7 +242,7 @@ impl Chunks {
 #[derive(Debug)]
 pub struct Ids {
     area: Area,
-    objects: Items<circle_core_common::interfaces::object_store::ObjectMeta>,
+    objects: Items<circle_core::object_store::ObjectMeta>,
 }
 
 impl Ids {
@@ -287,7 +287,9 @@ mod tests {
         assert_eq!(key.as_str(), format!("chunks/ba/{id}"));
         assert_eq!(Area::Files.id(&key), Some(id));
         assert_eq!(Area::Manifests.id(&key), None);
-        for foreign in ["chunks/", "chunks/ba/x", "chunks/bb/", "chunks/Ä", &format!("chunks/bb/{id}"), &format!("chunks/ba/{id}~")] {
+        for foreign in
+            ["chunks/", "chunks/ba/x", "chunks/bb/", "chunks/Ä", &format!("chunks/bb/{id}"), &format!("chunks/ba/{id}~")]
+        {
             assert_eq!(Area::Files.id(&foreign.into()), None, "{foreign}");
         }
     }

@@ -1,7 +1,7 @@
 //! Content as chunks: a list of them, or a tree where the list is long, so that memory stays bounded for any file.
 
 use bytes::Bytes;
-use circle_core_common::{Error, ErrorKind, Result};
+use circle_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;

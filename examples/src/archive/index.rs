@@ -3,8 +3,8 @@
 //! The index is a cache in a key-value store. It is believed only as far as the archive bears it out: a run uses an
 //! entry only if every chunk that it names is there. Losing the index costs time, never data.
 
-use circle_core_common::Result;
-use circle_core_common::interfaces::key_value_store::{Entry, KeyValueStore};
+use circle_core::Result;
+use circle_core::key_value_store::{Entry, KeyValueStore};
 use serde::{Deserialize, Serialize};
 
 use super::chunk::ChunkId;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use circle_core_common::interfaces::object_store::{ObjectKey, ObjectStore};
-use circle_core_common::{Error, ErrorKind, Reason, Result, ResultExt, Version};
-use tokio::sync::Mutex;
+use circle_core::object_store::{ObjectKey, ObjectStore};
+use circle_core::{Error, ErrorKind, Reason, Result, ResultExt, Version};
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 /// How often a holder shows that it lives.
@@ -23,7 +23,8 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Lease {
     held: Arc<Held>,
-    beating: JoinHandle<Error>,
+    beating: JoinHandle<()>,
+    lost: watch::Receiver<Option<Error>>,
 }
 
 struct Held {
@@ -50,20 +51,35 @@ impl Lease {
         render: impl Fn(u64) -> Result<Bytes> + Send + Sync + 'static,
     ) -> Self {
         let held = Arc::new(Held { files, key, state: Mutex::new((0, version)), render: Box::new(render) });
+        let (sender, lost) = watch::channel(None);
         let beating = tokio::spawn({
             let held = Arc::clone(&held);
             async move {
                 loop {
                     tokio::time::sleep(BEAT).await;
                     match held.beat().await {
-                        Err(error) if error.reason() == Some(Reason::LeaseLost) => return error,
+                        Err(error) if error.reason() == Some(Reason::LeaseLost) => {
+                            let _ = sender.send(Some(error)); // nobody listens any more
+                            return;
+                        }
                         // A store that cannot be reached for a moment may be back at the next beat.
                         _ => {}
                     }
                 }
             }
         });
-        Self { held, beating }
+        Self { held, beating, lost }
+    }
+
+    /// Learns whether the holder still is the holder: what it did before is seen by whoever takes over.
+    ///
+    /// # Errors
+    /// As [`beat`](Self::beat).
+    pub async fn check(&self) -> Result<()> {
+        // Under the lock no beat changes the version meanwhile.
+        let state = self.held.state.lock().await;
+        let now = self.held.files.head(&self.held.key).await.optional()?.and_then(|meta| meta.version);
+        if now.as_ref() == Some(&state.1) { Ok(()) } else { Err(self.held.taken_over()) }
     }
 
     /// Shows now that the holder lives, and learns whether it still is the holder.
@@ -75,11 +91,10 @@ impl Lease {
     }
 
     /// Completes when the lease is lost.
-    pub async fn lost(&mut self) -> Error {
-        match (&mut self.beating).await {
-            Ok(error) => error,
-            Err(_) => Error::new(ErrorKind::Internal, "the lease is no longer held"),
-        }
+    pub async fn lost(&self) -> Error {
+        let mut lost = self.lost.clone();
+        let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(|| self.held.taken_over())
     }
 
     /// Ends the lease by a last replacement; if it succeeds, the lease was held until then.
@@ -115,13 +130,14 @@ impl Held {
                 state.1 = meta.version()?.clone();
                 Ok(())
             }
-            Err(error) if error.is(ErrorKind::Conflict) => {
-                Err(Error::new(ErrorKind::Conflict, format!("`{}` was taken over by another", self.key))
-                    .with_reason(Reason::LeaseLost)
-                    .with_source(error))
-            }
+            Err(error) if error.is(ErrorKind::Conflict) => Err(self.taken_over().with_source(error)),
             Err(error) => Err(error),
         }
+    }
+
+    fn taken_over(&self) -> Error {
+        let text = format!("`{}` was taken over by another, after a silence too long", self.key);
+        Error::new(ErrorKind::Conflict, text).with_reason(Reason::LeaseLost)
     }
 }
 
@@ -138,7 +154,7 @@ pub enum Watched {
 ///
 /// # Errors
 /// What the store says.
-pub async fn watch(files: &ObjectStore, key: &ObjectKey, version: &Version, patience: Duration) -> Result<Watched> {
+pub async fn observe(files: &ObjectStore, key: &ObjectKey, version: &Version, patience: Duration) -> Result<Watched> {
     let until = Instant::now() + patience;
     loop {
         let now = files.head(key).await.optional()?.and_then(|meta| meta.version);

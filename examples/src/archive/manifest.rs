@@ -2,8 +2,8 @@
 //! an unchanged folder costs nothing; an unfinished one has a journal of what it had stored so far.
 
 use bytes::Bytes;
-use circle_core_common::interfaces::object_store::{ObjectKey, ObjectMeta, ObjectStore};
-use circle_core_common::{Error, ErrorKind, Items, Result};
+use circle_core::object_store::{ObjectKey, ObjectMeta, ObjectStore};
+use circle_core::{Error, ErrorKind, Items, Result};
 
 use super::chunk::{Area, Chunk, Chunks};
 use super::content::{Content, ContentWriter, Pieces};
@@ -94,9 +94,23 @@ impl Journal {
     /// # Errors
     /// What the store says.
     pub async fn append(&mut self, lines: &[u8]) -> Result<()> {
-        self.files.create(format!("{}{:08}", self.prefix, self.segments), seal_bytes(lines)).await?;
         self.segments += 1;
+        self.files.create(self.last(), seal_bytes(lines)).await?;
         Ok(())
+    }
+
+    /// Takes back what was appended last.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn take_back(&mut self) -> Result<()> {
+        self.files.delete(self.last()).await?;
+        self.segments -= 1;
+        Ok(())
+    }
+
+    fn last(&self) -> String {
+        format!("{}{:08}", self.prefix, self.segments)
     }
 
     /// Deletes the journal, once the manifest has taken its place.

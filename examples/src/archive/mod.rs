@@ -5,7 +5,7 @@
 //! chunks/ab/abcd…               pieces of files, each under the SHA-256 of what it holds
 //! manifests/ab/abcd…            pieces of the lists of what the runs hold, likewise
 //! runs/<run>.json               a run: which folder, when, and where its list is; written last
-//! journal/<run>/00000000        what an unfinished run has stored so far
+//! journal/<run>/00000001        what an unfinished run has stored so far
 //! prune.json                    whether somebody prunes
 //! ```
 //!
@@ -37,9 +37,9 @@ pub mod walk;
 
 use std::path::PathBuf;
 
-use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreCapabilities};
-use circle_core_common::interfaces::object_store::{ObjectKey, ObjectStore, ObjectStoreCapabilities};
-use circle_core_common::{Environment, Error, ErrorKind, Result};
+use circle_core::key_value_store::{KeyValueStore, KeyValueStoreCapabilities};
+use circle_core::object_store::{ObjectKey, ObjectStore, ObjectStoreCapabilities};
+use circle_core::{Environment, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use chunk::{Area, Chunks};

@@ -42,6 +42,11 @@ pub enum Event<'a> {
 pub trait Observer: Send + Sync {
     /// Something happened.
     fn event(&self, event: Event<'_>);
+
+    /// Whether it is worth counting what there is to do before it is done.
+    fn wants_total(&self) -> bool {
+        false
+    }
 }
 
 /// Hears nothing.

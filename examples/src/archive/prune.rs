@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use circle_core_common::{Error, ErrorKind, Result, Version};
+use circle_core::{Error, ErrorKind, Result, Version};
 use serde::{Deserialize, Serialize};
 
 use super::Archive;
 use super::chunk::{Area, ChunkId};
 use super::content::{Content, Pieces};
 use super::entry::Kind;
-use super::lease::{DEAD_AFTER, Lease, Watched, watch};
+use super::lease::{DEAD_AFTER, Lease, Watched, observe};
 use super::manifest::Journal;
 use super::observe::{Event, Observer};
 use super::record::{FoundRun, RunId, RunRecord, State, read_sealed, seal};
@@ -127,14 +127,14 @@ async fn lock(archive: &Archive, dead_after: Duration, observer: &dyn Observer) 
 
 async fn is_silent(
     archive: &Archive,
-    key: &circle_core_common::interfaces::object_store::ObjectKey,
+    key: &circle_core::object_store::ObjectKey,
     version: &Version,
     patience: Duration,
     observer: &dyn Observer,
 ) -> Result<bool> {
     let text = format!("`{key}` is held; watching for up to {} s whether its holder lives", patience.as_secs());
     observer.event(Event::Note(&text));
-    Ok(watch(&archive.files, key, version, patience).await? == Watched::Silent)
+    Ok(observe(&archive.files, key, version, patience).await? == Watched::Silent)
 }
 
 /// Waits until no prune is at work; frees the lock of one that died.
@@ -190,7 +190,7 @@ impl Prune<'_> {
             if patience == self.options.dead_after {
                 self.observer.event(Event::Note(&text));
             }
-            if watch(&self.archive.files, &run.id.key(), &run.version, patience).await? == Watched::Alive {
+            if observe(&self.archive.files, &run.id.key(), &run.version, patience).await? == Watched::Alive {
                 return Err(alive(&run.id));
             }
             // All of them were silent for the same time; the others need but one more look.

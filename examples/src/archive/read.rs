@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use circle_core_common::{Clock, Error, ErrorKind, Result};
+use circle_core::{Clock, Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -106,11 +106,7 @@ impl Reader {
 }
 
 /// Reads a file and cuts it; gives its stats before and after.
-fn read(
-    path: &Path,
-    pieces: &Arc<Semaphore>,
-    sender: &mpsc::Sender<(Chunk, OwnedSemaphorePermit)>,
-) -> io::Result<(Stat, Stat)> {
+fn read(path: &Path, pieces: &Arc<Semaphore>, sender: &mpsc::Sender<(Chunk, OwnedSemaphorePermit)>) -> io::Result<(Stat, Stat)> {
     // What was a file a moment ago may be a link or a pipe by now, and must neither be followed nor waited for.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;

@@ -9,8 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use circle_core_common::interfaces::object_store::{ObjectKey, ObjectStore};
-use circle_core_common::{Environment, Error, ErrorKind, Result, Timestamp, Version};
+use circle_core::object_store::{ObjectKey, ObjectStore};
+use circle_core::{Environment, Error, ErrorKind, Result, Timestamp, Version};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -243,7 +243,7 @@ pub(super) async fn read_sealed<T: DeserializeOwned>(
     files: &ObjectStore,
     key: &ObjectKey,
 ) -> Result<Option<(Result<T>, Version)>> {
-    use circle_core_common::ResultExt;
+    use circle_core::ResultExt;
     let Some(object) = files.get(key).await.optional()? else { return Ok(None) };
     let version = object.meta.version()?.clone();
     let content = unseal_bytes(key, &object.bytes().await?);

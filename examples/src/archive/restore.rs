@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use circle_core_common::{Error, ErrorKind, Reason, Result};
+use circle_core::{Error, ErrorKind, Reason, Result};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -64,8 +64,7 @@ pub async fn restore(
     }
     let files = Files { chunks: archive.chunks(Area::Files), turn: Semaphore::new(FILES) };
     let restored = Restored::default();
-    let mut work =
-        Work { files: Arc::new(files), target, observer, queue: VecDeque::new(), open: Vec::new(), restored };
+    let mut work = Work { files: Arc::new(files), target, observer, queue: VecDeque::new(), open: Vec::new(), restored };
     let mut entries = archive.entries(record)?;
     while let Some(entry) = entries.try_next().await? {
         work.entry(entry).await?;
@@ -223,11 +222,7 @@ impl Files {
         Ok(written)
     }
 
-    async fn write(
-        &self,
-        mut file: tokio::fs::File,
-        content: &Content,
-    ) -> Result<std::result::Result<std::fs::File, Failure>> {
+    async fn write(&self, mut file: tokio::fs::File, content: &Content) -> Result<std::result::Result<std::fs::File, Failure>> {
         let mut pieces = Pieces::new(self.chunks.clone(), content)?;
         let mut size = 0;
         while let Some(piece) = pieces.read_next().await? {

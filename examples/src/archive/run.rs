@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use circle_core_common::{Error, ErrorKind, Result};
+use circle_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -54,14 +54,14 @@ pub async fn run(archive: &Archive, folder: &Path, exclude: Exclude, observer: &
     };
     // The record first, then the look at prunes; a prune does it the other way round, so one sees the other.
     let version = archive.files.create(record.id.key(), record.to_bytes()?).await?.version()?.clone();
-    let mut lease = Lease::hold(archive.files.clone(), record.id.key(), version, {
+    let lease = Lease::hold(archive.files.clone(), record.id.key(), version, {
         let record = record.clone();
         move |beat| RunRecord { state: State::Running { beat }, ..record.clone() }.to_bytes()
     });
     let exclude = archive.folder.iter().fold(exclude, |exclude, folder| exclude.folder(folder.clone()));
     let worked = async {
         super::prune::wait_for_prune(archive, observer).await?;
-        Work::begin(archive, &record, &root, observer).await?.all(Walk::new(root.clone(), exclude)).await
+        Work::begin(archive, &record, &root, &lease, observer).await?.all(Walk::new(root.clone(), exclude)).await
     };
     let worked = tokio::select! {
         worked = worked => worked,
@@ -89,6 +89,22 @@ fn open_root(archive: &Archive, folder: &Path) -> Result<std::path::PathBuf> {
         return Err(unusable(&"it is the archive itself"));
     }
     Ok(root)
+}
+
+/// What was counted. Cancelled, it goes on counting.
+async fn counted(counting: &mut Option<JoinHandle<(u64, u64)>>) -> std::result::Result<(u64, u64), tokio::task::JoinError> {
+    match counting {
+        Some(counting) => counting.await,
+        None => pending().await,
+    }
+}
+
+/// The files of a walk and their bytes.
+fn count(walk: Walk) -> (u64, u64) {
+    walk.fold((0, 0), |(items, bytes), found| match found {
+        Found::File(_, stat) => (items + 1, bytes + stat.size),
+        _ => (items, bytes),
+    })
 }
 
 /// Something on its way from the walk to the manifest.
@@ -125,6 +141,7 @@ impl From<Outcome> for Step {
 /// A run at work.
 struct Work<'a> {
     archive: &'a Archive,
+    lease: &'a Lease,
     observer: &'a dyn Observer,
     reader: Arc<Reader>,
     index: SourceIndex,
@@ -138,7 +155,13 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    async fn begin(archive: &'a Archive, record: &RunRecord, root: &Path, observer: &'a dyn Observer) -> Result<Self> {
+    async fn begin(
+        archive: &'a Archive,
+        record: &RunRecord,
+        root: &Path,
+        lease: &'a Lease,
+        observer: &'a dyn Observer,
+    ) -> Result<Self> {
         let chunks = archive.chunks(Area::Files);
         let manifests = archive.chunks(Area::Manifests);
         chunks.learn().await?;
@@ -147,6 +170,7 @@ impl<'a> Work<'a> {
         let clock = archive.environment.clock().clone();
         Ok(Self {
             archive,
+            lease,
             observer,
             reader: Arc::new(Reader::new(root.to_owned(), chunks, index.clone(), clock)),
             index,
@@ -160,6 +184,10 @@ impl<'a> Work<'a> {
     }
 
     async fn all(mut self, walk: Walk) -> Result<Finished> {
+        let mut counting = self.observer.wants_total().then(|| {
+            let walk = walk.clone();
+            tokio::task::spawn_blocking(|| count(walk))
+        });
         let (sender, mut found) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || walk.into_iter().try_for_each(|found| sender.blocking_send(found).ok()));
         let mut queue = VecDeque::new();
@@ -172,6 +200,12 @@ impl<'a> Work<'a> {
                     None => walking = false,
                 },
                 step = front(&mut queue), if !queue.is_empty() => self.end_one(step?).await?,
+                counted = counted(&mut counting), if counting.is_some() => {
+                    counting = None;
+                    if let Ok((items, bytes)) = counted {
+                        self.observer.event(Event::Total { items, bytes });
+                    }
+                }
                 () = tokio::time::sleep_until(due), if !self.batch.is_empty() => self.acknowledge().await?,
             }
         }
@@ -257,6 +291,12 @@ impl<'a> Work<'a> {
     async fn acknowledge(&mut self) -> Result<()> {
         if !self.lines.is_empty() {
             self.journal.append(&std::mem::take(&mut self.lines)).await?;
+            // A prune that takes over from now on reads the journal first. One that has done so before did not see it,
+            // and may have deleted what it names.
+            if let Err(error) = self.lease.check().await {
+                self.journal.take_back().await?;
+                return Err(error);
+            }
         }
         if !self.batch.is_empty() {
             self.index.put(&self.batch).await?;

@@ -35,7 +35,10 @@ impl Target {
     pub fn open(path: &Path, replace: bool) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         if !replace && std::fs::read_dir(path)?.next().is_some() {
-            return Err(io::Error::new(io::ErrorKind::DirectoryNotEmpty, "it is not empty (--force restores over what is there)"));
+            return Err(io::Error::new(
+                io::ErrorKind::DirectoryNotEmpty,
+                "it is not empty (--force restores over what is there)",
+            ));
         }
         let root = rustix::fs::openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { root: Arc::new(root), replace, last: None })

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use circle_core_common::{Error, ErrorKind, Result};
+use circle_core::{Error, ErrorKind, Result};
 use tokio::task::JoinSet;
 
 use super::Archive;

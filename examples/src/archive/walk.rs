@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use circle_core_common::{Error, ErrorKind, Result};
+use circle_core::{Error, ErrorKind, Result};
 use glob::{MatchOptions, Pattern};
 
 use super::entry::Stat;
@@ -72,7 +72,7 @@ pub enum Found {
 }
 
 /// A walk through a folder: depth first, names in the order of their bytes, links not followed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Walk {
     root: PathBuf,
     exclude: Exclude,
