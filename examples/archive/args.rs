@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use circle_core_examples::archive::lease::DEAD_AFTER;
 use circle_core_examples::archive::record::RunId;
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -10,31 +12,31 @@ use crate::help::Topic;
 
 /// What to do.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     Help(Topic),
-    Run { folder: PathBuf, place: Place, exclude: Vec<String>, output: Output },
+    Run { folder: PathBuf, place: Place, exclude: Vec<String>, patience: Duration, output: Output },
     List { place: Place, run: Option<RunId>, output: Output },
-    Verify { place: Place, output: Output },
+    Verify { place: Place, repair: bool, output: Output },
     Restore { place: Place, folder: PathBuf, run: Option<RunId>, force: bool, output: Output },
-    Prune { place: Place, keep: Option<usize>, forget: Vec<RunId>, output: Output },
+    Prune { place: Place, keep: Option<usize>, forget: Vec<RunId>, patience: Duration, output: Output },
 }
 
 /// Where the archive is.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// A path, or `service:<name>`.
-    pub archive: OsString,
+    pub(crate) archive: OsString,
     /// The file that describes the services.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Another service for the index.
-    pub index: Option<String>,
+    pub(crate) index: Option<String>,
 }
 
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Output {
-    pub verbose: bool,
-    pub quiet: bool,
+pub(crate) struct Output {
+    pub(crate) verbose: bool,
+    pub(crate) quiet: bool,
 }
 
 /// Options of all commands together; each command takes its own.
@@ -46,11 +48,13 @@ struct Options {
     exclude: Vec<String>,
     runs: Vec<RunId>,
     keep: Option<usize>,
+    patience: Option<Duration>,
     force: bool,
+    repair: bool,
 }
 
 /// Reads the command line.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = Parser::from_iter(args);
     let mut topic = None;
     let mut words: Vec<OsString> = Vec::new();
@@ -66,6 +70,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
             (Arg::Long("run"), Some(Topic::List | Topic::Restore)) => options.runs = vec![run(&mut parser)?],
             (Arg::Long("forget"), Some(Topic::Prune)) => options.runs.push(run(&mut parser)?),
             (Arg::Long("keep"), Some(Topic::Prune)) => options.keep = Some(keep(&mut parser)?),
+            (Arg::Long("patience"), Some(Topic::Run | Topic::Prune)) => {
+                options.patience = Some(Duration::from_secs(parser.value()?.parse::<u32>()?.into()));
+            }
+            (Arg::Long("repair"), Some(Topic::Verify)) => options.repair = true,
             (Arg::Long("force"), Some(Topic::Restore)) => options.force = true,
             (Arg::Value(word), None) => topic = Some(command(&word)?),
             (Arg::Value(word), Some(_)) => words.push(word),
@@ -77,20 +85,21 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
 }
 
 fn assemble(topic: Topic, words: Vec<OsString>, options: Options) -> Result<Command, lexopt::Error> {
-    let Options { config, index, output, exclude, mut runs, keep, force } = options;
+    let Options { config, index, output, exclude, mut runs, keep, patience, force, repair } = options;
+    let patience = patience.unwrap_or(DEAD_AFTER);
     let mut words = words.into_iter();
     let mut word = |what: &str| words.next().ok_or_else(|| lexopt::Error::from(format!("{what} is missing")));
     let first = |topic: Topic| if topic == Topic::Run { "the folder" } else { "the archive" };
     let one = word(first(topic))?;
     let place = |archive| Place { archive, config, index };
     let command = match topic {
-        Topic::Run => Command::Run { folder: one.into(), place: place(word("the archive")?), exclude, output },
+        Topic::Run => Command::Run { folder: one.into(), place: place(word("the archive")?), exclude, patience, output },
         Topic::List => Command::List { place: place(one), run: runs.pop(), output },
-        Topic::Verify => Command::Verify { place: place(one), output },
+        Topic::Verify => Command::Verify { place: place(one), repair, output },
         Topic::Restore => {
             Command::Restore { place: place(one), folder: word("the folder")?.into(), run: runs.pop(), force, output }
         }
-        Topic::Prune => Command::Prune { place: place(one), keep, forget: runs, output },
+        Topic::Prune => Command::Prune { place: place(one), keep, forget: runs, patience, output },
         Topic::General => Command::Help(topic),
     };
     match words.next() {
@@ -117,7 +126,7 @@ fn keep(parser: &mut Parser) -> Result<usize, lexopt::Error> {
 }
 
 /// The name in `service:<name>`.
-pub fn service(text: &str) -> Result<&str, lexopt::Error> {
+pub(crate) fn service(text: &str) -> Result<&str, lexopt::Error> {
     text.strip_prefix("service:")
         .filter(|name| !name.is_empty())
         .ok_or_else(|| format!("`{text}` is no service; write service:<name>").into())

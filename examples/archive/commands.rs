@@ -9,7 +9,7 @@ use circle_core_examples::archive::observe::{Event, Observer};
 use circle_core_examples::archive::prune::{PruneOptions, prune};
 use circle_core_examples::archive::record::{FoundRun, State};
 use circle_core_examples::archive::restore::restore;
-use circle_core_examples::archive::run::run;
+use circle_core_examples::archive::run::{RunOptions, run};
 use circle_core_examples::archive::tree_path::TreePath;
 use circle_core_examples::archive::verify::verify;
 use circle_core_examples::archive::walk::Exclude;
@@ -23,20 +23,20 @@ const DONE: u8 = 0;
 /// Done, but something was skipped, changed while it was read or is damaged.
 const PROBLEMS: u8 = 1;
 /// Wrong usage.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// Failed.
-pub const FAILED: u8 = 3;
+pub(crate) const FAILED: u8 = 3;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     Archive(circle_core::Error),
     Output(io::Error),
 }
 
 impl Failure {
     /// Whether nobody reads the output any more.
-    pub fn is_closed_pipe(&self) -> bool {
+    pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
 }
 
 /// Does what the command line says; gives the exit code.
-pub async fn execute(command: Command) -> Result<u8, Failure> {
+pub(crate) async fn execute(command: Command) -> Result<u8, Failure> {
     let (terminal, opened, code) = match command {
         Command::Help(topic) => {
             let terminal = Terminal::new(crate::args::Output::default(), "");
@@ -71,10 +71,10 @@ pub async fn execute(command: Command) -> Result<u8, Failure> {
             terminal.finish()?;
             return Ok(DONE);
         }
-        Command::Run { folder, place, exclude, output } => {
+        Command::Run { folder, place, exclude, patience, output } => {
             let exclude = exclude.iter().try_fold(Exclude::new(), |exclude, pattern| exclude.pattern(pattern))?;
             let (terminal, opened) = (Terminal::new(output, "files"), open(&place, true).await?);
-            let record = run(&opened.archive, &folder, exclude, &terminal).await?;
+            let record = run(&opened.archive, &folder, RunOptions::new().exclude(exclude).patience(patience), &terminal).await?;
             let State::Finished(finished) = &record.state else { return Ok(FAILED) };
             let done = finished.summary;
             terminal.summary(&format!(
@@ -98,9 +98,9 @@ pub async fn execute(command: Command) -> Result<u8, Failure> {
             };
             (terminal, opened, code)
         }
-        Command::Verify { place, output } => {
+        Command::Verify { place, repair, output } => {
             let (terminal, opened) = (Terminal::new(output, "chunks"), open(&place, false).await?);
-            let found = verify(&opened.archive, &terminal).await?;
+            let found = verify(&opened.archive, repair, &terminal).await?;
             terminal.summary(&format!(
                 "verified {} runs and {} chunks, {}: {}",
                 found.runs,
@@ -129,9 +129,9 @@ pub async fn execute(command: Command) -> Result<u8, Failure> {
             ));
             (terminal, opened, if done.problems == 0 { DONE } else { PROBLEMS })
         }
-        Command::Prune { place, keep, forget, output } => {
+        Command::Prune { place, keep, forget, patience, output } => {
             let (terminal, opened) = (Terminal::new(output, ""), open(&place, false).await?);
-            let options = keep.into_iter().fold(PruneOptions::new(), PruneOptions::keep);
+            let options = keep.into_iter().fold(PruneOptions::new().patience(patience), PruneOptions::keep);
             let options = forget.into_iter().fold(options, PruneOptions::forget);
             let done = prune(&opened.archive, &options, &terminal).await?;
             terminal.summary(&format!("removed {} runs and {} chunks, {}", done.runs, done.chunks, size(done.bytes)));
@@ -160,7 +160,6 @@ fn list_runs(runs: &[FoundRun], terminal: &Terminal) -> u8 {
                         format!("complete    {:>8} files  {total:>10}  {new:>10} new  {source}", done.files)
                     }
                     State::Running { .. } | State::Abandoned => format!("unfinished  {:>41}  {source}", ""),
-                    // `State` may grow.
                 }
             }
         };

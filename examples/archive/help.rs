@@ -2,7 +2,7 @@
 
 /// What it is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
+pub(crate) enum Topic {
     General,
     Run,
     List,
@@ -12,10 +12,10 @@ pub enum Topic {
 }
 
 impl Topic {
-    pub const COMMANDS: [Self; 5] = [Self::Run, Self::List, Self::Verify, Self::Restore, Self::Prune];
+    pub(crate) const COMMANDS: [Self; 5] = [Self::Run, Self::List, Self::Verify, Self::Restore, Self::Prune];
 
     /// The command's name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::General => "",
             Self::Run => "run",
@@ -27,7 +27,7 @@ impl Topic {
     }
 
     /// The help.
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let own = match self {
             Self::General => return format!("{GENERAL}\n{COMMON}\n{EXIT}"),
             Self::Run => RUN,
@@ -70,6 +70,7 @@ unfinished run, and `restore --run <id>` restores what it had stored.
 
   --exclude GLOB    leave out what matches, with all that is in it; may be repeated. A pattern with a `/` is matched
                     with the path within the folder (`src/*.tmp`, `**/target/debug`), one without with each name (`*.o`)
+  --patience S      how many seconds a prune must be silent to count as dead, 30 by default
 ";
 
 const LIST: &str = "\
@@ -86,13 +87,16 @@ archive verify <archive>
 
 Reads every chunk and compares it with its SHA-256, then follows every run to its last chunk. What is missing or damaged
 is reported, with each run and file that needs it.
+
+  --repair          delete damaged chunks, so that the next run stores them again from the files that still have that
+                    content; runs that need them are whole again then
 ";
 
 const RESTORE: &str = "\
 archive restore <archive> <folder>
 
-Restores the latest complete run into <folder>, which must be absent or empty. Every piece is checked; what is damaged is
-reported and left out. Nothing is written outside of <folder>, whatever the archive says.
+Restores the latest complete run into <folder>, which must be absent or empty. Every piece is checked; what is damaged
+is reported and left out. Nothing is written outside of <folder>, whatever the archive says.
 
   --run ID          restore this run; of an unfinished one, what it had stored
   --force           restore over what is in <folder>; what the run does not name stays
@@ -102,14 +106,18 @@ const PRUNE: &str = "\
 archive prune <archive>
 
 Removes the chunks that no run needs, and the runs that --keep and --forget say. Refuses while a run is at work; a run
-that starts meanwhile waits. An unfinished run is watched for 30 seconds to tell a dead one from one at work.
+that starts meanwhile waits. An unfinished run is watched for a while, to tell a dead one from one at work.
 
   --keep N          keep the N latest complete runs of each folder, and the unfinished runs that are later; without it
                     no run is removed
   --forget ID       remove this run, damaged or not; may be repeated
+  --patience S      how many seconds an unfinished run must be silent to count as dead, 30 by default. A run at work
+                    shows itself every 5 seconds
 ";
 
 const COMMON: &str = "\
+Options of every command:
+
   --config FILE     where services are described (circle.toml); for service:<name>
   --index SERVICE   service:<name> of the key-value store for the index; the archive's own service by default
   -v, --verbose     print a line for each file

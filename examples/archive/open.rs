@@ -2,21 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use circle_core::filesystem::Filesystem;
 use circle_core::prelude::*;
-use circle_core::{Error, Result};
+use circle_core::{Error, Provider, Result};
 use circle_core_examples::archive::Archive;
 
 use crate::args::{Place, service};
 
 /// An archive, and the hub that its services come from.
-pub struct Opened {
-    pub archive: Archive,
+pub(crate) struct Opened {
+    pub(crate) archive: Archive,
     hub: Option<Hub>,
 }
 
 impl Opened {
     /// Ends what the hub has started.
-    pub async fn close(self) -> Result<()> {
+    pub(crate) async fn close(self) -> Result<()> {
         match self.hub {
             Some(hub) => hub.shutdown(Duration::from_secs(5)).await,
             None => Ok(()),
@@ -25,7 +26,7 @@ impl Opened {
 }
 
 /// Opens an archive; begins one where there is none if `create` says so.
-pub async fn open(place: &Place, create: bool) -> Result<Opened> {
+pub(crate) async fn open(place: &Place, create: bool) -> Result<Opened> {
     let hub = match &place.config {
         Some(config) => Some(Hub::from_file(config).await?),
         None => None,
@@ -60,15 +61,12 @@ fn in_folder(path: &Path, create: bool) -> Result<(ObjectStore, KeyValueStore)> 
     if !create && !path.is_dir() {
         return Err(Error::new(ErrorKind::NotFound, format!("there is no archive at {}", path.display())));
     }
-    let folder = circle_core::filesystem::Filesystem::new(
-        circle_core::filesystem::FilesystemConfig::new(path),
-        &circle_core::Environment::default(),
-    )?;
+    let folder = Filesystem::open(path)?;
     Ok((ObjectStore::new(folder.clone()), KeyValueStore::new(folder)))
 }
 
 /// The local folder that a store lies in, if it lies in one.
 fn folder_of(files: &ObjectStore) -> Option<PathBuf> {
-    let folder = files.native::<circle_core::filesystem::Filesystem>()?;
-    std::fs::canonicalize(folder.root()).ok()
+    let filesystem = files.native::<Filesystem>()?;
+    std::fs::canonicalize(&filesystem.info().target).ok()
 }

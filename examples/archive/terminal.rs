@@ -15,7 +15,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 const WIDTH: usize = 24;
 
 /// Prints.
-pub struct Terminal {
+pub(crate) struct Terminal {
     output: Output,
     /// What the work is counted in.
     unit: &'static str,
@@ -37,14 +37,14 @@ struct Bar {
 }
 
 impl Terminal {
-    pub fn new(output: Output, unit: &'static str) -> Self {
+    pub(crate) fn new(output: Output, unit: &'static str) -> Self {
         let shown = !output.quiet && io::stderr().is_terminal();
-        let bar = shown.then(|| Bar { done: (0, 0), total: None, drawn: None, visible: false });
+        let bar = shown.then_some(Bar { done: (0, 0), total: None, drawn: None, visible: false });
         Self { output, unit, state: Mutex::new(State { bar, failed: None }) }
     }
 
     /// Prints a result.
-    pub fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         let mut state = self.lock();
         state.clear();
         if state.failed.is_none() {
@@ -53,7 +53,7 @@ impl Terminal {
     }
 
     /// Prints a result that `--quiet` leaves out.
-    pub fn summary(&self, text: &str) {
+    pub(crate) fn summary(&self, text: &str) {
         if !self.output.quiet {
             self.line(text);
         }
@@ -63,7 +63,7 @@ impl Terminal {
     ///
     /// # Errors
     /// The first failure to print a result.
-    pub fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> io::Result<()> {
         let mut state = self.lock();
         state.clear();
         state.failed.take().map_or(Ok(()), Err)
@@ -145,7 +145,7 @@ impl Bar {
 }
 
 /// A size for people: `12.3 MiB`.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

@@ -31,13 +31,13 @@ pub struct PruneOptions {
     pub keep: Option<usize>,
     /// Runs to remove in any case, damaged ones too.
     pub forget: Vec<RunId>,
-    /// How long an unfinished run must be silent to count as dead.
-    pub dead_after: Duration,
+    /// How long an unfinished run, or another prune, must be silent to count as dead.
+    pub patience: Duration,
 }
 
 impl Default for PruneOptions {
     fn default() -> Self {
-        Self { keep: None, forget: Vec::new(), dead_after: DEAD_AFTER }
+        Self { keep: None, forget: Vec::new(), patience: DEAD_AFTER }
     }
 }
 
@@ -62,10 +62,10 @@ impl PruneOptions {
         self
     }
 
-    /// Counts an unfinished run as dead after so much silence.
+    /// Counts an unfinished run, or another prune, as dead after so much silence.
     #[must_use]
-    pub fn dead_after(mut self, silence: Duration) -> Self {
-        self.dead_after = silence;
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 }
@@ -94,7 +94,7 @@ struct Lock {
 /// `Conflict` when a run or another prune is at work; `Corrupt` when a run that stays is damaged, so that nobody can
 /// tell what it needs: nothing is removed then.
 pub async fn prune(archive: &Archive, options: &PruneOptions, observer: &dyn Observer) -> Result<Pruned> {
-    let lease = lock(archive, options.dead_after, observer).await?;
+    let lease = lock(archive, options.patience, observer).await?;
     let pruned = Prune { archive, options, observer, lease: &lease }.all().await;
     let ended = lease.end(seal(&Lock { held: false, beat: 0 })?).await;
     let pruned = pruned?;
@@ -102,14 +102,14 @@ pub async fn prune(archive: &Archive, options: &PruneOptions, observer: &dyn Obs
     Ok(pruned)
 }
 
-async fn lock(archive: &Archive, dead_after: Duration, observer: &dyn Observer) -> Result<Lease> {
+async fn lock(archive: &Archive, patience: Duration, observer: &dyn Observer) -> Result<Lease> {
     let (files, key) = (&archive.files, Archive::prune_key());
     let held = |beat| seal(&Lock { held: true, beat });
     let taken = match read_sealed::<Lock>(files, &key).await? {
         None => files.create(&key, held(0)?).await,
         Some((lock, version)) => {
             // A lock that cannot be read is treated as held: its holder shows whether it lives.
-            if lock.is_ok_and(|lock| !lock.held) || is_silent(archive, &key, &version, dead_after, observer).await? {
+            if lock.is_ok_and(|lock| !lock.held) || is_silent(archive, &key, &version, patience, observer).await? {
                 files.replace(&key, held(0)?, version).await
             } else {
                 Err(Error::new(ErrorKind::Conflict, "held"))
@@ -138,13 +138,13 @@ async fn is_silent(
 }
 
 /// Waits until no prune is at work; frees the lock of one that died.
-pub(super) async fn wait_for_prune(archive: &Archive, observer: &dyn Observer) -> Result<()> {
+pub(super) async fn wait_for_prune(archive: &Archive, patience: Duration, observer: &dyn Observer) -> Result<()> {
     let (files, key) = (&archive.files, Archive::prune_key());
     while let Some((lock, version)) = read_sealed::<Lock>(files, &key).await? {
         if lock.is_ok_and(|lock| !lock.held) {
             return Ok(());
         }
-        if is_silent(archive, &key, &version, DEAD_AFTER, observer).await? {
+        if is_silent(archive, &key, &version, patience, observer).await? {
             match files.replace(&key, seal(&Lock { held: false, beat: 0 })?, version).await {
                 Err(error) if !error.is(ErrorKind::Conflict) => return Err(error),
                 _ => {}
@@ -183,11 +183,12 @@ impl Prune<'_> {
     /// Ends runs that were killed; refuses while one lives.
     async fn end_dead_runs(&self, runs: &mut [FoundRun]) -> Result<()> {
         let alive = |id: &RunId| Error::new(ErrorKind::Conflict, format!("run {id} is at work; prune when it has ended"));
-        let text = format!("unfinished runs; watching for up to {} s whether they live", self.options.dead_after.as_secs());
-        let mut patience = self.options.dead_after;
+        let text = format!("unfinished runs; watching for up to {} s whether they live", self.options.patience.as_secs());
+        let mut patience = self.options.patience;
+        let mut told = false;
         let running = |run: &&mut FoundRun| matches!(&run.record, Ok(RunRecord { state: State::Running { .. }, .. }));
         for run in runs.iter_mut().filter(running) {
-            if patience == self.options.dead_after {
+            if !std::mem::replace(&mut told, true) {
                 self.observer.event(Event::Note(&text));
             }
             if observe(&self.archive.files, &run.id.key(), &run.version, patience).await? == Watched::Alive {

@@ -15,7 +15,7 @@ use super::chunk::Area;
 use super::content::joined;
 use super::entry::{Entry, Kind};
 use super::index::{Known, SourceIndex};
-use super::lease::Lease;
+use super::lease::{DEAD_AFTER, Lease};
 use super::manifest::{Journal, ManifestWriter, line};
 use super::observe::{Event, Observer};
 use super::read::{Outcome, Reader};
@@ -35,6 +35,44 @@ const BATCH_FILES: usize = 256;
 /// How large a part of the journal grows, in bytes.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// How to archive.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// What is left out.
+    pub exclude: Exclude,
+    /// How long a prune must be silent to count as dead.
+    pub patience: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { exclude: Exclude::new(), patience: DEAD_AFTER }
+    }
+}
+
+impl RunOptions {
+    /// Leaves nothing out.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Leaves this out.
+    #[must_use]
+    pub fn exclude(mut self, exclude: Exclude) -> Self {
+        self.exclude = exclude;
+        self
+    }
+
+    /// Counts a prune as dead after so much silence.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
 /// Archives a folder and gives the record of the run.
 ///
 /// Files that cannot be read are told to the observer and left out; the run goes on. Killed at any moment, everything
@@ -43,7 +81,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// # Errors
 /// `InvalidInput` when the folder cannot be archived; `Conflict`, reason `LeaseLost`, when a prune has taken the run for
 /// dead; what the stores say.
-pub async fn run(archive: &Archive, folder: &Path, exclude: Exclude, observer: &dyn Observer) -> Result<RunRecord> {
+pub async fn run(archive: &Archive, folder: &Path, options: RunOptions, observer: &dyn Observer) -> Result<RunRecord> {
     let root = open_root(archive, folder)?;
     let latest = archive.runs().await?.pop().map(|run| run.id);
     let record = RunRecord {
@@ -58,9 +96,9 @@ pub async fn run(archive: &Archive, folder: &Path, exclude: Exclude, observer: &
         let record = record.clone();
         move |beat| RunRecord { state: State::Running { beat }, ..record.clone() }.to_bytes()
     });
-    let exclude = archive.folder.iter().fold(exclude, |exclude, folder| exclude.folder(folder.clone()));
+    let exclude = archive.folder.iter().fold(options.exclude, |exclude, folder| exclude.folder(folder.clone()));
     let worked = async {
-        super::prune::wait_for_prune(archive, observer).await?;
+        super::prune::wait_for_prune(archive, options.patience, observer).await?;
         Work::begin(archive, &record, &root, &lease, observer).await?.all(Walk::new(root.clone(), exclude)).await
     };
     let worked = tokio::select! {

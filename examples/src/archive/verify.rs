@@ -34,14 +34,18 @@ pub struct Verified {
 
 /// Reads every chunk once and follows every run to its last chunk.
 ///
-/// Runs and prunes may go on meanwhile.
+/// Runs and prunes may go on meanwhile. With `repair`, damaged chunks are deleted: nothing can be restored from them, and
+/// as long as they are there a run takes them for what they were.
 ///
 /// # Errors
 /// What the store says. Damage is no error: it is told to the observer and counted.
-pub async fn verify(archive: &Archive, observer: &dyn Observer) -> Result<Verified> {
+pub async fn verify(archive: &Archive, repair: bool, observer: &dyn Observer) -> Result<Verified> {
     let mut verify = Verify { archive, observer, found: Verified::default(), good: HashMap::new() };
     for area in Area::ALL {
-        verify.read_all(area).await?;
+        let damaged = verify.read_all(area).await?;
+        if repair {
+            archive.chunks(area).delete(&damaged).await?;
+        }
     }
     for run in archive.runs().await? {
         verify.run(run).await?;
@@ -58,7 +62,8 @@ struct Verify<'a> {
 }
 
 impl Verify<'_> {
-    async fn read_all(&mut self, area: Area) -> Result<()> {
+    /// Reads all chunks of an area; gives those that are damaged.
+    async fn read_all(&mut self, area: Area) -> Result<Vec<ChunkId>> {
         let chunks = self.archive.chunks(area);
         let (mut all, mut bytes) = (Vec::new(), 0);
         let mut ids = chunks.ids();
@@ -67,23 +72,24 @@ impl Verify<'_> {
             bytes += size;
         }
         self.observer.event(Event::Total { items: all.len() as u64, bytes });
-        let mut reading = JoinSet::new();
+        let (mut reading, mut damaged) = (JoinSet::new(), Vec::new());
         for id in all {
             if reading.len() >= CHUNKS
                 && let Some(read) = reading.join_next().await
             {
-                self.count(joined(read)?)?;
+                damaged.extend(self.count(joined(read)?)?);
             }
             let chunks = chunks.clone();
             reading.spawn(async move { Ok((id, chunks.get(id).await.map(|bytes| bytes.len() as u64))) });
         }
         while let Some(read) = reading.join_next().await {
-            self.count(joined(read)?)?;
+            damaged.extend(self.count(joined(read)?)?);
         }
-        Ok(())
+        Ok(damaged)
     }
 
-    fn count(&mut self, (id, read): (ChunkId, Result<u64>)) -> Result<()> {
+    /// Takes note of a chunk that was read; gives it back if it is damaged.
+    fn count(&mut self, (id, read): (ChunkId, Result<u64>)) -> Result<Option<ChunkId>> {
         match read {
             Ok(bytes) => {
                 self.good.insert(id, true);
@@ -96,10 +102,11 @@ impl Verify<'_> {
             Err(error) if error.is(ErrorKind::Corrupt) => {
                 self.good.insert(id, false);
                 self.damage(None, error.message());
+                return Ok(Some(id));
             }
             Err(error) => return Err(error),
         }
-        Ok(())
+        Ok(None)
     }
 
     fn damage(&mut self, path: Option<&TreePath>, text: &str) {

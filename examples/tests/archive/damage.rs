@@ -25,7 +25,7 @@ async fn one_flipped_bit_is_found_wherever_it_is() {
         let whole = store.files.get(key).await.unwrap().bytes().await.unwrap();
         store.flip(key).await;
         let heard = Heard::default();
-        let verified = verify(&store.archive, &heard).await.unwrap();
+        let verified = verify(&store.archive, false, &heard).await.unwrap();
         assert!(verified.damaged > 0, "{key}");
         if key.starts_with("chunks/") {
             let problems = heard.problems();
@@ -38,11 +38,11 @@ async fn one_flipped_bit_is_found_wherever_it_is() {
 
         store.files.delete(key).await.unwrap();
         if !key.starts_with("runs/") {
-            assert!(verify(&store.archive, &()).await.unwrap().damaged > 0, "{key}");
+            assert!(verify(&store.archive, false, &()).await.unwrap().damaged > 0, "{key}");
         }
         store.files.put(key, whole).await.unwrap();
     }
-    assert_eq!(verify(&store.archive, &()).await.unwrap().damaged, 0);
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
 
     store.flip("archive.json").await;
     let opened = circle_core_examples::archive::Archive::open(store.files.clone(), store.index.clone()).await;
@@ -61,6 +61,28 @@ async fn a_damaged_file_is_left_out_and_the_rest_is_restored() {
     assert_eq!((restored.files, restored.problems), (done.files - 1, 1));
     assert_eq!(heard.problems(), [format!("bin/tool: is damaged in the archive: chunk {id} is not what was stored")]);
     assert!(!target.path().join("bin/tool").exists() && target.path().join("bin/set-id").exists());
+}
+
+#[tokio::test]
+async fn repaired_and_run_again_an_archive_is_whole() {
+    let (store, source, target) = (Store::new().await, tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make(source.path());
+    let (first, _) = store.run(source.path()).await;
+    let damaged = [store.keys("chunks/").await.swap_remove(2), store.keys("manifests/").await.swap_remove(0)];
+    for key in &damaged {
+        store.flip(key).await;
+    }
+    // As long as they are there, a run takes them for what they were.
+    store.run(source.path()).await;
+    assert!(verify(&store.archive, false, &()).await.unwrap().damaged > 0);
+    assert!(verify(&store.archive, true, &()).await.unwrap().damaged > 0);
+    for key in &damaged {
+        assert!(store.files.head(key).await.unwrap_err().is(ErrorKind::NotFound));
+    }
+    store.run(source.path()).await;
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
+    restore(&store.archive, &first, target.path(), false, &()).await.unwrap();
+    crate::tree::assert_same(source.path(), target.path());
 }
 
 /// A complete run with these entries, as somebody could forge it.

@@ -48,6 +48,22 @@ async fn content_is_shared_by_all_files_and_folders() {
     assert_eq!(second.added.bytes, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_side_by_side_share_what_they_store() {
+    let (store, source) = (Store::new().await, tempfile::tempdir().unwrap());
+    for number in 0..100 {
+        fs::write(source.path().join(number.to_string()), noise(number, 30_000)).unwrap();
+    }
+    let (one, other) = tokio::join!(store.run(source.path()), store.run(source.path()));
+    assert_eq!(one.1.added.chunks + other.1.added.chunks, 100);
+    assert_eq!(store.keys("chunks/").await.len(), 100);
+    for (record, _) in [one, other] {
+        let target = tempfile::tempdir().unwrap();
+        restore(&store.archive, &record, target.path(), false, &()).await.unwrap();
+        assert_same(source.path(), target.path());
+    }
+}
+
 /// Waits until files that were just written are old enough for their times to be believed.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(3100)).await;

@@ -7,14 +7,13 @@ use circle_core::ErrorKind;
 use circle_core_examples::archive::prune::{PruneOptions, prune};
 use circle_core_examples::archive::record::{RunRecord, State};
 use circle_core_examples::archive::restore::restore;
-use circle_core_examples::archive::run::run;
+use circle_core_examples::archive::run::{RunOptions, run};
 use circle_core_examples::archive::verify::verify;
-use circle_core_examples::archive::walk::Exclude;
 
 use crate::tree::{Heard, Store, assert_same, noise};
 
 fn quick() -> PruneOptions {
-    PruneOptions::new().dead_after(Duration::from_millis(50))
+    PruneOptions::new().patience(Duration::from_millis(50))
 }
 
 #[tokio::test]
@@ -34,7 +33,7 @@ async fn old_runs_go_with_what_only_they_needed() {
     let pruned = prune(&store.archive, &quick().keep(2), &()).await.unwrap();
     assert_eq!((pruned.runs, pruned.chunks), (2, 2));
     assert!(pruned.bytes > 200_000);
-    assert_eq!(verify(&store.archive, &()).await.unwrap().damaged, 0);
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
     assert_eq!(store.archive.runs().await.unwrap().len(), 3, "two of one folder and the only one of the other");
     let latest = store.archive.run_or_latest(None).await.unwrap();
     restore(&store.archive, &latest, target.path(), false, &()).await.unwrap();
@@ -96,7 +95,7 @@ async fn a_prune_gives_up_before_a_living_run() {
     let orphan = circle_core_examples::archive::chunk::Chunk::new(&b"not named yet"[..]);
     let key = circle_core_examples::archive::chunk::Area::Files.key(&orphan.id);
     store.files.put(&key, orphan.bytes).await.unwrap();
-    let patient = PruneOptions::new().dead_after(Duration::from_secs(5)).keep(1);
+    let patient = PruneOptions::new().patience(Duration::from_secs(5)).keep(1);
     let error = prune(&store.archive, &patient, &()).await.unwrap_err();
     assert!(error.is(ErrorKind::Conflict) && error.message().contains("is at work"), "{error}");
     assert!(store.files.head(&key).await.is_ok());
@@ -127,7 +126,7 @@ async fn a_run_that_was_taken_for_dead_does_not_finish() {
     let running = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let sleeper = Sleeper(asleep, std::sync::Mutex::new(Some(awake)));
-        runtime.block_on(async { run(&archive, &path, Exclude::new(), &sleeper).await })
+        runtime.block_on(async { run(&archive, &path, RunOptions::new(), &sleeper).await })
     });
     fell_asleep.recv().unwrap();
     prune(&store.archive, &quick(), &()).await.unwrap();
@@ -136,7 +135,7 @@ async fn a_run_that_was_taken_for_dead_does_not_finish() {
     assert_eq!(error.reason(), Some(circle_core::Reason::LeaseLost), "{error}");
     let runs = store.archive.runs().await.unwrap();
     assert!(runs.iter().all(|run| run.record.as_ref().unwrap().state == State::Abandoned));
-    assert_eq!(verify(&store.archive, &()).await.unwrap().damaged, 0);
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
 }
 
 #[tokio::test]
@@ -177,7 +176,7 @@ async fn a_run_waits_for_a_prune_and_two_prunes_do_not_work_at_once() {
         }
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let patient = PruneOptions::new().dead_after(Duration::from_secs(5));
+    let patient = PruneOptions::new().patience(Duration::from_secs(5));
     let error = prune(&store.archive, &patient, &()).await.unwrap_err();
     assert!(error.is(ErrorKind::Conflict) && error.message().contains("another prune"), "{error}");
     assert!(!holding.is_finished());

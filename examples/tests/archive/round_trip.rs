@@ -7,7 +7,7 @@ use std::time::Duration;
 use circle_core::ErrorKind;
 use circle_core_examples::archive::Archive;
 use circle_core_examples::archive::restore::restore;
-use circle_core_examples::archive::run::run;
+use circle_core_examples::archive::run::{RunOptions, run};
 use circle_core_examples::archive::verify::verify;
 use circle_core_examples::archive::walk::Exclude;
 
@@ -25,7 +25,7 @@ async fn a_restored_folder_is_identical() {
     assert_same(source.path(), target.path());
     assert_eq!(heard.of("total"), [format!("{} {}", done.files, done.bytes)]);
 
-    let verified = verify(&store.archive, &()).await.unwrap();
+    let verified = verify(&store.archive, false, &()).await.unwrap();
     assert_eq!((verified.runs, verified.damaged), (1, 0));
 }
 
@@ -57,7 +57,7 @@ async fn what_cannot_be_archived_is_reported_and_the_rest_is_stored() {
     rustix::fs::mkfifoat(rustix::fs::CWD, source.path().join("pipe"), rustix::fs::Mode::RUSR).unwrap();
     make_unreachable(source.path());
     let heard = Heard::default();
-    let record = run(&store.archive, source.path(), Exclude::new(), &heard).await.unwrap();
+    let record = run(&store.archive, source.path(), RunOptions::new(), &heard).await.unwrap();
     let problems = heard.problems();
     assert_eq!(summary(&record).problems, 3);
     assert_eq!(problems.len(), 3, "{problems:?}");
@@ -85,13 +85,13 @@ async fn a_file_that_changes_while_it_is_read_is_reported_and_read_again_next_ti
         }
     });
     let heard = Heard::default();
-    let record = run(&store.archive, source.path(), Exclude::new(), &heard).await.unwrap();
+    let record = run(&store.archive, source.path(), RunOptions::new(), &heard).await.unwrap();
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     writer.join().unwrap();
     assert_eq!(heard.problems(), ["log: changed while it was read; stored as it was read"]);
     assert_eq!((summary(&record).files, summary(&record).problems), (1, 1));
     assert!(heard.of("stored").is_empty());
-    assert_eq!(verify(&store.archive, &()).await.unwrap().damaged, 0);
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
     let (_, again) = store.run(source.path()).await;
     assert_eq!((again.stored, again.unchanged), (1, 0));
 }
@@ -107,7 +107,7 @@ async fn patterns_leave_out_what_they_match() {
     let exclude = Exclude::new().pattern("*.o").unwrap().pattern("**/target/").unwrap().pattern("x/tmp").unwrap();
     let exclude = exclude.pattern("/tmp").unwrap();
     let heard = Heard::default();
-    run(&store.archive, source.path(), exclude, &heard).await.unwrap();
+    run(&store.archive, source.path(), RunOptions::new().exclude(exclude), &heard).await.unwrap();
     assert_eq!(heard.of("stored"), ["keep", "x/y/tmp"]);
     assert!(Exclude::new().pattern("a[").unwrap_err().is(ErrorKind::InvalidInput));
 }
@@ -119,16 +119,16 @@ async fn the_archives_own_folder_is_left_out() {
     fs::create_dir_all(root.join("sub/archive/chunks")).unwrap();
     fs::write(root.join("sub/archive/chunks/x"), "x").unwrap();
     let archive = store.archive.clone().in_folder(Some(root.join("sub/archive")));
-    let record = run(&archive, &root, Exclude::new(), &()).await.unwrap();
+    let record = run(&archive, &root, RunOptions::new(), &()).await.unwrap();
     assert_eq!((summary(&record).files, summary(&record).folders), (0, 2));
-    let error = run(&archive, &root.join("sub/archive"), Exclude::new(), &()).await.unwrap_err();
+    let error = run(&archive, &root.join("sub/archive"), RunOptions::new(), &()).await.unwrap_err();
     assert!(error.is(ErrorKind::InvalidInput), "{error}");
 }
 
 #[tokio::test]
 async fn folders_and_archives_that_are_not_there_are_said_so() {
     let store = Store::new().await;
-    let error = run(&store.archive, "/nowhere/at/all".as_ref(), Exclude::new(), &()).await.unwrap_err();
+    let error = run(&store.archive, "/nowhere/at/all".as_ref(), RunOptions::new(), &()).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
     let empty = circle_core::memory::Memory::new();
     let (files, index) = (circle_core::ObjectStore::new(empty.clone()), circle_core::KeyValueStore::new(empty));
@@ -144,7 +144,7 @@ async fn an_abandoned_run_gives_what_it_had_stored() {
     let heard = std::sync::Arc::new(Heard::default());
     let running = tokio::spawn({
         let heard = heard.clone();
-        async move { run(&archive, &folder, Exclude::new(), &*heard).await }
+        async move { run(&archive, &folder, RunOptions::new(), &*heard).await }
     });
     // As a kill does: nothing of the run goes on, and nobody closes its record.
     while heard.of("stored").is_empty() && !running.is_finished() {
@@ -163,6 +163,6 @@ async fn an_abandoned_run_gives_what_it_had_stored() {
         let back = fs::read(target.path().join(&path)).ok();
         assert!(back.is_none() || back == fs::read(source.path().join(&path)).ok(), "{path}");
     }
-    assert_eq!(verify(&store.archive, &()).await.unwrap().damaged, 0);
+    assert_eq!(verify(&store.archive, false, &()).await.unwrap().damaged, 0);
     drop(files);
 }

@@ -10,16 +10,14 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use circle_core::memory::Memory;
-use circle_core::prelude::*;
 use circle_core::{KeyValueStore, ObjectStore};
 use circle_core_examples::archive::Archive;
 use circle_core_examples::archive::observe::{Event, Observer};
 use circle_core_examples::archive::record::{RunRecord, Summary};
-use circle_core_examples::archive::run::run;
-use circle_core_examples::archive::walk::Exclude;
+use circle_core_examples::archive::run::{RunOptions, run};
 
 /// Bytes that look random and are the same for the same seed.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
         // splitmix64
@@ -38,14 +36,14 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// A store in memory, and the archive in it.
-pub struct Store {
-    pub files: ObjectStore,
-    pub index: KeyValueStore,
-    pub archive: Archive,
+pub(crate) struct Store {
+    pub(crate) files: ObjectStore,
+    pub(crate) index: KeyValueStore,
+    pub(crate) archive: Archive,
 }
 
 impl Store {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let memory = Memory::new();
         let (files, index) = (ObjectStore::new(memory.clone()), KeyValueStore::new(memory));
         let archive = Archive::create(files.clone(), index.clone()).await.unwrap();
@@ -53,20 +51,20 @@ impl Store {
     }
 
     /// Archives a folder; everything must go well.
-    pub async fn run(&self, folder: &Path) -> (RunRecord, Summary) {
+    pub(crate) async fn run(&self, folder: &Path) -> (RunRecord, Summary) {
         let heard = Heard::default();
-        let record = run(&self.archive, folder, Exclude::new(), &heard).await.unwrap();
+        let record = run(&self.archive, folder, RunOptions::new(), &heard).await.unwrap();
         assert_eq!(heard.problems(), [""; 0]);
         let summary = summary(&record);
         (record, summary)
     }
 
-    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
         self.files.list(prefix).all().await.unwrap().into_iter().map(|meta| meta.key.to_string()).collect()
     }
 
     /// Flips a bit in the middle of an object.
-    pub async fn flip(&self, key: &str) {
+    pub(crate) async fn flip(&self, key: &str) {
         let mut content = self.files.get(key).await.unwrap().bytes().await.unwrap().to_vec();
         let middle = content.len() / 2;
         content[middle] ^= 1;
@@ -74,7 +72,7 @@ impl Store {
     }
 }
 
-pub fn summary(record: &RunRecord) -> Summary {
+pub(crate) fn summary(record: &RunRecord) -> Summary {
     match &record.state {
         circle_core_examples::archive::record::State::Finished(finished) => finished.summary,
         state => panic!("the run is not finished: {state:?}"),
@@ -83,15 +81,15 @@ pub fn summary(record: &RunRecord) -> Summary {
 
 /// Remembers what happened, one line each.
 #[derive(Default)]
-pub struct Heard(Mutex<Vec<(&'static str, String)>>);
+pub(crate) struct Heard(Mutex<Vec<(&'static str, String)>>);
 
 impl Heard {
-    pub fn of(&self, what: &str) -> Vec<String> {
+    pub(crate) fn of(&self, what: &str) -> Vec<String> {
         let heard = self.0.lock().unwrap();
         heard.iter().filter(|(kind, _)| *kind == what).map(|(_, text)| text.clone()).collect()
     }
 
-    pub fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         self.of("problem")
     }
 }
@@ -116,7 +114,7 @@ impl Observer for Heard {
 }
 
 /// Makes a folder with everything that an archive keeps.
-pub fn make(root: &Path) {
+pub(crate) fn make(root: &Path) {
     let write = |path: &str, content: &[u8], mode: u32| {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -160,12 +158,12 @@ pub fn make(root: &Path) {
     set_time(root, SystemTime::UNIX_EPOCH + Duration::new(1_234_567_890, 42));
 }
 
-pub fn set_time(path: &Path, time: SystemTime) {
+pub(crate) fn set_time(path: &Path, time: SystemTime) {
     fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
 /// What there is to compare of everything in a folder.
-pub fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
+pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
     fn visit(root: &Path, path: &Path, all: &mut BTreeMap<PathBuf, String>) {
         let metadata = fs::symlink_metadata(path).unwrap();
         let content = if metadata.is_dir() {
@@ -188,7 +186,7 @@ pub fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 /// That two folders are the same to the last nanosecond.
-pub fn assert_same(one: &Path, other: &Path) {
+pub(crate) fn assert_same(one: &Path, other: &Path) {
     let (one, other) = (snapshot(one), snapshot(other));
     for (path, stat) in &one {
         assert_eq!(other.get(path), Some(stat), "{}", path.display());
@@ -197,7 +195,7 @@ pub fn assert_same(one: &Path, other: &Path) {
 }
 
 /// Makes a folder that cannot be reached by its path, which would be longer than the system takes.
-pub fn make_unreachable(root: &Path) {
+pub(crate) fn make_unreachable(root: &Path) {
     let mut folder = fs::File::open(root).unwrap();
     let name = OsStr::from_bytes(&[b'd'; 250]);
     for _ in 0..20 {
