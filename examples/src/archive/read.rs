@@ -18,10 +18,10 @@ use super::index::{Known, SourceIndex};
 use super::tree_path::TreePath;
 
 /// How many files are read at once. Each has a buffer of at most 4 MiB.
-const FILES: usize = 8;
+const FILES: usize = 6;
 
 /// How many pieces are on their way to the store at once, of all files together; each has at most 4 MiB.
-const PIECES: usize = 8;
+const PIECES: usize = 6;
 
 /// What became of a file.
 #[derive(Debug)]

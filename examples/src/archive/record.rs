@@ -172,21 +172,30 @@ pub struct FoundRun {
     pub record: Result<RunRecord>,
 }
 
+/// The names of all runs, in their order.
+///
+/// # Errors
+/// What the store says.
+pub async fn ids(files: &ObjectStore) -> Result<Vec<RunId>> {
+    let mut ids = Vec::new();
+    let mut objects = files.list(PREFIX).stream();
+    while let Some(meta) = objects.try_next().await? {
+        ids.extend(RunId::of_key(&meta.key));
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
 /// All runs in the order of their names, which is that of time.
 ///
 /// # Errors
 /// What the store says. A damaged record is no error here.
 pub async fn runs(files: &ObjectStore) -> Result<Vec<FoundRun>> {
     let mut found = Vec::new();
-    let mut objects = files.list(PREFIX).stream();
-    while let Some(meta) = objects.try_next().await? {
-        if let Some(id) = RunId::of_key(&meta.key)
-            && let Some(run) = run(files, &id).await?
-        {
-            found.push(run);
-        }
+    for id in ids(files).await? {
+        // One that is removed meanwhile is none.
+        found.extend(run(files, &id).await?);
     }
-    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
 }
 

@@ -20,7 +20,7 @@ use super::target::{Place, Target, finish_file};
 use super::tree_path::TreePath;
 
 /// How many files are restored at once; each has a chunk of at most 4 MiB in memory.
-const FILES: usize = 8;
+const FILES: usize = 6;
 
 /// How many things are on their way; folders among them are finished in order.
 const QUEUE: usize = 256;

@@ -19,7 +19,7 @@ use super::lease::{DEAD_AFTER, Lease};
 use super::manifest::{Journal, ManifestWriter, line};
 use super::observe::{Event, Observer};
 use super::read::{Outcome, Reader};
-use super::record::{Finished, RunId, RunRecord, State, Summary};
+use super::record::{self, Finished, RunId, RunRecord, State, Summary};
 use super::tree_path::TreePath;
 use super::walk::{Exclude, Found, Walk};
 
@@ -30,7 +30,7 @@ const QUEUE: usize = 64;
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(250);
 
 /// How many files are acknowledged at once at most.
-const BATCH_FILES: usize = 256;
+const BATCH_FILES: usize = 64;
 
 /// How large a part of the journal grows, in bytes.
 const BATCH_BYTES: usize = 1 << 20;
@@ -83,7 +83,7 @@ impl RunOptions {
 /// dead; what the stores say.
 pub async fn run(archive: &Archive, folder: &Path, options: RunOptions, observer: &dyn Observer) -> Result<RunRecord> {
     let root = open_root(archive, folder)?;
-    let latest = archive.runs().await?.pop().map(|run| run.id);
+    let latest = record::ids(&archive.files).await?.pop();
     let record = RunRecord {
         id: RunId::new(&archive.environment, latest.as_ref())?,
         source: std::os::unix::ffi::OsStrExt::as_bytes(root.as_os_str()).to_vec(),
@@ -147,32 +147,26 @@ fn count(walk: Walk) -> (u64, u64) {
 
 /// Something on its way from the walk to the manifest.
 enum Pending {
-    Done(Option<Outcome>),
-    Entry(Entry),
+    Ready(Step),
     Reading(JoinHandle<Result<Outcome>>),
 }
 
-/// The next outcome in the order of the walk. Cancelled, it takes nothing away.
-async fn front(queue: &mut VecDeque<Pending>) -> Result<Step> {
-    let step = match queue.front_mut() {
-        None => return pending().await,
-        Some(Pending::Reading(task)) => joined(task.await)?.into(),
-        Some(Pending::Done(outcome)) => outcome.take().map_or(Step::Nothing, Step::File),
-        Some(Pending::Entry(entry)) => Step::Entry(entry.clone()),
-    };
-    queue.pop_front();
-    Ok(step)
-}
-
+/// Something that has come to the front.
 enum Step {
     File(Outcome),
     Entry(Entry),
-    Nothing,
 }
 
-impl From<Outcome> for Step {
-    fn from(outcome: Outcome) -> Self {
-        Self::File(outcome)
+/// The next step in the order of the walk. Cancelled, it takes nothing away.
+async fn front(queue: &mut VecDeque<Pending>) -> Result<Step> {
+    let read = match queue.front_mut() {
+        None => return pending().await,
+        Some(Pending::Ready(_)) => None,
+        Some(Pending::Reading(task)) => Some(Step::File(joined(task.await)?)),
+    };
+    match (queue.pop_front(), read) {
+        (Some(Pending::Ready(step)), _) | (_, Some(step)) => Ok(step),
+        _ => pending().await,
     }
 }
 
@@ -254,16 +248,15 @@ impl<'a> Work<'a> {
 
     fn begin_one(&self, found: Found) -> Pending {
         match found {
-            Found::Folder(path, stat) => Pending::Entry(stat.entry(path, Kind::Folder)),
-            Found::Link(path, stat, target) => Pending::Entry(stat.entry(path, Kind::Link { target })),
+            Found::Folder(path, stat) => Pending::Ready(Step::Entry(stat.entry(path, Kind::Folder))),
+            Found::Link(path, stat, target) => Pending::Ready(Step::Entry(stat.entry(path, Kind::Link { target }))),
             Found::File(path, stat) => Pending::Reading(tokio::spawn(Arc::clone(&self.reader).store(path, stat))),
-            Found::Problem(path, text) => Pending::Done(Some(Outcome::Unreadable(path, text))),
+            Found::Problem(path, text) => Pending::Ready(Step::File(Outcome::Unreadable(path, text))),
         }
     }
 
     async fn end_one(&mut self, step: Step) -> Result<()> {
         match step {
-            Step::Nothing => Ok(()),
             Step::Entry(entry) => {
                 match entry.kind {
                     Kind::Folder => self.summary.folders += 1,
