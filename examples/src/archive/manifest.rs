@@ -10,6 +10,7 @@ use super::content::{Content, ContentWriter, Pieces};
 use super::cutter::Cutter;
 use super::entry::Entry;
 use super::record::{Finished, RunId, RunRecord, State, seal_bytes, unseal_bytes};
+use super::tree_path::TreePath;
 
 /// The longest line: a path of 4 KiB and 1,024 chunks take less than a tenth.
 const LINE_MAX: usize = 1 << 20;
@@ -135,7 +136,7 @@ pub struct Entries {
     buffer: Vec<u8>,
     /// How much of the buffer has been given.
     given: usize,
-    previous: Option<Entry>,
+    previous: Option<TreePath>,
 }
 
 #[derive(Debug)]
@@ -174,11 +175,11 @@ impl Entries {
                     .map_err(|error| Error::new(ErrorKind::Corrupt, format!("an entry of the run cannot be read: {error}")))?;
                 self.given += end + 1;
                 // Whoever restores relies on it: a folder comes before what is in it, and nothing comes twice.
-                if self.previous.as_ref().is_some_and(|previous| previous.path >= entry.path) {
+                if self.previous.as_ref().is_some_and(|previous| *previous >= entry.path) {
                     let text = format!("the entries of the run are out of order at {}", entry.path);
                     return Err(Error::new(ErrorKind::Corrupt, text));
                 }
-                self.previous = Some(entry.clone());
+                self.previous = Some(entry.path.clone());
                 return Ok(Some(entry));
             }
             if rest.len() > LINE_MAX {
