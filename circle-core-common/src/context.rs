@@ -127,7 +127,7 @@ impl CallContext {
     /// Whether the caller allows emulations.
     #[must_use]
     pub fn emulates(&self) -> bool {
-        self.options().is_some_and(|options| options.on_unsupported == OnUnsupported::Emulate)
+        self.options().is_some_and(|options| options.on_unsupported == Some(OnUnsupported::Emulate))
     }
 
     /// Runs a future within the deadline and the cancellation of the call.

@@ -144,6 +144,11 @@ macro_rules! handle {
                 self.provider.get(|handle: &Self| handle.provider().cloned())
             }
 
+            /// The same handle with its timeout turned into a deadline from now, for a method that makes several calls.
+            fn bounded(&self) -> Self {
+                Self { provider: self.provider.clone(), core: self.core.bounded() }
+            }
+
             /// Opens the scope of one call and gives the provider to make it with.
             fn start<'a>(
                 &'a self,

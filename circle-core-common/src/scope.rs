@@ -157,6 +157,33 @@ impl HandleCore {
         Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)) }
     }
 
+    /// The same core with its timeout turned into a deadline from now: for a method that makes several calls, all of
+    /// which the one timeout bounds.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        match self.options.as_deref() {
+            Some(options) if options.timeout.is_some() => {
+                let deadline = options.deadline_after(self.shared.environment.clock().now());
+                let options = CallOptions { timeout: None, deadline, ..options.clone() };
+                Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)) }
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// Waits between two calls, within the deadline and the cancellation of both.
+    ///
+    /// # Errors
+    /// `Timeout`, `Cancelled`.
+    pub async fn pause(&self, operation: &'static Operation, wait: Duration) -> Result<()> {
+        let cx = CallContext::new(&self.shared.environment, operation, self.options.clone());
+        let waited = cx.guard(async {
+            cx.clock().sleep(wait).await;
+            Ok(())
+        });
+        waited.await.map_err(|error| self.place(error, operation))
+    }
+
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &Environment {

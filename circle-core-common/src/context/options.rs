@@ -48,8 +48,8 @@ pub struct CallOptions {
     pub cancel: Option<Cancel>,
     /// Filled with what happened.
     pub report: Option<CallReport>,
-    /// What to do about a missing capability.
-    pub on_unsupported: OnUnsupported,
+    /// What to do about a missing capability; refusing it by default.
+    pub on_unsupported: Option<OnUnsupported>,
 }
 
 impl CallOptions {
@@ -124,7 +124,7 @@ impl CallOptions {
     /// Chooses what happens about a missing capability.
     #[must_use]
     pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
-        self.on_unsupported = choice;
+        self.on_unsupported = Some(choice);
         self
     }
 
@@ -140,15 +140,11 @@ impl CallOptions {
             body_limit: self.body_limit.or(base.body_limit),
             cancel: self.cancel.or_else(|| base.cancel.clone()),
             report: self.report.or_else(|| base.report.clone()),
-            on_unsupported: if self.on_unsupported == OnUnsupported::Emulate {
-                OnUnsupported::Emulate
-            } else {
-                base.on_unsupported
-            },
+            on_unsupported: self.on_unsupported.or(base.on_unsupported),
         }
     }
 
-    pub(super) fn deadline_after(&self, started: Tick) -> Option<Tick> {
+    pub(crate) fn deadline_after(&self, started: Tick) -> Option<Tick> {
         let by_timeout = self.timeout.map(|timeout| started.after(timeout));
         self.deadline.into_iter().chain(by_timeout).min()
     }

@@ -41,7 +41,8 @@ impl ObjectStore {
             Some(ByteRange::Bounded(..) | ByteRange::From(_)) => self.need(Caps::GET_RANGE, true)?,
             // Without the suffix, the range carries the emulation.
             Some(ByteRange::Suffix(_)) => {
-                let emulates = self.core.options().is_some_and(|options| options.on_unsupported == crate::OnUnsupported::Emulate);
+                let emulates =
+                    self.core.options().is_some_and(|options| options.on_unsupported == Some(crate::OnUnsupported::Emulate));
                 let flag = if emulates && !self.capabilities().get_suffix { Caps::GET_RANGE } else { Caps::GET_SUFFIX };
                 self.need(flag, true)?;
             }
