@@ -150,7 +150,10 @@ fn a_provider_that_is_not_compiled_in_names_its_feature() {
         .registry(Registry::new())
         .check();
     let text = known.unwrap_err().message().to_owned();
-    assert!(text.contains("the provider `memory` is not compiled in: turn on the feature `memory` of circle-core"), "{text}");
+    assert!(
+        text.contains("the provider `memory` is not in this registry: turn on the feature `memory` of circle-core"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -366,6 +369,17 @@ async fn health_is_a_table_with_error_rates() {
     assert_eq!(service.last_error.as_ref().map(Error::kind), Some(ErrorKind::Unavailable));
     let line = report.to_string();
     assert!(line.starts_with("files  mock  healthy ") && line.ends_with("25.0 % errors"), "{line}");
+}
+
+#[tokio::test]
+async fn a_provider_that_panics_is_unhealthy_and_the_report_goes_on() {
+    let panicking = ObjectStore::new(mock(|mock| {
+        mock.expect_health().returning(|_| panic!("a bug in a provider"));
+    }));
+    let hub = Hub::builder().service("bad", panicking).service("good", ObjectStore::new(Memory::new())).build().await.unwrap();
+    let report = hub.health().await;
+    let states: Vec<_> = report.services.iter().map(|service| (service.service.as_str(), service.state)).collect();
+    assert_eq!(states, [("bad", HealthState::Unhealthy), ("good", HealthState::Healthy)]);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub struct HubBuilder {
     variables: Option<Vec<(std::ffi::OsString, std::ffi::OsString)>>,
     prefix: String,
     registry: Option<Registry>,
-    ready: Vec<(String, Result<Service>)>,
+    ready: Vec<(String, Result<Vec<Service>>)>,
     environment: Environment,
     access: Option<Arc<dyn AccessControl>>,
     audit: Option<(Arc<dyn AuditSink>, AuditMode)>,
@@ -94,14 +94,20 @@ impl HubBuilder {
     }
 
     /// Brings a ready handle as the service of this name, in place of a configured one: a fake, a composition.
+    ///
+    /// Another handle under the same name adds its interface to the service; `health` asks the first one's provider.
     pub fn service<H: Handle>(mut self, name: impl Into<String>, handle: H) -> Self {
         let name = name.into();
         let offered = Service::of(handle.clone());
-        // A second handle of the same name adds an interface to the service.
-        if let Some((_, Ok(service))) = self.ready.iter_mut().find(|(other, _)| *other == name) {
-            *service = service.clone().offer::<H>(handle);
-        } else {
-            self.ready.push((name, offered));
+        match (self.ready.iter_mut().find(|(other, _)| *other == name), offered) {
+            (Some((_, Ok(services))), Ok(offered)) => {
+                services[0] = services[0].clone().offer::<H>(handle);
+                services.push(offered);
+            }
+            // The first failure is what `build` tells.
+            (Some((_, services @ Ok(_))), Err(error)) => *services = Err(error),
+            (Some((_, Err(_))), _) => {}
+            (None, offered) => self.ready.push((name, offered.map(|offered| vec![offered]))),
         }
         self
     }
@@ -172,15 +178,13 @@ impl HubBuilder {
         if let Some(variables) = &self.variables {
             tree.apply_environment(&self.prefix, variables.iter().cloned())?;
         }
-        let names = |(name, service): &(String, Result<Service>)| {
-            (name.clone(), service.as_ref().map(Service::interfaces).unwrap_or_default())
+        let names = |(name, services): &(String, Result<Vec<Service>>)| {
+            (name.clone(), services.as_ref().map(|services| services[0].interfaces()).unwrap_or_default())
         };
         let ready: BTreeMap<String, Vec<&'static str>> = self.ready.iter().map(names).collect();
         let enabled = self.registry.is_none().then(Registry::with_enabled);
         let Some(registry) = self.registry.as_ref().or(enabled.as_ref()) else { return Ok(Plan::default()) };
-        let mut plan = plan(&tree, registry, profile.as_deref(), &ready)?;
-        plan.services.retain(|service| !ready.contains_key(&service.name));
-        Ok(plan)
+        plan(&tree, registry, profile.as_deref(), &ready)
     }
 
     fn profile_variable(&self) -> Option<String> {

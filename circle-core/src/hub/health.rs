@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use circle_core_common::scope::ServiceStats;
-use circle_core_common::{CallContext, CallOptions, Environment, Error, HealthState, Reason};
+use circle_core_common::{CallContext, CallOptions, Environment, Error, ErrorKind, HealthState, Reason};
 
 use super::{HEALTH, Slot};
 
@@ -81,9 +81,9 @@ impl fmt::Display for HealthReport {
     }
 }
 
-pub(super) async fn probe(environment: &Environment, slot: &Slot, within: Duration) -> ServiceHealth {
+fn unasked(environment: &Environment, slot: &Slot) -> ServiceHealth {
     let stats = ServiceStats::of(environment, &slot.name);
-    let mut report = ServiceHealth {
+    ServiceHealth {
         service: slot.name.clone(),
         provider: slot.provider.clone(),
         state: HealthState::Degraded,
@@ -93,7 +93,22 @@ pub(super) async fn probe(environment: &Environment, slot: &Slot, within: Durati
         note: None,
         error: None,
         last_error: stats.last_error(),
-    };
+    }
+}
+
+/// What to say of a service whose provider panicked when it was asked.
+pub(super) fn panicked(environment: &Environment, slot: &Slot) -> ServiceHealth {
+    let error = Error::new(ErrorKind::Internal, "the provider panicked when it was asked for its health");
+    ServiceHealth {
+        state: HealthState::Unhealthy,
+        note: Some(error.to_string()),
+        error: Some(error),
+        ..unasked(environment, slot)
+    }
+}
+
+pub(super) async fn probe(environment: &Environment, slot: &Slot, within: Duration) -> ServiceHealth {
+    let mut report = unasked(environment, slot);
     let provider = match slot.service.provider() {
         Ok(provider) => provider,
         Err(error) => {

@@ -64,7 +64,15 @@ struct Slot {
     name: String,
     provider: String,
     service: Service,
+    /// Further handles that the application brought under the same name, for an orderly end.
+    more: Vec<Service>,
     required: bool,
+}
+
+impl Slot {
+    fn all(&self) -> impl Iterator<Item = &Service> {
+        self.more.iter().rev().chain([&self.service])
+    }
 }
 
 impl Hub {
@@ -137,11 +145,22 @@ impl Hub {
     /// Asks every service how it is, in parallel, each for at most 5 s.
     pub async fn health(&self) -> HealthReport {
         let mut probes = JoinSet::new();
+        let mut probed = BTreeMap::new();
         for slot in self.slots() {
-            let (environment, slot) = (self.inner.environment.clone(), slot.clone());
-            probes.spawn(async move { health::probe(&environment, &slot, HEALTH_WITHIN).await });
+            let (environment, asked) = (self.inner.environment.clone(), slot.clone());
+            let task = probes.spawn(async move { health::probe(&environment, &asked, HEALTH_WITHIN).await });
+            probed.insert(task.id(), slot);
         }
-        let mut services = probes.join_all().await;
+        let mut services = Vec::with_capacity(probed.len());
+        while let Some(answer) = probes.join_next().await {
+            match answer {
+                Ok(health) => services.push(health),
+                // A provider that panics is one service's trouble, not the report's.
+                Err(error) => {
+                    services.extend(probed.get(&error.id()).map(|slot| health::panicked(&self.inner.environment, slot)))
+                }
+            }
+        }
         services.sort_by(|a, b| a.service.cmp(&b.service));
         HealthReport { services }
     }
@@ -169,15 +188,18 @@ impl Hub {
     pub async fn shutdown(&self, within: Duration) -> Result<()> {
         let environment = &self.inner.environment;
         environment.close();
-        let background = std::mem::take(&mut *self.inner.background.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(background);
+        let mut background = std::mem::take(&mut *self.inner.background.lock().unwrap_or_else(PoisonError::into_inner));
+        // Waited for: a build that is just ending must not end behind the closing.
+        background.shutdown().await;
         let deadline = environment.clock().now().after(within);
         let mut result = Ok(());
         for name in self.inner.order.iter().rev() {
-            let Some(Ok(provider)) = self.inner.services.get(name).map(|slot| slot.service.provider()) else { continue };
-            let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
-            let closed = cx.guard(provider.close(&cx)).await;
-            result = result.and(closed.map_err(|error| error.context(format_args!("closing `{name}`"))));
+            let Some(slot) = self.inner.services.get(name) else { continue };
+            for provider in slot.all().filter_map(|service| service.provider().ok()) {
+                let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
+                let closed = cx.guard(provider.close(&cx)).await;
+                result = result.and(closed.map_err(|error| error.context(format_args!("closing `{name}`"))));
+            }
         }
         if let Some((sink, _)) = environment.audit() {
             let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));

@@ -29,7 +29,7 @@ pub(crate) fn sections() -> [(&'static str, serde_json::Value); 1] {
 }
 
 /// One service to build.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Planned {
     pub(super) name: String,
     pub(super) entry: Entry,
@@ -67,7 +67,8 @@ pub(super) fn plan(
     let mut planned = BTreeMap::new();
     // A service that is described but not plannable is still a name that others may refer to.
     let mut described: BTreeMap<String, Option<&'static [&'static str]>> = BTreeMap::new();
-    for (name, node) in tree.services() {
+    // A ready handle takes the place of a configured service, whatever that says.
+    for (name, node) in tree.services().filter(|(name, _)| !ready.contains_key(*name)) {
         let service = plan_service(name, node, registry, profile, &mut problems);
         described.insert(name.to_owned(), service.as_ref().map(|service| service.entry.interfaces()));
         if let Some(service) = service {

@@ -25,12 +25,13 @@ fn healing() -> Backoff {
     Backoff::new().initial_interval(Duration::from_secs(1)).max_interval(Duration::from_secs(60)).randomization_factor(0.2)
 }
 
-pub(super) async fn start(environment: Environment, plan: Vec<Planned>, ready: Vec<(String, Service)>) -> Result<Hub> {
+pub(super) async fn start(environment: Environment, plan: Vec<Planned>, ready: Vec<(String, Vec<Service>)>) -> Result<Hub> {
     let mut started = Started { environment, services: BTreeMap::new(), order: Vec::new(), healing: JoinSet::new() };
-    for (name, service) in ready {
+    for (name, mut services) in ready {
+        let service = services.remove(0);
         let provider = service.provider()?.info().name.to_owned();
         let service = service.rebind(&started.environment, &name);
-        started.add(Slot { name, provider, service, required: false });
+        started.add(Slot { name, provider, service, more: services, required: false });
     }
     for planned in plan {
         if let Err(error) = started.build(planned).await {
@@ -79,7 +80,7 @@ impl Started {
         };
         let service = service.rebind(&self.environment, &planned.name);
         let provider = planned.entry.name().to_owned();
-        self.add(Slot { name: planned.name, provider, service, required: planned.common.required });
+        self.add(Slot { name: planned.name, provider, service, more: Vec::new(), required: planned.common.required });
         Ok(())
     }
 
@@ -88,20 +89,24 @@ impl Started {
         tracing::warn!(target: "circle", service = planned.name, %error, "the service has not started; trying again");
         let deferred = Arc::new(Deferred::new(&planned.name, planned.entry.name(), planned.entry.interfaces(), error));
         let service = Service::deferred(Arc::clone(&deferred), self.environment.clone());
-        let (entry, node, path, name) = (planned.entry, planned.node.clone(), planned.path(), planned.name.clone());
-        let environment = self.environment.clone();
+        let (environment, planned) = (self.environment.clone(), planned.clone());
         self.healing.spawn(async move {
             let mut waits = healing().waits(environment.random());
             // Without randomness the schedule goes on at its slowest.
             while let Some(wait) = waits.next_wait().unwrap_or(Some(Duration::from_secs(60))) {
                 environment.clock().sleep(wait).await;
-                match entry.build(&node, &path, cx.clone()).await {
+                match build_once(&planned, &cx).await {
                     Ok(service) => {
-                        deferred.start(service.rebind(&environment, &name));
-                        tracing::info!(target: "circle", service = name, "the service has started");
+                        deferred.start(service.rebind(&environment, &planned.name));
+                        tracing::info!(target: "circle", service = planned.name, "the service has started");
                         return;
                     }
-                    Err(error) => deferred.fail(error),
+                    Err(error) if is_passing(&error) => deferred.fail(error),
+                    Err(error) => {
+                        tracing::error!(target: "circle", service = planned.name, %error, "the service cannot start; given up");
+                        deferred.fail(error);
+                        return;
+                    }
                 }
             }
         });

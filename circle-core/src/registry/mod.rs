@@ -96,7 +96,10 @@ impl Registry {
     /// What to say of a provider that is not here.
     pub(crate) fn explain_missing(&self, name: &str) -> (String, Option<String>) {
         if let Some((_, feature)) = enabled::FEATURES.iter().find(|(id, _)| *id == name) {
-            return (format!("the provider `{name}` is not compiled in: turn on the feature `{feature}` of circle-core"), None);
+            let text = format!(
+                "the provider `{name}` is not in this registry: turn on the feature `{feature}` of circle-core, or add it"
+            );
+            return (text, None);
         }
         let every = self.entries.keys().copied().chain(enabled::FEATURES.iter().map(|(id, _)| *id));
         if let Some(nearest) = config::nearest(name, every) {
