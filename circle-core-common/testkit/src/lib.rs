@@ -15,12 +15,14 @@
 //!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
+mod broken;
 mod conformance;
 mod fixture;
 mod interface;
 mod metadata;
 mod runner;
 
+pub use broken::{Broken, Defect};
 pub use circle_core_common::suite::{
     Canary, Case, Counted, Decorated, Decoration, Failed, Fault, Faults, Faulty, Interception, Mask, Masked, Negative, Outcome,
     Plan, Recorded, Scale, Script, Scripted, Subject, Telemetry, Traffic,

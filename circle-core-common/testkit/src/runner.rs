@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use circle_core_common::suite::{Case, CaseFuture, Failed, Negative, Outcome, Subject};
+use circle_core_common::suite::{Case, Failed, Negative, Outcome, Subject};
 use circle_core_common::{Flag, Result};
 use libtest_mimic::{Arguments, Completion, Trial};
+use tokio::sync::Semaphore;
 
 /// How long one trial may take.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -110,24 +111,32 @@ async fn limited(test: impl Future<Output = Outcome>) -> Outcome {
     }
 }
 
+/// How many cases [`outcomes`] runs at a time.
+const AT_A_TIME: usize = 8;
+
 /// Runs cases here and now, some at a time, each over a subject of its own; their names with their outcomes, in order.
 /// For tests about suites: of a broken provider, say, which cases find it out.
-pub async fn outcomes<H: 'static, Fut>(cases: &'static [Case<H>], subject: impl Fn() -> Fut) -> Vec<(&'static str, Outcome)>
-where
-    Fut: Future<Output = Result<Subject<H>>>,
-{
-    let mut outcomes = Vec::with_capacity(cases.len());
-    for case in cases {
-        let outcome = match subject().await {
-            Ok(subject) => limited(caught((case.run)(subject))).await,
-            Err(error) => Err(error.into()),
-        };
-        outcomes.push((case.name, outcome));
+pub async fn outcomes<H: Send + 'static>(
+    cases: &'static [Case<H>],
+    subject: impl Fn() -> Subject<H>,
+) -> Vec<(&'static str, Outcome)> {
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let running: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            let (permits, case_future) = (Arc::clone(&permits), (case.run)(subject()));
+            let limited = async move {
+                let _permit = permits.acquire_owned().await;
+                limited(case_future).await
+            };
+            (case.name, tokio::spawn(limited))
+        })
+        .collect();
+    let mut outcomes = Vec::with_capacity(running.len());
+    for (name, outcome) in running {
+        // A case that panics has found something out, too.
+        let failed = |error| Err(Failed::Wrong(format!("the case failed: {error}")));
+        outcomes.push((name, outcome.await.unwrap_or_else(failed)));
     }
     outcomes
-}
-
-/// A case that panics has found something out, too.
-async fn caught(case: CaseFuture) -> Outcome {
-    tokio::spawn(case).await.unwrap_or_else(|error| Err(Failed::Wrong(format!("the case failed: {error}"))))
 }
