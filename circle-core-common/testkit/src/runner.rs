@@ -140,3 +140,76 @@ pub async fn outcomes<H: Send + 'static>(
     }
     outcomes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use circle_core_common::interfaces::object_store::{MockObjectStoreProvider, ObjectStore};
+    use circle_core_common::suite::{Faulty, Script, Scripted};
+    use circle_core_common::{CallOptions, Error, ErrorKind, Result};
+
+    use super::*;
+    use crate::{Fault, Faults};
+
+    #[test]
+    fn what_cannot_run_is_ignored_with_its_reason() {
+        let skipped = in_runtime(async { Err(Failed::Skipped("copy is off".to_owned())) });
+        assert!(matches!(skipped, Ok(Completion::Ignored { reason: Some(reason) }) if reason == "copy is off"));
+        assert!(matches!(in_runtime(async { Ok(()) }), Ok(Completion::Completed)));
+        let wrong = in_runtime(async { Err(Failed::Wrong("expected 1, got 2".to_owned())) });
+        assert_eq!(wrong.err().and_then(|failed| failed.message().map(str::to_owned)).as_deref(), Some("expected 1, got 2"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_fails() {
+        assert!(matches!(limited(pending()).await, Err(Failed::Wrong(text)) if text.contains("60s")));
+    }
+
+    #[tokio::test]
+    async fn outcomes_are_in_order_and_a_panic_is_one() {
+        const CASES: &[Case<u8>] = &[
+            Case { name: "right", run: |_| Box::pin(async { Ok(()) }) },
+            Case { name: "panics", run: |_| Box::pin(async { panic!("at the case") }) },
+            Case { name: "skipped", run: |subject| Box::pin(async move { subject.second().map(drop) }) },
+        ];
+        let outcomes = outcomes(CASES, || Subject::new(0, Default::default())).await;
+        assert_eq!(outcomes[0], ("right", Ok(())));
+        assert!(matches!(&outcomes[1], ("panics", Err(Failed::Wrong(_)))));
+        assert!(matches!(&outcomes[2], ("skipped", Err(Failed::Skipped(_)))));
+    }
+
+    fn absent() -> MockObjectStoreProvider {
+        let mut store = MockObjectStoreProvider::ready();
+        store.expect_head().returning(|_, request| Err(Error::new(ErrorKind::NotFound, format!("no {}", request.key))));
+        store
+    }
+
+    #[tokio::test]
+    async fn faulty_fails_every_nth_call() {
+        let store = ObjectStore::new(Faulty::over(absent()).every(3, ErrorKind::Unavailable).every(2, ErrorKind::Timeout));
+        let mut kinds = Vec::new();
+        for _ in 0..6 {
+            kinds.extend(store.head("a").await.err().map(|error| error.kind()));
+        }
+        use ErrorKind::{NotFound, Timeout, Unavailable};
+        assert_eq!(kinds, [NotFound, Timeout, Unavailable, Timeout, NotFound, Unavailable]);
+    }
+
+    #[tokio::test]
+    async fn scripted_breaks_the_next_calls_in_order() -> Result<()> {
+        let scripted = Scripted::over(absent());
+        let script: Script = scripted.script();
+        let store = ObjectStore::new(scripted).with(CallOptions::new().timeout(Duration::from_millis(20)));
+        for fault in [Fault::Unavailable, Fault::Silent, Fault::LoseAnswer] {
+            script.inject(fault);
+        }
+        let mut kinds = Vec::new();
+        for _ in 0..4 {
+            kinds.extend(store.head("a").await.err().map(|error| error.kind()));
+        }
+        use ErrorKind::{Connection, NotFound, Timeout, Unavailable};
+        assert_eq!((kinds, script.pending()), (vec![Unavailable, Timeout, Connection, NotFound], 0));
+        Ok(())
+    }
+}
