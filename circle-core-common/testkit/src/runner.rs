@@ -43,7 +43,7 @@ impl Runner {
     pub fn suite<H, Fut>(
         mut self,
         name: &str,
-        cases: &'static [Case<H>],
+        cases: impl IntoIterator<Item = &'static Case<H>>,
         subject: impl Fn() -> Fut + Send + Sync + 'static,
     ) -> Self
     where
