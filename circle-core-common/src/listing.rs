@@ -102,6 +102,14 @@ pub struct PageRequest {
     pub size: Option<u32>,
 }
 
+impl PageRequest {
+    /// The first page, as large as the provider likes; for tests of providers.
+    #[must_use]
+    pub const fn first() -> Self {
+        Self { cursor: None, size: None }
+    }
+}
+
 type Fetch<T> = dyn Fn(PageRequest) -> Pin<Box<dyn Future<Output = Result<Page<T>>> + Send>> + Send + Sync;
 
 /// A list that sends nothing until one of its ends is called: [`stream`](Self::stream), [`page`](Self::page),

@@ -307,3 +307,55 @@ macro_rules! negatives {
     };
 }
 pub(crate) use negatives;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[tokio::test]
+    async fn a_call_that_is_sent_is_found_out() {
+        let subject = Subject::new((), Traffic::new());
+        let quiet = async { Ok(()) };
+        assert_eq!(subject.sends_nothing(quiet).await, Ok(()));
+        let noisy = async {
+            subject.traffic.note();
+            Ok(())
+        };
+        assert!(matches!(subject.sends_nothing(noisy).await, Err(Failed::Wrong(text)) if text.contains("expected 0, got 1")));
+    }
+
+    #[test]
+    fn assertions_say_what_was_expected_and_where() {
+        let wrong = |outcome: Outcome, what: &str| {
+            assert!(
+                matches!(&outcome, Err(Failed::Wrong(text)) if text.contains(what) && text.contains("suite.rs:")),
+                "{outcome:?}"
+            );
+        };
+        assert_eq!(equal("a", &1, &1), Ok(()));
+        wrong(equal("the size", &1, &2), "the size: expected 2, got 1");
+        wrong(equal("long", &"x".repeat(1000), &String::new()), "… (1002 characters)");
+        wrong(holds("the sky is green", false), "does not hold: the sky is green");
+        let missing = || Error::new(ErrorKind::NotFound, "gone");
+        assert!(expect_kind("get", Err::<(), _>(missing()), ErrorKind::NotFound).is_ok());
+        wrong(expect_kind("get", Ok(7), ErrorKind::NotFound).map(drop), "get: expected not_found, got Ok(7)");
+        wrong(expect_kind("get", Err::<(), _>(missing()), ErrorKind::Conflict).map(drop), "expected conflict, got not_found");
+        let reason = expect_reason("get", Err::<(), _>(missing()), ErrorKind::NotFound, crate::Reason::UploadEnded);
+        wrong(reason.map(drop), "expected Some(UploadEnded), got None");
+    }
+
+    #[test]
+    fn refusals_name_their_capability_and_send_nothing() {
+        assert_eq!(expect_unsupported(Err::<(), _>(Error::unsupported("copy")), "copy"), Ok(()));
+        assert!(expect_unsupported(Err::<(), _>(Error::unsupported("copy")), "copy_if_absent").is_err());
+        assert!(expect_unsupported(Ok(()), "copy").is_err());
+        let sent = Error::unsupported("copy").with_sent(crate::Sent::Maybe);
+        assert!(expect_unsupported(Err::<(), _>(sent), "copy").is_err());
+    }
+
+    #[test]
+    fn namespaces_are_unique() {
+        assert_ne!(unique_namespace(), unique_namespace());
+    }
+}

@@ -11,7 +11,7 @@ use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
-use crate::interfaces::object_store::{Object, ObjectStoreCapabilities};
+use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
 use crate::provider::{Health, Provider, ProviderInfo};
 
 /// One call of a provider, as a decoration sees it.
@@ -57,6 +57,12 @@ pub trait Decoration: Send + Sync + 'static {
     /// What the provider is said to be able to do as an object store.
     fn object_store<'a>(&'a self, declared: &'a ObjectStoreCapabilities) -> &'a ObjectStoreCapabilities {
         declared
+    }
+
+    /// Makes a presigned request in place of an object store that cannot.
+    fn presign(&self, request: &PresignRequest) -> Option<Result<PresignedRequest>> {
+        let _ = request;
+        None
     }
 
     /// What the provider is said to be able to do as a key-value store.

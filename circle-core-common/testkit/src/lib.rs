@@ -15,16 +15,20 @@
 //!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
+mod broken;
+mod clock;
 mod conformance;
 mod fixture;
 mod interface;
 mod metadata;
 mod runner;
 
+pub use broken::{Broken, Defect};
 pub use circle_core_common::suite::{
     Canary, Case, Counted, Decorated, Decoration, Failed, Fault, Faults, Faulty, Interception, Mask, Masked, Negative, Outcome,
     Plan, Recorded, Scale, Script, Scripted, Subject, Telemetry, Traffic,
 };
+pub use clock::ManualClock;
 pub use conformance::Conformance;
 pub use fixture::Fixture;
 pub use interface::Suited;

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use circle_core_common::suite::{Case, CaseFuture, Failed, Negative, Outcome, Subject};
+use circle_core_common::suite::{Case, Failed, Negative, Outcome, Subject};
 use circle_core_common::{Flag, Result};
 use libtest_mimic::{Arguments, Completion, Trial};
+use tokio::sync::Semaphore;
 
 /// How long one trial may take.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ impl Runner {
     pub fn suite<H, Fut>(
         mut self,
         name: &str,
-        cases: &'static [Case<H>],
+        cases: impl IntoIterator<Item = &'static Case<H>>,
         subject: impl Fn() -> Fut + Send + Sync + 'static,
     ) -> Self
     where
@@ -110,24 +111,105 @@ async fn limited(test: impl Future<Output = Outcome>) -> Outcome {
     }
 }
 
+/// How many cases [`outcomes`] runs at a time.
+const AT_A_TIME: usize = 8;
+
 /// Runs cases here and now, some at a time, each over a subject of its own; their names with their outcomes, in order.
 /// For tests about suites: of a broken provider, say, which cases find it out.
-pub async fn outcomes<H: 'static, Fut>(cases: &'static [Case<H>], subject: impl Fn() -> Fut) -> Vec<(&'static str, Outcome)>
-where
-    Fut: Future<Output = Result<Subject<H>>>,
-{
-    let mut outcomes = Vec::with_capacity(cases.len());
-    for case in cases {
-        let outcome = match subject().await {
-            Ok(subject) => limited(caught((case.run)(subject))).await,
-            Err(error) => Err(error.into()),
-        };
-        outcomes.push((case.name, outcome));
+pub async fn outcomes<H: Send + 'static>(
+    cases: &'static [Case<H>],
+    subject: impl Fn() -> Subject<H>,
+) -> Vec<(&'static str, Outcome)> {
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let running: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            let (permits, case_future) = (Arc::clone(&permits), (case.run)(subject()));
+            let limited = async move {
+                let _permit = permits.acquire_owned().await;
+                limited(case_future).await
+            };
+            (case.name, tokio::spawn(limited))
+        })
+        .collect();
+    let mut outcomes = Vec::with_capacity(running.len());
+    for (name, outcome) in running {
+        // A case that panics has found something out, too.
+        let failed = |error| Err(Failed::Wrong(format!("the case failed: {error}")));
+        outcomes.push((name, outcome.await.unwrap_or_else(failed)));
     }
     outcomes
 }
 
-/// A case that panics has found something out, too.
-async fn caught(case: CaseFuture) -> Outcome {
-    tokio::spawn(case).await.unwrap_or_else(|error| Err(Failed::Wrong(format!("the case failed: {error}"))))
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use circle_core_common::interfaces::object_store::{MockObjectStoreProvider, ObjectStore};
+    use circle_core_common::suite::{Faulty, Script, Scripted};
+    use circle_core_common::{CallOptions, Error, ErrorKind, Result};
+
+    use super::*;
+    use crate::{Fault, Faults};
+
+    #[test]
+    fn what_cannot_run_is_ignored_with_its_reason() {
+        let skipped = in_runtime(async { Err(Failed::Skipped("copy is off".to_owned())) });
+        assert!(matches!(skipped, Ok(Completion::Ignored { reason: Some(reason) }) if reason == "copy is off"));
+        assert!(matches!(in_runtime(async { Ok(()) }), Ok(Completion::Completed)));
+        let wrong = in_runtime(async { Err(Failed::Wrong("expected 1, got 2".to_owned())) });
+        assert_eq!(wrong.err().and_then(|failed| failed.message().map(str::to_owned)).as_deref(), Some("expected 1, got 2"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_fails() {
+        assert!(matches!(limited(pending()).await, Err(Failed::Wrong(text)) if text.contains("60s")));
+    }
+
+    #[tokio::test]
+    async fn outcomes_are_in_order_and_a_panic_is_one() {
+        const CASES: &[Case<u8>] = &[
+            Case { name: "right", run: |_| Box::pin(async { Ok(()) }) },
+            Case { name: "panics", run: |_| Box::pin(async { panic!("at the case") }) },
+            Case { name: "skipped", run: |subject| Box::pin(async move { subject.second().map(drop) }) },
+        ];
+        let outcomes = outcomes(CASES, || Subject::new(0, Default::default())).await;
+        assert_eq!(outcomes[0], ("right", Ok(())));
+        assert!(matches!(&outcomes[1], ("panics", Err(Failed::Wrong(_)))));
+        assert!(matches!(&outcomes[2], ("skipped", Err(Failed::Skipped(_)))));
+    }
+
+    fn absent() -> MockObjectStoreProvider {
+        let mut store = MockObjectStoreProvider::ready();
+        store.expect_head().returning(|_, request| Err(Error::new(ErrorKind::NotFound, format!("no {}", request.key))));
+        store
+    }
+
+    #[tokio::test]
+    async fn faulty_fails_every_nth_call() {
+        let store = ObjectStore::new(Faulty::over(absent()).every(3, ErrorKind::Unavailable).every(2, ErrorKind::Timeout));
+        let mut kinds = Vec::new();
+        for _ in 0..6 {
+            kinds.extend(store.head("a").await.err().map(|error| error.kind()));
+        }
+        use ErrorKind::{NotFound, Timeout, Unavailable};
+        assert_eq!(kinds, [NotFound, Timeout, Unavailable, Timeout, NotFound, Unavailable]);
+    }
+
+    #[tokio::test]
+    async fn scripted_breaks_the_next_calls_in_order() -> Result<()> {
+        let scripted = Scripted::over(absent());
+        let script: Script = scripted.script();
+        let store = ObjectStore::new(scripted).with(CallOptions::new().timeout(Duration::from_millis(20)));
+        for fault in [Fault::Unavailable, Fault::Silent, Fault::LoseAnswer] {
+            script.inject(fault);
+        }
+        let mut kinds = Vec::new();
+        for _ in 0..4 {
+            kinds.extend(store.head("a").await.err().map(|error| error.kind()));
+        }
+        use ErrorKind::{Connection, NotFound, Timeout, Unavailable};
+        assert_eq!((kinds, script.pending()), (vec![Unavailable, Timeout, Connection, NotFound], 0));
+        Ok(())
+    }
 }

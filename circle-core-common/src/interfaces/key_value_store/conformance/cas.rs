@@ -132,6 +132,8 @@ pub async fn replace_race_loses_no_success(subject: Store) -> Outcome {
         async move {
             for _ in 0..tries {
                 let entry = store.get(&key).await?.ok_or_else(|| Failed::Wrong("the counter is absent".to_owned()))?;
+                // Lets the others read the same version, however fast the store is.
+                tokio::task::yield_now().await;
                 match store.replace(&key, (number(&entry.value)? + 1).to_string(), entry.version).await {
                     Ok(_) => successes.fetch_add(1, Ordering::SeqCst),
                     Err(error) if error.reason() == Some(Reason::VersionMismatch) => continue,

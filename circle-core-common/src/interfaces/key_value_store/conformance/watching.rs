@@ -10,7 +10,7 @@ use crate::suite::{Failed, Outcome, equal, holds};
 use crate::watch::Watch;
 
 /// How long a change may take to be told.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(5);
 
 async fn next(watch: &mut Watch<Change>) -> Result<Change, Failed> {
     match tokio::time::timeout(SOON, watch.try_next()).await {

@@ -123,6 +123,8 @@ pub async fn replace_race_loses_no_success(subject: Store) -> Outcome {
                 let object = store.get(&key).await?;
                 let version = object.meta.version()?.clone();
                 let number: u64 = object.json().await?;
+                // Lets the others read the same version, however fast the store is.
+                tokio::task::yield_now().await;
                 match store.replace(&key, (number + 1).to_string(), version).await {
                     Ok(_) => successes.fetch_add(1, Ordering::SeqCst),
                     Err(error) if error.reason() == Some(Reason::VersionMismatch) => continue,

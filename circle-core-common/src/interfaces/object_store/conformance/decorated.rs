@@ -54,7 +54,11 @@ impl<P: ObjectStoreProvider, D: Decoration> ObjectStoreProvider for Decorated<P,
 
     async fn presign(&self, cx: &CallContext, request: PresignRequest) -> Result<PresignedRequest> {
         let plan = self.before(cx, "presign").await?;
-        plan.answer(self.provider.presign(cx, request).await)
+        let made = match self.decoration.presign(&request) {
+            Some(made) => made,
+            None => self.provider.presign(cx, request).await,
+        };
+        plan.answer(made)
     }
 
     async fn start_upload(&self, cx: &CallContext, request: StartUploadRequest) -> Result<UploadId> {

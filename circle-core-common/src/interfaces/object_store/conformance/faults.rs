@@ -372,6 +372,21 @@ pub async fn silent_service_is_a_timeout_at_the_deadline(subject: Store) -> Outc
     times_out("put", faults, || store.put(&key, "b")).await?;
     times_out("list", faults, || store.list(&subject.namespace).all()).await?;
     times_out("delete", faults, || store.delete(&key)).await?;
+    times_out("delete_many", faults, || async { store.delete_many([&key]).await?.all() }).await?;
+    let capabilities = store.capabilities();
+    if capabilities.copy {
+        times_out("copy", faults, || store.copy(&key, &key)).await?;
+    }
+    if capabilities.put_if_absent && capabilities.put_if_match {
+        times_out("update", faults, || store.update(&key, |_| Ok("b"))).await?;
+    }
+    if capabilities.multipart {
+        times_out("upload", faults, || store.upload(&key)).await?;
+        let upload = subject.handle.upload(&key).await?;
+        let bounded = store.resume(upload.id());
+        times_out("a part", faults, || bounded.part(0, "b")).await?;
+        upload.abort().await?;
+    }
     equal("the content afterwards", &subject.content(&key).await?, "a".as_bytes())
 }
 

@@ -1,0 +1,121 @@
+//! Providers with one defect each: what a suite must find.
+
+mod key_value_store;
+mod object_store;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, OnceLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use circle_core_common::interfaces::key_value_store::Key;
+use circle_core_common::interfaces::object_store::ObjectStoreCapabilities;
+use circle_core_common::{CallContext, Environment, Health, Provider, ProviderInfo, Result, Version};
+
+/// What is wrong with a provider. Each has been met in the wild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Defect {
+    /// An object store overwrites where it must create.
+    IgnoresIfAbsent,
+    /// An object store overwrites whatever version there is.
+    IgnoresIfMatch,
+    /// An object store repeats a conditional put whose answer was lost, and reports the second answer.
+    RefusesItself,
+    /// An object store gives whole blocks for ranges.
+    RoundsRanges,
+    /// An object store lists in the reverse order.
+    ListsOutOfOrder,
+    /// An object store lists one page and says it is all.
+    ListsOnePage,
+    /// An object store lists from the key on that it should start behind.
+    StartsAtTheKey,
+    /// An object store keeps content alone.
+    LosesMetadata,
+    /// An object store shows half an object while it is written.
+    PutsInHalves,
+    /// An object store takes `a//b` for `a/b`.
+    NormalisesKeys,
+    /// An object store deletes what lies below a key, too.
+    DeletesFolders,
+    /// An object store says of a missing source that the target is missing.
+    BlamesTheTarget,
+    /// An object store declares a capability that it does not have.
+    Overstates,
+    /// An object store logs what it is given.
+    LogsContent,
+    /// A provider works on after it was closed.
+    IgnoresClose,
+    /// A key-value store overwrites on any condition.
+    IgnoresConditions,
+    /// A key-value store takes an empty value for an absent key.
+    TakesEmptyForAbsent,
+    /// A key-value store versions by content.
+    VersionsByContent,
+    /// A key-value store makes the writes of a transaction one by one.
+    TearsTransactions,
+    /// A key-value store lets entries expire at half their life.
+    ExpiresEarly,
+    /// A key-value store never lets anything expire.
+    NeverExpires,
+    /// A key-value store adds by reading and writing.
+    IncrementsByReadAndWrite,
+    /// A key-value store answers a bulk in another order.
+    ReordersBulks,
+    /// A key-value store compares prefixes without regard to case.
+    IgnoresCase,
+    /// A key-value store does not tell of deletes.
+    WatchesPutsOnly,
+    /// A key-value store takes any fence.
+    IgnoresFences,
+}
+
+/// A provider that is right but for one defect.
+pub struct Broken<P> {
+    provider: P,
+    defect: Defect,
+    overstated: OnceLock<ObjectStoreCapabilities>,
+    /// Given out in place of the provider's versions, by key and value.
+    versions: Mutex<HashMap<(Key, Bytes), Version>>,
+}
+
+impl<P> Broken<P> {
+    /// Breaks a provider.
+    pub fn new(provider: P, defect: Defect) -> Self {
+        Self { provider, defect, overstated: OnceLock::new(), versions: Mutex::default() }
+    }
+
+    fn is(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+}
+
+impl<P> fmt::Debug for Broken<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Broken({:?})", self.defect)
+    }
+}
+
+#[async_trait]
+impl<P: Provider> Provider for Broken<P> {
+    fn info(&self) -> &ProviderInfo {
+        self.provider.info()
+    }
+
+    fn environment(&self) -> &Environment {
+        self.provider.environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        self.provider.health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        if self.is(Defect::IgnoresClose) { Ok(()) } else { self.provider.close(cx).await }
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&self.provider)
+    }
+}
