@@ -67,6 +67,7 @@ impl View {
     /// Brings the view up to the log. `silent` where the log was replaced and nothing has changed.
     fn refresh(&mut self, root: &Root, silent: bool) -> Result<()> {
         let Self { log, state, events, .. } = self;
+        let mut replaced = false;
         // A log can be replaced again while it is opened; each time somebody got on.
         loop {
             match log {
@@ -75,13 +76,19 @@ impl View {
                         return known.replay(root, state, |event| Self::tell(events.as_ref(), event));
                     }
                     (*log, *state) = (None, State::default());
+                    replaced = true;
                     if !silent {
                         Self::tell(events.as_ref(), Event::Lagged);
                     }
                 }
                 None => match Log::open(root)? {
                     Some(mut opened) => {
-                        opened.replay(root, state, |_| {})?;
+                        // In a log that takes the place of another, what is new cannot be told from what is not.
+                        opened.replay(root, state, |event| {
+                            if !replaced {
+                                Self::tell(events.as_ref(), event);
+                            }
+                        })?;
                         *log = Some(opened);
                     }
                     None => return Ok(()),
