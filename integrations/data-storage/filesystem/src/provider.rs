@@ -1,7 +1,7 @@
 //! The provider: what its interfaces share.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,6 +75,12 @@ impl Filesystem {
             key_value_store: key_value_store::capabilities(),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The directory, as the config gives it.
+    #[must_use]
+    pub fn root_path(&self) -> &Path {
+        self.shared.root.dir.path()
     }
 
     /// Every interface over this store, for a hub.
