@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use circle_core_common::{Error, ErrorKind, Result};
 
 /// Whether somebody still waits for the work. A thread cannot be stopped; it asks before it makes anything visible.
+#[derive(Clone)]
 pub(crate) struct Alive(Arc<AtomicBool>);
 
 impl Alive {

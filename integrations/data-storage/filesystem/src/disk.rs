@@ -112,8 +112,12 @@ impl Access {
         Mode::from_raw_mode(if self == Self::Private { 0o600 } else { 0o666 })
     }
 
+    fn dir_mode(self) -> u32 {
+        if self == Self::Private { 0o700 } else { 0o777 }
+    }
+
     fn dir(self) -> Mode {
-        Mode::from_raw_mode(if self == Self::Private { 0o700 } else { 0o777 })
+        Mode::from_bits_truncate(self.dir_mode() as _)
     }
 }
 
@@ -139,7 +143,7 @@ pub trait Disk: Send + Sync + std::fmt::Debug + 'static {
     /// Opens the root, which may be reached through symbolic links; makes it where it is missing.
     fn open_root(&self, path: &Path, access: Access) -> io::Result<Dir> {
         use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(access.dir().as_raw_mode().into()).create(path)?;
+        std::fs::DirBuilder::new().recursive(true).mode(access.dir_mode()).create(path)?;
         let fd = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Dir { fd, path: path.to_owned() })
     }

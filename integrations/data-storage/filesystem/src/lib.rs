@@ -27,6 +27,7 @@ mod config;
 #[doc(hidden)]
 pub mod disk;
 mod error;
+mod key_value_store;
 mod naming;
 mod object_store;
 mod provider;

@@ -1,11 +1,12 @@
 //! The provider: what its interfaces share.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreCapabilities, KeyValueStoreProvider};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreCapabilities, ObjectStoreProvider};
 use circle_core_common::{
     BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
@@ -14,6 +15,7 @@ use circle_core_common::{
 use crate::blocking::blocking;
 use crate::config::FilesystemConfig;
 use crate::disk::{Disk, LocalDisk};
+use crate::key_value_store::{self, Engine};
 use crate::object_store;
 use crate::root::Root;
 
@@ -29,7 +31,9 @@ pub(crate) struct Shared {
     environment: Environment,
     closed: AtomicBool,
     root: Arc<Root>,
+    engine: Arc<Engine>,
     pub(crate) object_store: ObjectStoreCapabilities,
+    pub(crate) key_value_store: KeyValueStoreCapabilities,
 }
 
 impl Filesystem {
@@ -58,25 +62,49 @@ impl Filesystem {
     #[doc(hidden)]
     pub fn with_disk(config: FilesystemConfig, cx: impl Into<BuildContext>, disk: Arc<dyn Disk>) -> Result<Self> {
         let environment = cx.into().environment().clone();
-        let root = Root::open(&config, disk, environment.random())?;
+        let root = Arc::new(Root::open(&config, disk, environment.random())?);
         root.sweep_uploads(config.upload_expiry, environment.clock().timestamp())?;
-        let info = ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), config.root.display().to_string());
-        let (closed, object_store) = (AtomicBool::new(false), object_store::capabilities());
-        Ok(Self { shared: Arc::new(Shared { info, environment, closed, root: Arc::new(root), object_store }) })
+        let engine = Engine::new(Arc::clone(&root), environment.clock().clone(), environment.random().clone());
+        let shared = Shared {
+            info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), config.root.display().to_string()),
+            environment,
+            closed: AtomicBool::new(false),
+            root,
+            engine: Arc::new(engine),
+            object_store: object_store::capabilities(),
+            key_value_store: key_value_store::capabilities(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The directory, as the config gives it.
+    #[must_use]
+    pub fn root_path(&self) -> &Path {
+        self.shared.root.dir.path()
     }
 
     /// Every interface over this store, for a hub.
     #[must_use]
     pub fn service(&self) -> Service {
         let provider = Arc::new(self.clone());
-        Service::new(Arc::clone(&provider) as _).offer::<ObjectStore>(provider as Arc<dyn ObjectStoreProvider>)
+        Service::new(Arc::clone(&provider) as _)
+            .offer::<ObjectStore>(Arc::clone(&provider) as Arc<dyn ObjectStoreProvider>)
+            .offer::<KeyValueStore>(provider as Arc<dyn KeyValueStoreProvider>)
     }
 
     pub(crate) fn root(&self) -> Result<Arc<Root>> {
+        self.check_open().map(|()| Arc::clone(&self.shared.root))
+    }
+
+    pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
+        self.check_open().map(|()| Arc::clone(&self.shared.engine))
+    }
+
+    fn check_open(&self) -> Result<()> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed, "the filesystem store is closed"));
         }
-        Ok(Arc::clone(&self.shared.root))
+        Ok(())
     }
 }
 
@@ -103,6 +131,7 @@ impl Provider for Filesystem {
 
     async fn close(&self, _: &CallContext) -> Result<()> {
         self.shared.closed.store(true, Ordering::Release);
+        self.shared.engine.close();
         Ok(())
     }
 }
@@ -111,7 +140,7 @@ impl Integration for Filesystem {
     type Config = FilesystemConfig;
 
     const NAME: &'static str = "filesystem";
-    const INTERFACES: &'static [&'static str] = &["ObjectStore"];
+    const INTERFACES: &'static [&'static str] = &["ObjectStore", "KeyValueStore"];
 
     async fn build(config: FilesystemConfig, cx: BuildContext) -> Result<Service> {
         blocking(move |_| Self::new(config, cx)).await.map(|filesystem| filesystem.service())

@@ -86,11 +86,14 @@ fn behind_prefix(prefix: &str) -> Vec<u8> {
 type Name = (Trail, String);
 
 /// What a directory has: by segment, with a `/` behind those of directories, the names in the order in which they count.
-type Named = BTreeMap<String, Vec<Name>>;
+type Named = BTreeMap<String, Names>;
+
+/// Several names of one segment.
+type Names = Vec<Name>;
 
 /// The names of a directory, the ordinary ones apart: they count first.
 #[derive(Default)]
-struct Names {
+struct Sorted {
     plain: Named,
     escaped: Named,
 }
@@ -103,7 +106,7 @@ struct Walk<'a> {
     from: Vec<u8>,
     /// From the outside in: the key of a directory, and what is left of it, the next at the end. No directory stays
     /// open: there can be more of them above a key than a process may open files.
-    left: Vec<(String, Vec<(String, Vec<Name>)>)>,
+    left: Vec<(String, Vec<(String, Names)>)>,
     /// The directory that was used last; the next one is mostly in it, or it itself.
     near: Option<Folder>,
 }
@@ -122,7 +125,7 @@ impl<'a> Walk<'a> {
     fn enter(&mut self, key: String, folders: impl IntoIterator<Item = Folder>) -> Result<()> {
         let mut named = Named::new();
         for folder in folders {
-            let mut names = Names::default();
+            let mut names = Sorted::default();
             self.read(&key, &folder, &[], "", &mut names)?;
             self.near = Some(folder);
             for (segment, more) in names.plain.into_iter().chain(names.escaped) {
@@ -142,7 +145,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Sorts names by what they mean. `begun` are the names of the beginnings around, and `text` what they stand for.
-    fn read(&self, key: &str, folder: &Folder, begun: &[String], text: &str, names: &mut Names) -> Result<()> {
+    fn read(&self, key: &str, folder: &Folder, begun: &[String], text: &str, names: &mut Sorted) -> Result<()> {
         for entry in self.root.disk.entries(&folder.dir).on("reading", &folder.dir)? {
             // No key has a name that is not text.
             let Ok(name) = entry.name.into_string() else { continue };

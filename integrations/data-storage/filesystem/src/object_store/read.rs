@@ -34,7 +34,7 @@ struct Opened {
 }
 
 fn absent(key: &ObjectKey) -> Error {
-    Error::new(ErrorKind::NotFound, format!("`{key}` does not exist"))
+    Error::new(ErrorKind::NotFound, format!("`{key}` does not exist")).with_resource(key.shared())
 }
 
 fn unsteady(key: &ObjectKey) -> Error {

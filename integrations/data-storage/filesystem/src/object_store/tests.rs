@@ -305,7 +305,7 @@ async fn two_stores_on_one_root_have_one_winner() {
         let key = format!("race/{round}");
         let tasks: Vec<_> = (0..32)
             .map(|n: u32| {
-                let (files, key) = (if n % 2 == 0 { one.clone() } else { two.clone() }, key.clone());
+                let (files, key) = (if n.is_multiple_of(2) { one.clone() } else { two.clone() }, key.clone());
                 tokio::spawn(async move { files.create(key, n.to_string()).await.map(|_| n) })
             })
             .collect();
@@ -331,7 +331,7 @@ async fn increments_by_two_stores_are_all_there() {
     };
     let tasks: Vec<_> = (0..8)
         .map(|n: u32| {
-            let files = if n % 2 == 0 { one.clone() } else { two.clone() };
+            let files = if n.is_multiple_of(2) { one.clone() } else { two.clone() };
             tokio::spawn(async move {
                 for _ in 0..10 {
                     files.update("counter", count).await.unwrap();
