@@ -1,6 +1,7 @@
 //! What is fuzzed, and what each must keep.
 
 mod config;
+mod filesystem;
 mod texts;
 
 pub(super) struct Target {
@@ -22,4 +23,5 @@ pub(super) const TARGETS: &[Target] = &[
     config::TOML,
     config::JSON,
     config::ENVIRONMENT,
+    filesystem::KEYS,
 ];
