@@ -6,6 +6,7 @@ mod commands;
 mod damage;
 mod dedup;
 mod kill;
+mod memory;
 mod program;
 mod prune;
 mod round_trip;

@@ -56,6 +56,6 @@ pub(crate) fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Done {
 
 /// The arguments of a test, which are texts and paths.
 macro_rules! args {
-    ($($arg:expr),* $(,)?) => { [$(::std::ffi::OsString::from(&$arg)),*] };
+    ($($arg:expr),* $(,)?) => { [$(::std::ffi::OsString::from(AsRef::<::std::ffi::OsStr>::as_ref(&$arg))),*] };
 }
 pub(crate) use args;
