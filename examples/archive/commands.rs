@@ -16,7 +16,7 @@ use circle_core_examples::archive::walk::Exclude;
 
 use crate::args::Command;
 use crate::open::{Opened, open};
-use crate::terminal::{Terminal, size};
+use crate::terminal::{Terminal, count, size};
 
 /// Done.
 const DONE: u8 = 0;
@@ -78,14 +78,14 @@ pub(crate) async fn execute(command: Command) -> Result<u8, Failure> {
             let State::Finished(finished) = &record.state else { return Ok(FAILED) };
             let done = finished.summary;
             terminal.summary(&format!(
-                "run {}: {} files, {}; {} stored, {} unchanged, {} with problems; {} new chunks, {}",
+                "run {}: {}, {}; {} stored, {} unchanged, {}; {}, {}",
                 record.id,
-                done.files,
+                count(done.files, "file"),
                 size(done.bytes),
                 done.stored,
                 done.unchanged,
-                done.problems,
-                done.added.chunks,
+                count(done.problems, "problem"),
+                count(done.added.chunks, "new chunk"),
                 size(done.added.bytes)
             ));
             (terminal, opened, if done.problems == 0 { DONE } else { PROBLEMS })
@@ -102,11 +102,11 @@ pub(crate) async fn execute(command: Command) -> Result<u8, Failure> {
             let (terminal, opened) = (Terminal::new(output, "chunks"), open(&place, false).await?);
             let found = verify(&opened.archive, repair, &terminal).await?;
             terminal.summary(&format!(
-                "verified {} runs and {} chunks, {}: {}",
-                found.runs,
-                found.chunks,
+                "verified {} and {}, {}: {}",
+                count(found.runs, "run"),
+                count(found.chunks, "chunk"),
                 size(found.bytes),
-                if found.damaged == 0 { "no damage".to_owned() } else { format!("{} damaged", found.damaged) }
+                if found.damaged == 0 { "no damage".to_owned() } else { format!("{} of damage", count(found.damaged, "case")) }
             ));
             (terminal, opened, if found.damaged == 0 { DONE } else { PROBLEMS })
         }
@@ -119,13 +119,13 @@ pub(crate) async fn execute(command: Command) -> Result<u8, Failure> {
             }
             let done = restore(&opened.archive, &record, &folder, force, &terminal).await?;
             terminal.summary(&format!(
-                "restored run {}: {} files, {} folders, {} links, {}; {} with problems",
+                "restored run {}: {}, {}, {}, {}; {}",
                 record.id,
-                done.files,
-                done.folders,
-                done.links,
+                count(done.files, "file"),
+                count(done.folders, "folder"),
+                count(done.links, "link"),
                 size(done.bytes),
-                done.problems
+                count(done.problems, "problem")
             ));
             (terminal, opened, if done.problems == 0 { DONE } else { PROBLEMS })
         }
@@ -134,7 +134,12 @@ pub(crate) async fn execute(command: Command) -> Result<u8, Failure> {
             let options = keep.into_iter().fold(PruneOptions::new().patience(patience), PruneOptions::keep);
             let options = forget.into_iter().fold(options, PruneOptions::forget);
             let done = prune(&opened.archive, &options, &terminal).await?;
-            terminal.summary(&format!("removed {} runs and {} chunks, {}", done.runs, done.chunks, size(done.bytes)));
+            terminal.summary(&format!(
+                "removed {} and {}, {}",
+                count(done.runs, "run"),
+                count(done.chunks, "chunk"),
+                size(done.bytes)
+            ));
             (terminal, opened, DONE)
         }
     };

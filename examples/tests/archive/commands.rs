@@ -17,7 +17,7 @@ fn a_folder_goes_in_and_comes_out() {
     let summary = done.out.lines().last().unwrap();
     assert!(summary.starts_with("run ") && summary.contains("15 files") && summary.contains("15 stored"), "{summary}");
     let done = run(args!["run", source.path(), archive]).ok();
-    assert!(done.out.ends_with("0 with problems; 0 new chunks, 0 B\n"), "{}", done.out);
+    assert!(done.out.ends_with("0 problems; 0 new chunks, 0 B\n"), "{}", done.out);
 
     let list = run(args!["list", archive]).ok().out;
     assert_eq!(list.lines().filter(|line| line.contains("complete") && line.contains("15 files")).count(), 2, "{list}");
@@ -34,7 +34,7 @@ fn a_folder_goes_in_and_comes_out() {
     run(args!["restore", archive, target, "--force", "--run", id]).ok();
     assert_same(source.path(), &target);
     let done = run(args!["prune", archive, "--keep", "1"]).ok();
-    assert!(done.out.starts_with("removed 1 runs and 0 chunks"), "{}", done.out);
+    assert!(done.out.starts_with("removed 1 run and 0 chunks"), "{}", done.out);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn an_archive_in_the_folder_does_not_archive_itself() {
     let archive = source.path().join(".circle/archive");
     for _ in 0..2 {
         let done = run(args!["run", source.path(), archive]).ok();
-        assert!(done.out.contains(": 1 files, 1 B;"), "{}", done.out);
+        assert!(done.out.contains(": 1 file, 1 B;"), "{}", done.out);
     }
 }
 

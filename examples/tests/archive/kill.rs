@@ -163,7 +163,7 @@ fn a_killed_run_is_completed_without_storing_again_what_it_acknowledged() {
     assert_eq!(after.len(), 600);
     assert!(before.iter().all(|(path, time)| after.get(path) == Some(time)), "chunks were written again");
     let summary = done.out.lines().last().unwrap();
-    assert!(summary.contains(&format!("; {} new chunks", 600 - before.len())), "{summary} {}", before.len());
+    assert!(summary.contains(&format!("; {} new chunk", 600 - before.len())), "{summary} {}", before.len());
     assert_eq!(run(args!["list", archive]).ok().out.lines().filter(|line| line.contains("unfinished")).count(), 1);
 }
 
