@@ -147,7 +147,7 @@ fn count(walk: Walk) -> (u64, u64) {
 
 /// Something on its way from the walk to the manifest.
 enum Pending {
-    Ready(Step),
+    Ready(Box<Step>),
     Reading(JoinHandle<Result<Outcome>>),
 }
 
@@ -165,7 +165,8 @@ async fn front(queue: &mut VecDeque<Pending>) -> Result<Step> {
         Some(Pending::Reading(task)) => Some(Step::File(joined(task.await)?)),
     };
     match (queue.pop_front(), read) {
-        (Some(Pending::Ready(step)), _) | (_, Some(step)) => Ok(step),
+        (Some(Pending::Ready(step)), _) => Ok(*step),
+        (_, Some(step)) => Ok(step),
         _ => pending().await,
     }
 }
@@ -248,10 +249,10 @@ impl<'a> Work<'a> {
 
     fn begin_one(&self, found: Found) -> Pending {
         match found {
-            Found::Folder(path, stat) => Pending::Ready(Step::Entry(stat.entry(path, Kind::Folder))),
-            Found::Link(path, stat, target) => Pending::Ready(Step::Entry(stat.entry(path, Kind::Link { target }))),
+            Found::Folder(path, stat) => Pending::Ready(Box::new(Step::Entry(stat.entry(path, Kind::Folder)))),
+            Found::Link(path, stat, target) => Pending::Ready(Box::new(Step::Entry(stat.entry(path, Kind::Link { target })))),
             Found::File(path, stat) => Pending::Reading(tokio::spawn(Arc::clone(&self.reader).store(path, stat))),
-            Found::Problem(path, text) => Pending::Ready(Step::File(Outcome::Unreadable(path, text))),
+            Found::Problem(path, text) => Pending::Ready(Box::new(Step::File(Outcome::Unreadable(path, text)))),
         }
     }
 
