@@ -26,8 +26,6 @@ type Meaning = (ErrorKind, Option<Reason>, Option<bool>);
 
 /// The answers that have a meaning of their own; every other is `Unavailable` and not worth a repetition.
 const TABLE: &[(Errno, Meaning)] = &[
-    (Errno::NOENT, (ErrorKind::NotFound, None, None)),
-    (Errno::EXIST, (ErrorKind::AlreadyExists, None, None)),
     (Errno::ACCESS, (ErrorKind::PermissionDenied, None, None)),
     (Errno::PERM, (ErrorKind::PermissionDenied, None, None)),
     (Errno::ROFS, (ErrorKind::PermissionDenied, None, None)),
@@ -95,6 +93,12 @@ impl<T> At<T> for io::Result<T> {
     }
 }
 
+/// Whether a step failed because something was removed around it. It is not `NotFound`: that is an object's absence, and
+/// is said where it is known.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    error.provider_error::<FilesystemError>().is_some_and(|error| is_absent(&error.source))
+}
+
 /// Whether an entry is not there.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
@@ -147,6 +151,7 @@ mod tests {
             (Errno::XDEV, ErrorKind::Unsupported),
             (Errno::MFILE, ErrorKind::Unavailable),
             (Errno::IO, ErrorKind::Unavailable),
+            (Errno::NOENT, ErrorKind::Unavailable),
         ] {
             assert_eq!(error(errno).kind(), kind, "{errno:?}");
         }
@@ -156,6 +161,11 @@ mod tests {
     fn only_what_may_pass_is_repeated() {
         assert!(error(Errno::MFILE).is_retryable() && error(Errno::BUSY).is_retryable());
         assert!(!error(Errno::IO).is_retryable() && !error(Errno::NOSPC).is_retryable() && !error(Errno::ROFS).is_retryable());
+    }
+
+    #[test]
+    fn what_is_gone_is_told_from_the_rest() {
+        assert!(is_gone(&error(Errno::NOENT)) && !is_gone(&error(Errno::IO)));
     }
 
     #[test]

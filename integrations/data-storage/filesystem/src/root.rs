@@ -60,12 +60,11 @@ impl Root {
     pub(crate) fn open(config: &FilesystemConfig, disk: Arc<dyn Disk>, random: &Random) -> Result<Self> {
         let access = if config.shared { Access::Umask } else { Access::Private };
         let dir = disk.open_root(&config.root, access).map_err(|error| {
-            let error = failed("opening the root", &config.root, error);
-            // A file in the way is a mistake in the config; nothing will change by itself.
-            if error.is(ErrorKind::Unavailable) && !error.is_retryable() || error.is(ErrorKind::AlreadyExists) {
-                return Error::new(ErrorKind::ConfigInvalid, error.message().to_owned()).with_source(error);
+            if is_taken(&error) {
+                let text = format!("the root {} is not a directory, nor can it be made one", config.root.display());
+                return Error::new(ErrorKind::ConfigInvalid, text).with_source(error);
             }
-            error
+            failed("opening the root", &config.root, error)
         })?;
         let own = make_dir(&*disk, &dir, OWN, access)?;
         let part = |name| make_dir(&*disk, &own, name, access);
@@ -142,8 +141,8 @@ impl Root {
         Staged::new(&self.session)
     }
 
-    /// Opens a directory, and makes it where it is missing. `None` when something else has the name; `NotFound` when it,
-    /// or the directory around it, was removed meanwhile.
+    /// Opens a directory, and makes it where it is missing. `None` when something else has the name; an error
+    /// that [`is_gone`](crate::error::is_gone) knows when it, or the directory around it, was removed meanwhile.
     pub(crate) fn open_or_make(&self, at: &Dir, name: &str) -> Result<Option<Dir>> {
         match self.disk.open_dir(at, name) {
             Ok(dir) => return Ok(Some(dir)),

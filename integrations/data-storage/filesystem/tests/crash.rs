@@ -4,6 +4,8 @@
 //! same beginning, and the power is cut after them. Whoever opens the root afterwards must find the old state or the new
 //! one, whole, with its metadata — and the new one, if the call had answered.
 
+#![allow(clippy::expect_used, reason = "what is not tested here must not fail")]
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::path::Path;
@@ -285,6 +287,22 @@ async fn a_full_disk_is_one_clear_line_and_changes_nothing() {
     assert_eq!(entries(directory.path()).await, [("k".to_owned(), Bytes::from_static(b"old"))]);
     files.put("dir/k", "new").await.expect("there is space again");
     kv.put("k", "new").await.expect("there is space again");
+}
+
+#[tokio::test]
+async fn a_root_that_may_not_be_written_is_one_clear_line() {
+    const EACCES: i32 = 13;
+    const EROFS: i32 = 30;
+    let directory = tempfile::tempdir().expect("a directory");
+    for code in [EACCES, EROFS] {
+        let disk = Arc::new(FaultyDisk::new());
+        disk.fail(("make_dir", code));
+        let opened = Filesystem::with_disk(FilesystemConfig::new(directory.path()), &Environment::default(), disk);
+        let error = opened.expect_err("nothing can be made there");
+        let line = error.to_string();
+        assert!(error.is(ErrorKind::PermissionDenied) && !line.contains('\n'), "{line}");
+        assert!(line.contains(directory.path().join(".circle").to_str().expect("text")), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ const LOCK: &str = "kv";
 const EVENTS_MAX: usize = 1024;
 /// The most bytes that are committed together, unless one call alone has more.
 const COMMIT_MAX: usize = 32 << 20;
+/// The most bytes of values in a page, unless one entry alone has more.
+const PAGE_BYTES: usize = 32 << 20;
 /// The smallest log that is worth a compaction.
 const COMPACT_MIN: u64 = 1 << 20;
 /// The most bytes of entries in one record of a compacted log.
@@ -169,18 +171,23 @@ impl Engine {
 
     /// The next entries of a prefix, and whether there are more.
     pub(super) fn list(&self, prefix: &str, behind: Option<&str>, size: usize) -> Result<(Vec<Entry>, bool)> {
-        let (mut found, store) = {
+        let (mut found, mut more, mut bytes) = (Vec::new(), false, 0);
+        let store = {
             let mut view = lock(&self.view);
             view.refresh(&self.root, false)?;
             let now = self.now();
             let start = behind.map_or(Bound::Included(prefix), Bound::Excluded);
             let slots = view.state.slots.range::<str, _>((start, Bound::Unbounded));
-            let slots = slots.take_while(|(key, _)| key.as_str().starts_with(prefix)).filter(|(_, slot)| slot.lives(now));
-            let found: Vec<_> = slots.take(size + 1).map(|(key, slot)| (key.clone(), slot.clone())).collect();
-            (found, view.log.as_ref().map_or(0, |log| log.store))
+            for (key, slot) in slots.take_while(|(key, _)| key.as_str().starts_with(prefix)).filter(|(_, slot)| slot.lives(now)) {
+                more = found.len() >= size || bytes > PAGE_BYTES;
+                if more {
+                    break;
+                }
+                bytes += slot.place.length;
+                found.push((key.clone(), slot.clone()));
+            }
+            view.log.as_ref().map_or(0, |log| log.store)
         };
-        let more = found.len() > size;
-        found.truncate(size);
         let disk = &*self.root.disk;
         let entries: Result<_> = found.into_iter().map(|(key, slot)| slot.entry(key, store, disk)).collect();
         Ok((entries?, more))

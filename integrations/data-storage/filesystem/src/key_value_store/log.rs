@@ -52,6 +52,14 @@ pub(super) enum Since {
     Replaced,
 }
 
+/// What stands at a place of the log.
+enum Record {
+    /// The head and payload of a whole record.
+    Whole([u8; HEAD], Vec<u8>),
+    /// Less than a record; how long its payload should be.
+    Torn(u64),
+}
+
 impl Log {
     /// The log, if there is one.
     pub(super) fn open(root: &Root) -> Result<Option<Self>> {
@@ -102,19 +110,20 @@ impl Log {
         disk.read_full_at(&self.file, offset, buffer).map_err(|error| failed("reading", "the log of the key-value store", error))
     }
 
-    /// Head and payload of the record at an offset, if it is whole; else how long it says that it is.
-    fn payload(&self, disk: &dyn Disk, offset: u64, size: u64) -> Result<std::result::Result<([u8; HEAD], Vec<u8>), u64>> {
+    /// The record at an offset of a log of this size.
+    fn record(&self, disk: &dyn Disk, offset: u64, size: u64) -> Result<Record> {
         let mut head = [0; HEAD];
         if self.read(disk, offset, &mut head)? < HEAD {
-            return Ok(Err(0));
+            return Ok(Record::Torn(0));
         }
         let length = record::length(&head);
         if offset + HEAD as u64 + length > size {
-            return Ok(Err(length));
+            return Ok(Record::Torn(length));
         }
         let mut payload = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         let read = self.read(disk, offset + HEAD as u64, &mut payload)?;
-        Ok(if read == payload.len() && record::is_whole(&head, &payload) { Ok((head, payload)) } else { Err(length) })
+        let whole = read == payload.len() && record::is_whole(&head, &payload);
+        Ok(if whole { Record::Whole(head, payload) } else { Record::Torn(length) })
     }
 
     /// Replays what was appended, and tells what it changed.
@@ -122,13 +131,16 @@ impl Log {
         let disk = &*root.disk;
         let size = disk.stat_file(&self.file).at("asking for", &root.kv, NAME)?.size;
         while self.end < size {
-            let (head, payload) = match self.payload(disk, self.end, size)? {
-                Ok(whole) => whole,
+            let (head, payload) = match self.record(disk, self.end, size)? {
+                Record::Whole(head, payload) => (head, payload),
                 // A record that is not whole was the last when its writer died. One that others follow was whole once.
-                Err(length) if length > 0 && self.payload(disk, self.end + HEAD as u64 + length, size)?.is_ok() => {
-                    return Err(corrupt(&format!("is damaged at byte {}", self.end)));
+                Record::Torn(length) if length > 0 => {
+                    return match self.record(disk, self.end + HEAD as u64 + length, size)? {
+                        Record::Whole(..) => Err(corrupt(&format!("is damaged at byte {}", self.end))),
+                        Record::Torn(_) => Ok(()),
+                    };
                 }
-                Err(_) => return Ok(()),
+                Record::Torn(_) => return Ok(()),
             };
             let base = self.end + HEAD as u64;
             let operations = record::operations(&payload);

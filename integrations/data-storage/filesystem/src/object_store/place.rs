@@ -8,7 +8,7 @@ use std::sync::Arc;
 use circle_core_common::{Error, ErrorKind, Result};
 
 use crate::disk::{Dir, Kind, Stat};
-use crate::error::{At, present};
+use crate::error::{At, is_absent, is_taken, present};
 use crate::naming::Role;
 use crate::root::Root;
 
@@ -159,7 +159,7 @@ impl Root {
     /// The place for a key that has no file. Directories on the way are made.
     ///
     /// # Errors
-    /// `NotFound` when a directory was removed meanwhile: begin anew.
+    /// One that [`is_gone`](crate::error::is_gone) knows when a directory was removed meanwhile: begin anew.
     pub(crate) fn make_place(&self, key: &str) -> Result<Place> {
         let (segments, last) = cut(key);
         let mut folder = self.top();
@@ -171,13 +171,12 @@ impl Root {
                 None => self.make_folders(folder, &self.naming.escape(segment, Role::Dir))?,
             };
         }
-        if self.naming.is_ordinary(last, folder.trail.is_top())
-            && let Err(error) = self.disk.stat(&folder.dir, last)
-        {
-            return match present::<()>(Err(error)).at("asking for", &folder.dir, last) {
-                Ok(_) => Ok(Place { folder, name: last.to_owned() }),
-                Err(error) => Err(error),
-            };
+        if self.naming.is_ordinary(last, folder.trail.is_top()) {
+            match self.disk.stat(&folder.dir, last) {
+                Err(error) if is_absent(&error) => return Ok(Place { folder, name: last.to_owned() }),
+                Err(error) if !is_taken(&error) => return Err(error).at("asking for", &folder.dir, last),
+                _ => {}
+            }
         }
         let mut names = self.naming.escape(last, Role::File);
         let name = names.pop().unwrap_or_default();

@@ -12,7 +12,7 @@ use super::attributes::{Attributes, Share};
 use super::place::Place;
 use crate::blocking::Alive;
 use crate::disk::{Lock, Replace, Stat};
-use crate::error::{At, is_absent, is_taken};
+use crate::error::{At, is_absent, is_gone, is_taken};
 use crate::root::Root;
 use crate::session::Staged;
 
@@ -87,7 +87,7 @@ impl Root {
             match self.try_commit(alive, &mut staged, &write, &share, &mut ready) {
                 Ok(Some(meta)) => return Ok(meta),
                 Ok(None) => {}
-                Err(error) if error.is(ErrorKind::NotFound) && !staged.is_placed() => {}
+                Err(error) if is_gone(&error) && !staged.is_placed() => {}
                 Err(error) => {
                     if !staged.is_placed() {
                         self.forget(&share, ready.as_ref());
@@ -107,7 +107,7 @@ impl Root {
         }
     }
 
-    /// One attempt; `None`, or `NotFound`, when what it found has changed meanwhile.
+    /// One attempt; `None` when what it found has changed meanwhile.
     fn try_commit(
         &self,
         alive: &Alive,
