@@ -11,8 +11,9 @@ use crate::error::{ErrorKind, Result, Sent};
 const SLACK: Duration = Duration::from_millis(100);
 /// The deadline that is tried.
 const DEADLINE: Duration = Duration::from_millis(50);
-/// How often a bound on time is tried: the machine may be busy with something else.
-const TRIES: usize = 5;
+/// How often a bound on time is tried, each time after a longer rest: the machine may be busy with something else.
+const TRIES: u32 = 10;
+const REST: Duration = Duration::from_millis(20);
 
 /// The options under which [`times_out`] calls.
 pub(crate) fn with_deadline() -> CallOptions {
@@ -26,7 +27,8 @@ where
     Fut: Future<Output = Result<T>>,
 {
     let mut took = Duration::ZERO;
-    for _ in 0..TRIES {
+    for number in 0..TRIES {
+        tokio::time::sleep(REST * number).await;
         faults.inject(Fault::Silent);
         let started = tokio::time::Instant::now();
         let error = expect_kind(what, call().await.map(drop), ErrorKind::Timeout)?;
@@ -47,7 +49,8 @@ where
     Fut: Future<Output = Result<T>> + Send + 'static,
 {
     let mut late = Duration::ZERO;
-    for _ in 0..TRIES {
+    for number in 0..TRIES {
+        tokio::time::sleep(REST * number).await;
         let cancel = Cancel::new();
         faults.inject(Fault::Silent);
         let call = call(CallOptions::new().cancel(&cancel));

@@ -37,8 +37,8 @@ pub enum Plan {
     Cut {
         /// After so many bytes.
         after: u64,
-        /// With this error.
-        error: Error,
+        /// With this error, or as if it were complete.
+        error: Option<Error>,
     },
 }
 
@@ -112,7 +112,7 @@ impl Plan {
             async move {
                 let Some(mut chunk) = stream.try_next().await? else { return Ok(None) };
                 if left == 0 {
-                    return Err(error);
+                    return error.map_or(Ok(None), Err);
                 }
                 chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                 let left = left - chunk.len() as u64;

@@ -17,6 +17,16 @@ pub enum Fault {
         /// How many bytes arrive.
         after: u64,
     },
+    /// The body of the next answer that has one ends after so many bytes, as if it were complete.
+    TruncateBody {
+        /// How many bytes arrive.
+        after: u64,
+    },
+    /// The answer comes late.
+    Delay {
+        /// How late.
+        by: Duration,
+    },
     /// The service is busy.
     Throttle {
         /// How long it asks to wait.

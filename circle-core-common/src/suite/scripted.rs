@@ -38,7 +38,7 @@ impl Script {
         let mut faults = self.lock();
         match faults.front() {
             // Only an answer with a body can break off within it.
-            Some(Fault::CutBody { .. }) if method != "get" => None,
+            Some(Fault::CutBody { .. } | Fault::TruncateBody { .. }) if method != "get" => None,
             _ => faults.pop_front(),
         }
     }
@@ -71,7 +71,12 @@ impl Decoration for Script {
         match self.take(call.method) {
             None => Ok(Plan::Answer),
             Some(Fault::LoseAnswer) => Ok(Plan::Lose(cut())),
-            Some(Fault::CutBody { after }) => Ok(Plan::Cut { after, error: cut() }),
+            Some(Fault::CutBody { after }) => Ok(Plan::Cut { after, error: Some(cut()) }),
+            Some(Fault::TruncateBody { after }) => Ok(Plan::Cut { after, error: None }),
+            Some(Fault::Delay { by }) => {
+                call.cx.clock().sleep(by).await;
+                Ok(Plan::Answer)
+            }
             Some(Fault::CutBefore) => Err(cut()),
             Some(Fault::RefuseConflicting) => refused(ErrorKind::Conflict, "another conditional request is running (injected)")
                 .map_err(|error| error.with_reason(Reason::ConflictingRequest)),

@@ -55,7 +55,7 @@ pub enum Defect {
     VersionsByContent,
     /// A key-value store makes the writes of a transaction one by one.
     TearsTransactions,
-    /// A key-value store lets entries expire at half their life.
+    /// A key-value store lets entries expire at a quarter of their life.
     ExpiresEarly,
     /// A key-value store never lets anything expire.
     NeverExpires,

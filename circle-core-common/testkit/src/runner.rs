@@ -117,12 +117,12 @@ const AT_A_TIME: usize = 8;
 /// Runs cases here and now, some at a time, each over a subject of its own; their names with their outcomes, in order.
 /// For tests about suites: of a broken provider, say, which cases find it out.
 pub async fn outcomes<H: Send + 'static>(
-    cases: &'static [Case<H>],
+    cases: impl IntoIterator<Item = &'static Case<H>>,
     subject: impl Fn() -> Subject<H>,
 ) -> Vec<(&'static str, Outcome)> {
     let permits = Arc::new(Semaphore::new(AT_A_TIME));
     let running: Vec<_> = cases
-        .iter()
+        .into_iter()
         .map(|case| {
             let (permits, case_future) = (Arc::clone(&permits), (case.run)(subject()));
             let limited = async move {

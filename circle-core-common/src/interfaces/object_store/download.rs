@@ -11,14 +11,15 @@ use crate::scope::Resources;
 /// How many times in a row a download is resumed without a byte in between.
 const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 
-/// The same object with content that resumes at the same version, where the provider can; content in memory and
-/// unversioned content stay as they are.
+/// The same object with content that resumes at the same version, where the provider can, and that never ends short.
+/// Content in memory stays as it is.
 pub(super) fn resuming(store: &ObjectStore, object: Object, options: GetOptions) -> Object {
-    let capabilities = store.capabilities();
-    if object.is_whole() || !capabilities.get_range || !capabilities.get_if_match {
+    if object.is_whole() {
         return object;
     }
-    let Some(version) = object.meta.version.clone() else { return object };
+    let capabilities = store.capabilities();
+    let resumes = capabilities.get_range && capabilities.get_if_match;
+    let version = object.meta.version.clone().filter(|_| resumes);
     let (key, position, end) = (object.meta.key.clone(), object.range.start, object.range.end);
     let store = store.clone();
     object.map_body(move |body| {
@@ -30,7 +31,8 @@ pub(super) fn resuming(store: &ObjectStore, object: Object, options: GetOptions)
 struct Download {
     store: ObjectStore,
     key: ObjectKey,
-    version: Version,
+    /// What to resume; `None` where that cannot be.
+    version: Option<Version>,
     options: GetOptions,
     position: u64,
     end: u64,
@@ -55,18 +57,19 @@ impl Download {
                 Err(error) if !error.is_retryable() => return Err(error),
                 Err(error) => error,
             };
+            let Some(version) = self.version.clone() else { return Err(cut) };
             self.failures += 1;
             if self.failures > RESUMES_WITHOUT_PROGRESS {
                 return Err(cut.with_attempts(self.failures));
             }
-            self.body = self.reopen().await?;
+            self.body = self.reopen(version).await?;
         }
     }
 
-    async fn reopen(&mut self) -> Result<ByteStream> {
+    async fn reopen(&mut self, version: Version) -> Result<ByteStream> {
         let options = GetOptions {
             range: Some(ByteRange::Bounded(self.position, self.end)),
-            if_match: Some(self.version.clone()),
+            if_match: Some(version),
             if_none_match: None,
             ..self.options.clone()
         };

@@ -36,7 +36,7 @@ impl<P: KeyValueStoreProvider> Broken<P> {
         }
         if let Action::Put { ttl, .. } | Action::Touch { ttl } = &mut write.action {
             if self.is(Defect::ExpiresEarly) {
-                *ttl = ttl.map(|ttl| ttl / 2);
+                *ttl = ttl.map(|ttl| ttl / 4);
             }
             if self.is(Defect::NeverExpires) {
                 *ttl = None;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::{MIB, Store, bytes, stalling};
 use crate::body::{Body, ByteStream};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::interfaces::object_store::{Deleted, ObjectKey};
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, holds};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::units::ByteSize;
 
 /// Getting what is not there is `NotFound`, and the error names the key and the operation.
 pub async fn get_missing_is_not_found(subject: Store) -> Outcome {
@@ -119,6 +120,51 @@ pub async fn put_of_a_stream_with_a_wrong_length_leaves_nothing(subject: Store) 
         expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound)?;
     }
     Ok(())
+}
+
+/// A content above `put_max` that cannot be sent in parts is `InvalidInput` with that limit, and nothing is sent.
+pub async fn put_above_the_limit_is_invalid_input(subject: Store) -> Outcome {
+    let store = subject.with_capabilities(|capabilities| {
+        capabilities.put_max = ByteSize::bytes(100);
+        capabilities.multipart = false;
+    })?;
+    let key = subject.name("a");
+    let call = async {
+        let error = expect_reason("put", store.put(&key, bytes(101, 0)).await, ErrorKind::InvalidInput, Reason::OutsideLimit)?;
+        equal("the limit", &error.limit().and_then(|limit| limit.max), &Some(100))
+    };
+    subject.sends_nothing(call).await?;
+    store.put(&key, bytes(100, 0)).await?;
+    holds("as much as the limit", subject.content(&key).await? == bytes(100, 0))
+}
+
+/// Where a put must know its length and there are no parts, a stream of unknown length is `InvalidInput`, and nothing is
+/// sent.
+pub async fn put_of_unknown_length_where_it_must_be_known_is_invalid_input(subject: Store) -> Outcome {
+    let store = subject.with_capabilities(|capabilities| {
+        capabilities.put_needs_length = true;
+        capabilities.multipart = false;
+    })?;
+    let key = subject.name("a");
+    let stream = || ByteStream::from(bytes(100, 0));
+    let call = async { expect_kind("put", store.put(&key, Body::from_stream(stream(), None)).await, ErrorKind::InvalidInput) };
+    subject.sends_nothing(call).await?;
+    store.put(&key, Body::from_stream(stream(), Some(100))).await?;
+    holds("the content", subject.content(&key).await? == bytes(100, 0))
+}
+
+/// A writer works without `multipart`, too: what is written appears at its end.
+pub async fn writer_without_parts_is_one_object(subject: Store) -> Outcome {
+    let store = subject.with_capabilities(|capabilities| capabilities.multipart = false)?;
+    let key = subject.name("a");
+    let mut writer = store.writer(&key).await?;
+    for seed in 0..3 {
+        writer.write(bytes(100_000, seed)).await?;
+    }
+    expect_kind("get before the end", subject.handle.get(&key).await, ErrorKind::NotFound)?;
+    writer.finish().await?;
+    let expected = [0, 1, 2].map(|seed| bytes(100_000, seed)).concat();
+    holds("the content", subject.content(&key).await? == expected)
 }
 
 /// The content of a file can be put, and an object saved into a file.

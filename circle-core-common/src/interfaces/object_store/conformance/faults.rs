@@ -200,77 +200,6 @@ pub async fn writer_with_a_failed_part_is_whole_or_nothing(subject: Store) -> Ou
     }
 }
 
-/// A download that is cut goes on where it stopped; where it cannot, it ends in an error, never short.
-pub async fn get_of_a_body_that_is_cut_is_resumed_or_fails(subject: Store) -> Outcome {
-    let key = subject.name("a");
-    let content = bytes(MIB, 1);
-    subject.handle.put(&key, content.clone()).await?;
-    let capabilities = subject.handle.capabilities();
-    let resumes = capabilities.get_range && capabilities.get_if_match;
-    for after in [0, 1, 1000, MIB as u64 - 1] {
-        subject.faults()?.inject(Fault::CutBody { after });
-        match subject.handle.get(&key).await?.bytes().await {
-            Ok(read) => holds(format!("the content, cut after {after}"), read == content)?,
-            Err(error) if resumes => return Err(error.into()),
-            Err(error) => {
-                holds(
-                    format!("{error} is retryable or says that bytes are missing"),
-                    error.is_retryable() || error.is(ErrorKind::Corrupt),
-                )?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A download that is cut twice goes on twice.
-pub async fn get_of_a_body_that_is_cut_twice_is_resumed(subject: Store) -> Outcome {
-    subject.needs(Caps::GET_RANGE)?;
-    subject.needs(Caps::GET_IF_MATCH)?;
-    let key = subject.name("a");
-    let content = bytes(MIB, 1);
-    subject.handle.put(&key, content.clone()).await?;
-    for after in [300_000, 200_000] {
-        subject.faults()?.inject(Fault::CutBody { after });
-    }
-    let mut stream = subject.handle.get(&key).await?.into_stream();
-    let mut read = Vec::new();
-    while let Some(chunk) = stream.try_next().await? {
-        read.extend_from_slice(&chunk);
-    }
-    holds("the content", read == content)
-}
-
-/// A download that is cut never goes on in another object: where it changed meanwhile, it is `Conflict`.
-pub async fn get_of_a_body_that_is_cut_never_mixes_versions(subject: Store) -> Outcome {
-    subject.needs(Caps::GET_RANGE)?;
-    subject.needs(Caps::GET_IF_MATCH)?;
-    let key = subject.name("a");
-    subject.handle.put(&key, bytes(MIB, 1)).await?;
-    subject.faults()?.inject(Fault::CutBody { after: 1000 });
-    let mut stream = subject.handle.get(&key).await?.into_stream();
-    let first = stream.try_next().await?.unwrap_or_default();
-    holds("the first chunk is of the first object", bytes(MIB, 1).starts_with(&first))?;
-    subject.handle.put(&key, bytes(MIB, 2)).await?;
-    let mut read = first.len();
-    let result = loop {
-        match stream.try_next().await {
-            Ok(None) => break Ok(read),
-            Ok(Some(chunk)) => {
-                let end = read + chunk.len();
-                holds("every chunk is of the first object", bytes(MIB, 1).get(read..end) == Some(&chunk[..]))?;
-                read = end;
-            }
-            Err(error) => break Err(error),
-        }
-    };
-    match result {
-        // All of it had come before it was cut.
-        Ok(read) => equal("the length", &read, &MIB),
-        result => expect_reason("the rest", result, ErrorKind::Conflict, Reason::VersionMismatch).map(drop),
-    }
-}
-
 /// A store whose bucket, folder or database does not exist is `NotFound`, for objects and lists: no list is empty.
 pub async fn get_and_list_of_a_missing_container_are_not_found(subject: Store) -> Outcome {
     let key = subject.name("a");
@@ -360,6 +289,21 @@ pub async fn delete_many_with_a_failed_call_marks_its_own_keys(subject: Store) -
     }
     let left: Vec<&str> = ["0", "1"].into_iter().filter(|_| !failed.is_empty()).collect();
     subject.lists(&subject.namespace, &left).await
+}
+
+/// An answer that comes late is as good as any, within the deadline.
+pub async fn slow_answer_is_an_answer(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    let store = subject.handle.with(CallOptions::new().timeout(Duration::from_secs(20)));
+    for round in 0..3 {
+        let content = format!("content {round}");
+        for _ in 0..2 {
+            subject.faults()?.inject(Fault::Delay { by: Duration::from_millis(30) });
+        }
+        store.put(&key, content.clone()).await?;
+        equal("the content", &store.get(&key).await?.text().await?, &content)?;
+    }
+    Ok(())
 }
 
 /// A service that never answers is `Timeout` at the deadline: at most 100 ms later, whatever the call.
