@@ -125,10 +125,12 @@ impl Root {
         }
     }
 
-    /// Whether the file system takes names that differ in case for the same.
+    /// Whether the file system takes names that differ in case, or in the composition of a character, for the same.
     fn folds(&self) -> Result<bool> {
-        let staged = self.stage()?;
-        staged.is_called(&staged.name().to_ascii_uppercase())
+        let staged = Staged::new(&self.session, "case\u{e9}")?;
+        let capitals = staged.name().replace("case", "CASE");
+        let decomposed = staged.name().replace('\u{e9}', "e\u{301}");
+        Ok(staged.is_called(&capitals)? || staged.is_called(&decomposed)?)
     }
 
     /// Whether this process has not written into this share of the keys before.
@@ -138,7 +140,7 @@ impl Root {
 
     /// A new file that nobody sees, and that is gone when it is dropped before it is placed.
     pub(crate) fn stage(&self) -> Result<Staged> {
-        Staged::new(&self.session)
+        Staged::new(&self.session, "")
     }
 
     /// Opens a directory, and makes it where it is missing. `None` when something else has the name; an error

@@ -91,8 +91,8 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    pub(crate) fn new(session: &Arc<Session>) -> Result<Self> {
-        let name = format!("{}-{}", session.id, session.next.fetch_add(1, Ordering::Relaxed));
+    pub(crate) fn new(session: &Arc<Session>, suffix: &str) -> Result<Self> {
+        let name = format!("{}-{}{suffix}", session.id, session.next.fetch_add(1, Ordering::Relaxed));
         let file = session.disk.create(&session.tmp, &name, session.access).at("creating", &session.tmp, &name)?;
         Ok(Self { session: Arc::clone(session), name, file, size: 0, placed: false })
     }

@@ -360,3 +360,72 @@ async fn a_put_takes_its_steps_in_the_order_that_makes_it_safe() {
     kv.put("k", "2").await.expect("put");
     assert_eq!(disk.steps()[before..].join(" "), "write sync");
 }
+
+/// What a child process does until it is killed: it says on standard output what was acknowledged.
+#[tokio::test]
+#[ignore = "run, and killed, by `processes_that_are_killed_lose_nothing_that_was_acknowledged`"]
+async fn child() {
+    use std::io::Write as _;
+    let root = std::path::PathBuf::from(std::env::var_os("CIRCLE_TEST_ROOT").expect("the root"));
+    let (files, kv) = open(&root);
+    let mut said = std::io::stdout();
+    for n in 1_usize.. {
+        let options = PutOptions::new().metadata("n", n.to_string());
+        files.put_with("shared/k", vec![n as u8; n % 1000], options).await.expect("put");
+        let sum = kv.increment("sum", 1).await.expect("increment");
+        kv.transaction([Write::put("a", sum.to_string()), Write::put("b", sum.to_string())]).await.expect("transaction");
+        files.create(format!("sums/{sum}"), "").await.expect("every sum is given once");
+        writeln!(said, "acknowledged {sum}").expect("somebody listens");
+    }
+}
+
+#[tokio::test]
+async fn processes_that_are_killed_lose_nothing_that_was_acknowledged() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+    let directory = tempfile::tempdir().expect("a directory");
+    let spawn = || {
+        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        command.args(["--ignored", "--exact", "--nocapture", "child"]).env("CIRCLE_TEST_ROOT", directory.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a child")
+    };
+    let mut acknowledged: Vec<i64> = Vec::new();
+    for round in 1..=8 {
+        let mut children = [spawn(), spawn()];
+        let mut said = children.each_mut().map(|child| {
+            let said = BufReader::new(child.stdout.take().expect("its output"));
+            said.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<i64>().ok())
+        });
+        // Both are at work before the clock starts.
+        for said in &mut said {
+            acknowledged.extend(said.next());
+        }
+        std::thread::sleep(Duration::from_millis(13 * round));
+        for child in &mut children {
+            child.kill().expect("the child lives until it is killed");
+            child.wait().expect("the child ends");
+        }
+        acknowledged.extend(said.into_iter().flatten());
+        let (files, kv) = open(directory.path());
+        if let Ok(object) = files.get("shared/k").await {
+            let n: usize = object.meta.metadata["n"].parse().expect("a number");
+            assert_eq!(object.bytes().await.expect("content"), vec![n as u8; n % 1000]);
+        }
+        let both = kv.get_many(["a", "b"]).await.expect("get").all().expect("get");
+        let values: Vec<_> = both.into_iter().map(|entry| entry.map(|entry| entry.value)).collect();
+        assert_eq!(values[0], values[1]);
+        let sum = kv.increment("sum", 0).await.expect("the sum");
+        for one in &acknowledged {
+            assert!(*one <= sum, "{one} was acknowledged, and the sum is {sum}");
+            assert_eq!(files.head(format!("sums/{one}")).await.expect("what was acknowledged").size, 0);
+        }
+        drop((files, kv));
+        assert_tidy(directory.path());
+    }
+    let count = acknowledged.len();
+    acknowledged.sort_unstable();
+    acknowledged.dedup();
+    assert_eq!(acknowledged.len(), count, "no sum was given twice");
+    assert!(count >= 16, "the children were killed at work: {count}");
+}
