@@ -4,6 +4,7 @@
 //! [`Error::detail`] keeps what the service said; [`Error::provider_error`] is the provider's own type. Nothing is
 //! stringified away, and nothing in here may hold a secret, a query string or user-info.
 
+mod decode;
 mod detail;
 mod kind;
 mod problem;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use decode::decode_json_error;
 pub use detail::{Detail, Limit, Sent};
 pub use kind::{ErrorKind, Reason};
 pub use problem::Problem;

@@ -42,6 +42,7 @@ pub use upload::{Upload, Writer};
 
 use crate::body::Body;
 use crate::bulk::Bulk;
+use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::identifier::Version;
 use crate::listing::{Listing, Page};
@@ -159,7 +160,8 @@ impl ObjectStore {
         call.finish(result).await
     }
 
-    /// Puts an object, replacing what is there. Large content is sent in parts, where the provider wants that.
+    /// Puts an object, replacing what is there. Large content is sent in parts, where the provider wants that: start, each
+    /// part and end are calls of their own then, within one deadline.
     ///
     /// *Idempotent.* Dropped or failed, it leaves what was there before.
     ///
@@ -481,6 +483,11 @@ impl ObjectStore {
     /// `InvalidInput` for an error that names no write of this interface; what the provider says.
     pub async fn resolve(&self, error: &Error) -> Result<crate::Resolution> {
         outcome::resolve(self, error).await
+    }
+
+    /// What bounds that which a method does beside its calls.
+    fn context(&self, operation: &'static Operation) -> CallContext {
+        CallContext::new(self.core.environment(), operation, self.core.options().cloned().map(Arc::new))
     }
 
     /// Says where a check failed, before any scope opened.

@@ -4,26 +4,30 @@ mod parts;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) use parts::{put_in_parts, wants_parts};
 pub use writer::Writer;
 
 use super::{
-    Caps, END_UPLOAD, EndUploadRequest, ObjectKey, ObjectMeta, ObjectStore, PartTag, Precondition, PutOptions, START_UPLOAD,
+    Caps, END_UPLOAD, EndUploadRequest, ObjectKey, ObjectMeta, ObjectStore, PartTag, PutOptions, START_UPLOAD,
     StartUploadRequest, UPLOAD_PART, UploadEnd, UploadId, UploadPartRequest, outcome,
 };
 use crate::body::Body;
+use crate::context::CallOptions;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::identifier::OperationId;
-use crate::scope::Resources;
+use crate::scope::{HandleCore, Resources};
+
+/// How long the abort of an upload that nobody waits for may take.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An upload in explicit parts. Dropped, it stays: resume it by [`id`](Self::id), or [`abort`](Self::abort) it.
+///
+/// Its start, each part and its end are calls of their own, and a timeout bounds each.
 #[derive(Clone, Debug)]
 pub struct Upload {
     store: ObjectStore,
     id: UploadId,
-    precondition: Precondition,
-    operation: Option<OperationId>,
 }
 
 pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptions) -> Result<Upload> {
@@ -32,10 +36,10 @@ pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptio
     let precondition = options.precondition.clone();
     let (call, provider) = store.start(&START_UPLOAD, Resources::One(key.shared())).await?;
     let result = async {
-        let operation = if precondition == Precondition::None { None } else { Some(call.cx().operation_id()?.clone()) };
+        let operation = if precondition.is_none() { None } else { Some(call.cx().operation_id()?.clone()) };
         let request = StartUploadRequest::new(key, options, operation.clone());
-        let id = call.guard(provider.start_upload(call.cx(), request)).await?;
-        Ok(Upload { store: store.clone(), id, precondition, operation })
+        let minted = call.guard(provider.start_upload(call.cx(), request)).await?;
+        Ok(Upload { store: store.clone(), id: UploadId { precondition, operation, ..minted } })
     }
     .await;
     call.finish(result).await
@@ -43,20 +47,23 @@ pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptio
 
 impl Upload {
     pub(super) fn resumed(store: ObjectStore, id: UploadId) -> Self {
-        Self { store, id, precondition: Precondition::None, operation: None }
+        Self { store, id }
+    }
+
+    /// The same upload for a clean-up: no cancellation, deadline or report of the call that it cleans up behind.
+    fn detached(&self) -> Self {
+        let core = &self.store.core;
+        let (tenant, principal) =
+            core.options().map(|options| (options.tenant.clone(), options.principal.clone())).unwrap_or_default();
+        let options = CallOptions { tenant, principal, timeout: Some(ABORT_TIMEOUT), ..CallOptions::new() };
+        let core = HandleCore::new(core.environment().clone(), core.service(), core.provider()).with(options);
+        Self { store: ObjectStore { provider: self.store.provider.clone(), core }, id: self.id.clone() }
     }
 
     /// The id to resume by.
     #[must_use]
     pub fn id(&self) -> &UploadId {
         &self.id
-    }
-
-    /// Sets what must hold at the end; a resumed upload does not know what it was started with.
-    #[must_use]
-    pub fn precondition(mut self, precondition: Precondition) -> Self {
-        self.precondition = precondition;
-        self
     }
 
     /// Uploads the part of this index, from 0, in any order; the same index again replaces it.
@@ -110,14 +117,14 @@ impl Upload {
         store.at(&END_UPLOAD, key, self.check_complete(&parts))?;
         let (call, provider) = store.start(&END_UPLOAD, Resources::One(key.shared())).await?;
         let result = async {
-            let end = UploadEnd::Complete { parts, precondition: self.precondition.clone() };
+            let end = UploadEnd::Complete { parts, precondition: self.id.precondition.clone() };
             let result = outcome::repeat_conflicting(&call, true, || {
                 call.guard(provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
             })
             .await;
             let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
             let result = result.and_then(|meta| meta.ok_or_else(missing));
-            match &self.operation {
+            match &self.id.operation {
                 Some(operation) => outcome::settle(store, &call, key, operation, result).await,
                 None => result,
             }
@@ -129,7 +136,7 @@ impl Upload {
     fn check_complete(&self, parts: &[PartTag]) -> Result<()> {
         let capabilities = self.store.capabilities();
         Caps::MULTIPART.check(capabilities)?;
-        self.store.check_precondition(&self.precondition)?;
+        self.store.check_precondition(&self.id.precondition)?;
         let Some((_, all_but_last)) = parts.split_last() else {
             return Err(Error::new(ErrorKind::InvalidInput, "an upload is completed with at least one part"));
         };
@@ -158,28 +165,5 @@ impl Upload {
         let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
         let result = call.guard(provider.end_upload(call.cx(), request)).await;
         call.finish(result).await.map(drop)
-    }
-}
-
-/// Aborts the upload of a put or writer that ends without completing; a future that is dropped cannot wait for it.
-struct AbortOnDrop(Option<Upload>);
-
-impl AbortOnDrop {
-    fn disarm(mut self) -> Option<Upload> {
-        self.0.take()
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        let Some(upload) = self.0.take() else { return };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let id = upload.id.clone();
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(target: "circle", key = id.key.as_str(), %error, "an unfinished upload could not be aborted");
-                }
-            });
-        }
     }
 }

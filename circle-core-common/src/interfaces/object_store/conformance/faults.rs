@@ -10,8 +10,8 @@ use crate::Resolution;
 use crate::body::{Body, ByteStream};
 use crate::context::CallOptions;
 use crate::error::{ErrorKind, Reason, Result, Sent};
-use crate::interfaces::object_store::{CopyOptions, ObjectMeta, PutOptions};
-use crate::suite::{Fault, Outcome, equal, expect_kind, expect_reason, holds, is_cancelled, times_out, with_deadline};
+use crate::interfaces::object_store::{CopyOptions, ObjectMeta, PutOptions, Writer};
+use crate::suite::{Failed, Fault, Outcome, equal, expect_kind, expect_reason, holds, is_cancelled, times_out, with_deadline};
 
 /// A conditional write whose answer was lost: it succeeded, or its outcome is unknown and can be resolved; what it
 /// never is, is refused because of itself.
@@ -198,6 +198,37 @@ pub async fn writer_with_a_failed_part_is_whole_or_nothing(subject: Store) -> Ou
             expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
         }
     }
+}
+
+/// A writer and its content, of which a write was sent midway into a fault.
+async fn broken_writer(subject: &Store, key: &str, fault: Fault) -> Result<Writer, Failed> {
+    let size = subject.handle.capabilities().part_min.as_u64().max(1000);
+    let options = PutOptions::new().part_size(crate::ByteSize::bytes(size)).concurrency(1);
+    let mut writer = subject.handle.writer_with(key, options).await?;
+    writer.write(bytes(size as usize + 10, 1)).await?;
+    subject.faults()?.inject(fault);
+    let write = writer.write(bytes(size as usize * 3, 2));
+    let written = tokio::time::timeout(Duration::from_millis(200), write).await;
+    holds("the write does not succeed", !matches!(written, Ok(Ok(()))))?;
+    Ok(writer)
+}
+
+/// A writer with a write that failed, or that was dropped before it answered, takes no more and makes no object: its piece
+/// is missing, whatever is written after it.
+pub async fn writer_with_a_lost_piece_is_closed(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    let key = subject.name("a");
+    for fault in [Fault::Silent, Fault::Unavailable] {
+        let mut writer = match broken_writer(&subject, &key, fault.clone()).await {
+            // A provider that repeats what failed has lost nothing.
+            Err(Failed::Wrong(_)) if fault == Fault::Unavailable => return Ok(()),
+            writer => writer?,
+        };
+        expect_kind("another write", writer.write("more").await, ErrorKind::Closed)?;
+        expect_kind("the end", writer.finish().await, ErrorKind::Closed)?;
+        expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound)?;
+    }
+    Ok(())
 }
 
 /// A store whose bucket, folder or database does not exist is `NotFound`, for objects and lists: no list is empty.

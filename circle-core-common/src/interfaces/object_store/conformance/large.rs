@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::multipart::part_size;
 use super::{Caps, MIB, Store, bytes, stalling};
 use crate::body::{Body, ByteStream};
+use crate::context::{CallOptions, Cancel};
 use crate::error::{Error, ErrorKind, Reason};
 use crate::interfaces::object_store::{PutOptions, UploadId};
 use crate::suite::{Failed, Outcome, equal, expect_kind, holds};
@@ -39,6 +40,29 @@ pub async fn writer_dropped_aborts_its_upload(subject: Store) -> Outcome {
     drop(writer);
     ends(&subject, id).await?;
     expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
+}
+
+/// The upload of a writer is aborted too when its caller has cancelled, or its deadline has passed.
+pub async fn writer_cancelled_aborts_its_upload(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    let size = part_size(&subject);
+    let cancel = Cancel::new();
+    let now = subject.handle.provider()?.environment().clock().now();
+    let late = CallOptions::new().deadline(now.after(Duration::from_secs(1)));
+    for (name, options) in [("cancelled", CallOptions::new().cancel(&cancel)), ("late", late)] {
+        let key = subject.name(name);
+        let put = PutOptions::new().part_size(ByteSize::bytes(size as u64));
+        let mut writer = subject.handle.with(options).writer_with(&key, put).await?;
+        writer.write(bytes(2 * size + 1, 1)).await?;
+        let id = writer.upload_id().cloned().ok_or_else(|| Failed::Wrong("a writer of parts has no upload".to_owned()))?;
+        match name {
+            "cancelled" => cancel.cancel(),
+            _ => tokio::time::sleep(Duration::from_millis(1100)).await,
+        }
+        drop(writer);
+        ends(&subject, id).await?;
+    }
+    Ok(())
 }
 
 /// Waits for an upload to have ended: a future that is dropped cannot wait for its abort.
@@ -102,4 +126,35 @@ pub async fn put_in_parts_that_ends_early_leaves_what_was_there(subject: Store) 
     expect_kind("put of a body that breaks", put, ErrorKind::Decode)?;
     equal("the content after a break", &subject.content(&key).await?, "old".as_bytes())?;
     subject.lists(&subject.namespace, &["a"]).await
+}
+
+/// A stream that has more or fewer bytes than were announced is `Corrupt` when it is sent in parts too, and nothing
+/// appears.
+pub async fn put_in_parts_with_a_wrong_length_leaves_nothing(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    let size = part_size(&subject) as u64;
+    let store = subject.with_capabilities(|capabilities| capabilities.put_split = ByteSize::bytes(size))?;
+    let key = subject.name("a");
+    for actual in [0, size, 2 * size, 3 * size + 1] {
+        let body = Body::from_stream(ByteStream::from(bytes(actual as usize, 1)), Some(2 * size + 1));
+        let put = store.put_with(&key, body, PutOptions::new().part_size(ByteSize::bytes(size))).await;
+        expect_kind(format!("{actual} bytes"), put, ErrorKind::Corrupt)?;
+        expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound)?;
+    }
+    Ok(())
+}
+
+/// A large put of a body that stalls ends at its deadline.
+pub async fn put_in_parts_of_a_stalling_body_is_a_timeout(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    let size = part_size(&subject) as u64;
+    let store = subject.with_capabilities(|capabilities| capabilities.put_split = ByteSize::bytes(size))?;
+    let store = store.with(CallOptions::new().timeout(Duration::from_millis(300)));
+    let key = subject.name("a");
+    let options = PutOptions::new().part_size(ByteSize::bytes(size));
+    let put = store.put_with(&key, stalling(bytes(size as usize, 1), 8 * size), options);
+    let put = tokio::time::timeout(Duration::from_secs(5), put).await;
+    let put = put.map_err(|_| Failed::Wrong("the put goes on behind its deadline".to_owned()))?;
+    expect_kind("the put", put, ErrorKind::Timeout)?;
+    expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
 }

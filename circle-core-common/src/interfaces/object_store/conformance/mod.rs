@@ -171,13 +171,17 @@ pub const SUITE: &[Case<ObjectStore>] = crate::cases![ObjectStore:
         upload_race_leaves_one_whole,
         upload_if_absent_is_decided_at_its_end,
         upload_if_match_of_a_stale_version_is_a_conflict,
+        upload_resumed_keeps_its_precondition,
         upload_keeps_metadata,
     }
     large {
         writer_of_three_parts_round_trips,
         writer_dropped_aborts_its_upload,
+        writer_cancelled_aborts_its_upload,
         put_above_the_split_is_sent_in_parts,
         put_in_parts_that_ends_early_leaves_what_was_there,
+        put_in_parts_with_a_wrong_length_leaves_nothing,
+        put_in_parts_of_a_stalling_body_is_a_timeout,
     }
     bulk {
         delete_many_of_2500_gives_one_result_per_key,
@@ -215,6 +219,7 @@ pub const SUITE: &[Case<ObjectStore>] = crate::cases![ObjectStore:
         put_of_a_stream_is_not_repeated,
         put_repeated_after_a_fault_sends_the_whole_body,
         writer_with_a_failed_part_is_whole_or_nothing,
+        writer_with_a_lost_piece_is_closed,
         get_and_list_of_a_missing_container_are_not_found,
         throttled_call_says_how_long_to_wait,
         unavailable_and_cut_calls_are_retryable,

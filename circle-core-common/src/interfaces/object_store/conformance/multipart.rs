@@ -296,6 +296,24 @@ pub async fn upload_if_match_of_a_stale_version_is_a_conflict(subject: Store) ->
     holds("the content of the upload", subject.content(&key).await? == joined(&subject, &[0]))
 }
 
+/// An upload that is resumed by an id that was written down has the precondition that it was started with.
+pub async fn upload_resumed_keeps_its_precondition(subject: Store) -> Outcome {
+    subject.needs(Caps::MULTIPART)?;
+    subject.needs(Caps::PUT_IF_ABSENT)?;
+    let key = subject.name("a");
+    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
+    let upload = subject.handle.upload_with(&key, PutOptions::new().if_absent()).await?;
+    let id = serde_json::to_string(upload.id()).map_err(failed)?;
+    let resumed = subject.handle.resume(serde_json::from_str::<UploadId>(&id).map_err(failed)?);
+    equal("the operation of the id", &resumed.id().operation, &upload.id().operation)?;
+    let tags = upload_parts(&subject, &resumed, &[0]).await?;
+    subject.handle.put(&key, "faster").await?;
+    expect_kind("the end", resumed.clone().complete(tags).await, ErrorKind::AlreadyExists)?;
+    equal("the content", &subject.content(&key).await?, "faster".as_bytes())?;
+    resumed.abort().await?;
+    Ok(())
+}
+
 /// An upload keeps metadata as a put does.
 pub async fn upload_keeps_metadata(subject: Store) -> Outcome {
     subject.needs(Caps::MULTIPART)?;

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::{Checksum, ObjectKey};
 use crate::body::ByteStream;
-use crate::error::{Error, ErrorKind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result, decode_json_error};
 use crate::extension::Extensions;
 use crate::identifier::{OperationId, Version};
 use crate::units::{ByteSize, Timestamp};
@@ -144,12 +144,11 @@ impl Object {
     /// The content, read as JSON.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes); `Decode` with line and column.
+    /// As [`bytes`](Self::bytes); `Decode` with line and column; it quotes nothing of the content.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let key = self.meta.key.clone();
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::new(ErrorKind::Decode, format!("`{key}` cannot be read as JSON: {error}")).with_source(error))
+        serde_json::from_slice(&bytes).map_err(|error| decode_json_error(format_args!("`{key}`"), &error))
     }
 
     /// Writes the content into a file, which appears under its name only once it is complete. Gives the length.

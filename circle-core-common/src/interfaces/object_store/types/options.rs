@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeFrom, RangeTo};
 
+use serde::{Deserialize, Serialize};
+
 use super::ObjectKey;
 use crate::extension::{Extension, Extensions};
 use crate::identifier::Version;
 use crate::units::ByteSize;
 
 /// What must hold for a write to happen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Precondition {
     /// Nothing: the write replaces whatever is there.
@@ -19,6 +22,14 @@ pub enum Precondition {
     IfAbsent,
     /// The object has this version; else `Conflict`, reason `VersionMismatch`, also when it is absent.
     IfMatch(Version),
+}
+
+impl Precondition {
+    /// Whether nothing must hold.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// A checksum of a content, which the service verifies before it keeps the object.

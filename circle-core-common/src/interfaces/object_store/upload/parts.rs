@@ -2,11 +2,15 @@
 
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
+use tracing::Instrument;
+use tracing::instrument::WithSubscriber;
 
-use super::{AbortOnDrop, Upload};
+use super::Upload;
 use crate::body::{Body, ByteStream};
-use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::interfaces::object_store::{ObjectKey, ObjectMeta, ObjectStore, ObjectStoreCapabilities, PUT, PartTag, PutOptions};
+use crate::error::{Error, ErrorKind, Limit, Reason, Result};
+use crate::interfaces::object_store::{
+    Caps, ObjectKey, ObjectMeta, ObjectStore, ObjectStoreCapabilities, PUT, PartTag, PutOptions,
+};
 
 /// The size of a part where neither the caller nor a limit says otherwise.
 const PART_SIZE: u64 = 8 << 20;
@@ -26,7 +30,7 @@ pub(in super::super) fn wants_parts(capabilities: &ObjectStoreCapabilities, leng
 pub(super) fn part_size(capabilities: &ObjectStoreCapabilities, length: Option<u64>, chosen: Option<u64>) -> Result<u64> {
     let (min, max) = (capabilities.part_min.as_u64(), capabilities.part_max.as_u64());
     let needed = length.unwrap_or(0).div_ceil(u64::from(capabilities.parts_max.max(1)));
-    let size = chosen.unwrap_or(PART_SIZE).max(needed).max(min).max(1);
+    let size = chosen.unwrap_or(PART_SIZE.min(max)).max(needed).max(min).max(1);
     if size > max {
         let most = max.saturating_mul(capabilities.parts_max.into());
         return Err(Error::outside_limit(Limit::at_most("parts_max", most, "bytes"), length.unwrap_or(size)));
@@ -34,63 +38,71 @@ pub(super) fn part_size(capabilities: &ObjectStoreCapabilities, length: Option<u
     Ok(size)
 }
 
+/// Services verify a checksum part by part: that of the whole would be kept and never looked at.
+pub(super) fn check_no_checksum(options: &PutOptions) -> Result<()> {
+    match options.checksum {
+        Some(_) => Err(Error::unsupported(Caps::PUT_CHECKSUM.name()).context("content that is sent in parts")),
+        None => Ok(()),
+    }
+}
+
 pub(in super::super) async fn put_in_parts(
     store: &ObjectStore,
     key: ObjectKey,
     body: Body,
     length: Option<u64>,
-    mut options: PutOptions,
+    options: PutOptions,
 ) -> Result<ObjectMeta> {
-    if options.checksum.take().is_some() {
-        let text = "the checksum of the whole content cannot be verified when it is sent in parts; put it below `put_split`";
-        return store.at(&PUT, &key, Err(Error::new(ErrorKind::Unsupported, text)));
-    }
+    let store = store.bounded();
+    store.at(&PUT, &key, check_no_checksum(&options))?;
     let size = store.at(&PUT, &key, part_size(store.capabilities(), length, options.part_size.map(crate::ByteSize::as_u64)))?;
     let concurrency = options.concurrency.unwrap_or(CONCURRENCY).max(1);
-    let upload = AbortOnDrop(Some(super::start(store, key, options).await?));
-    let parts = match &upload.0 {
-        Some(open) => Parts::new(open.clone(), concurrency).send_all(body, length, size).await?,
-        None => Vec::new(),
-    };
-    match upload.0.clone() {
-        Some(open) => {
-            let meta = open.complete(parts).await?;
-            upload.disarm();
-            Ok(meta)
-        }
-        None => Err(Error::new(ErrorKind::Internal, "the upload has ended")),
-    }
+    let mut parts = Parts::new(super::start(&store, key.clone(), options).await?, concurrency);
+    // Reading the body is bounded too: a source that stalls would else hold the call for ever.
+    let sent = store.context(&PUT).guard(parts.send_all(body, length, size)).await;
+    store.at(&PUT, &key, sent)?;
+    parts.complete().await
 }
 
-/// Parts on their way, a bounded number at once. Dropped, all of them stop.
+/// An upload and its parts on their way, a bounded number at once. Dropped before it is complete, it stops the parts and
+/// aborts the upload.
 pub(super) struct Parts {
     upload: Upload,
     concurrency: usize,
     running: JoinSet<Result<PartTag>>,
     done: Vec<PartTag>,
     next: u32,
+    complete: bool,
 }
 
 impl Parts {
     pub(super) fn new(upload: Upload, concurrency: usize) -> Self {
-        Self { upload, concurrency, running: JoinSet::new(), done: Vec::new(), next: 0 }
+        Self { upload, concurrency, running: JoinSet::new(), done: Vec::new(), next: 0, complete: false }
     }
 
+    pub(super) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Sends the next part. Failed or dropped, the part is lost: what is completed after that has a hole.
     pub(super) async fn send(&mut self, body: Body) -> Result<()> {
+        let index = self.next;
+        self.next += 1;
         while self.running.len() >= self.concurrency {
             self.wait_one().await?;
         }
-        let (upload, index) = (self.upload.clone(), self.next);
-        self.next += 1;
-        self.running.spawn(async move { upload.part(index, body).await });
+        let upload = self.upload.clone();
+        self.running.spawn(async move { upload.part(index, body).await }.in_current_span().with_current_subscriber());
         Ok(())
     }
 
-    pub(super) async fn finish(mut self) -> Result<Vec<PartTag>> {
+    pub(super) async fn complete(mut self) -> Result<ObjectMeta> {
         while !self.running.is_empty() {
             self.wait_one().await?;
         }
-        Ok(self.done)
+        let meta = self.upload.clone().complete(std::mem::take(&mut self.done)).await?;
+        self.complete = true;
+        Ok(meta)
     }
 
     async fn wait_one(&mut self) -> Result<()> {
@@ -101,31 +113,55 @@ impl Parts {
         Ok(())
     }
 
-    async fn send_all(mut self, body: Body, length: Option<u64>, size: u64) -> Result<Vec<PartTag>> {
-        match length {
-            // Content that can be read anywhere is never in memory as a whole, and each part can be sent again.
-            Some(length) if body.is_replayable() => {
-                for from in (0..length.max(1)).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
-                    let part = body.slice(from, size.min(length - from)).unwrap_or_default();
-                    self.send(part).await?;
-                }
+    async fn send_all(&mut self, body: Body, length: Option<u64>, size: u64) -> Result<()> {
+        // Content that can be read anywhere is never in memory as a whole, and each part can be sent again.
+        if let (Some(length), true) = (length, body.is_replayable()) {
+            for from in (0..length.max(1)).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
+                let part = body.slice(from, size.min(length - from)).unwrap_or_default();
+                self.send(part).await?;
             }
-            _ => {
-                let mut chunks = Chunks { stream: body.open().await?, rest: Bytes::new() };
-                let mut first = true;
-                while let Some(part) = chunks.next(usize::try_from(size).unwrap_or(usize::MAX)).await? {
-                    first = false;
-                    self.send(part.into()).await?;
-                }
-                if first {
-                    self.send(Body::empty()).await?;
-                }
-            }
+            return Ok(());
         }
-        self.finish().await
+        let mut chunks = Chunks { stream: body.open().await?, rest: Bytes::new() };
+        let mut sent = 0;
+        while let Some(part) = chunks.next(usize::try_from(size).unwrap_or(usize::MAX)).await? {
+            sent += part.len() as u64;
+            if length.is_some_and(|length| sent > length) {
+                break;
+            }
+            self.send(part.into()).await?;
+        }
+        match length {
+            Some(length) if sent != length => {
+                let relation = if sent > length { "more" } else { "less" };
+                let text = format!("the body was announced with {length} bytes and has {relation}");
+                Err(Error::new(ErrorKind::Corrupt, text).with_reason(Reason::ChecksumMismatch))
+            }
+            _ if sent == 0 => self.send(Body::empty()).await,
+            _ => Ok(()),
+        }
     }
 }
 
+/// A future that is dropped cannot wait for an abort, so that a task of its own does.
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if self.complete {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (mut running, upload) = (std::mem::take(&mut self.running), self.upload.detached());
+        let end = async move {
+            // A part that arrives behind the abort may be kept, and paid for.
+            running.shutdown().await;
+            let key = upload.id.key.clone();
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(target: "circle", key = key.as_str(), %error, "an unfinished upload could not be aborted");
+            }
+        };
+        runtime.spawn(end.in_current_span().with_current_subscriber());
+    }
+}
 /// A stream, cut into pieces of one size.
 struct Chunks {
     stream: ByteStream,
@@ -161,6 +197,8 @@ mod tests {
         assert_eq!(part_size(&capabilities, Some(PART_SIZE * 20_000), None).ok(), Some(PART_SIZE * 2));
         capabilities.part_max = ByteSize::bytes(PART_SIZE);
         assert!(part_size(&capabilities, Some(PART_SIZE * 20_000), None).is_err());
+        capabilities.part_max = ByteSize::mib(1);
+        assert_eq!(part_size(&capabilities, Some(1), None).ok(), Some(1 << 20), "the default stays below `part_max`");
         capabilities.part_min = ByteSize::kib(64);
         assert_eq!(part_size(&capabilities, Some(1), Some(5)).ok(), Some(64 << 10));
     }

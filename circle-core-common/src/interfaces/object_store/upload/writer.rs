@@ -4,17 +4,20 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::parts::{Parts, part_size};
-use super::{AbortOnDrop, UploadId};
+use super::UploadId;
+use super::parts::{Parts, check_no_checksum, part_size};
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::interfaces::object_store::{ObjectKey, ObjectMeta, ObjectStore, PutOptions};
+use crate::interfaces::object_store::{ObjectKey, ObjectMeta, ObjectStore, PUT, PutOptions};
 
 /// How many parts of a writer are on their way at once by default.
 const CONCURRENCY: usize = 2;
 
 /// Writes an object piece by piece. Small content is put in one piece; more becomes an upload in parts, so that memory
 /// stays bounded. The object appears at [`finish`](Self::finish); dropped before, nothing does.
+///
+/// A [`write`](Self::write) that fails, or is dropped before it answers, has lost its piece: the writer is broken then, and
+/// makes no object. Each part is a call of its own, and a timeout bounds each.
 ///
 /// Where the provider has no `multipart`, the content is kept in memory until the end, at most
 /// [`Writer::BUFFER_MAX`].
@@ -23,7 +26,9 @@ pub struct Writer {
     key: ObjectKey,
     options: PutOptions,
     buffer: BytesMut,
-    upload: Option<(AbortOnDrop, Parts)>,
+    parts: Option<Parts>,
+    /// Whether a piece has left the caller and may not have reached the buffer or a part.
+    broken: bool,
 }
 
 impl Writer {
@@ -31,18 +36,33 @@ impl Writer {
     pub const BUFFER_MAX: usize = 64 << 20;
 
     pub(in super::super) fn new(store: ObjectStore, key: ObjectKey, options: PutOptions) -> Self {
-        Self { store, key, options, buffer: BytesMut::new(), upload: None }
+        Self { store, key, options, buffer: BytesMut::new(), parts: None, broken: false }
     }
 
     /// Writes a piece; waits while enough parts are on their way.
     ///
     /// # Errors
-    /// What the provider says to a part; `InvalidInput` beyond [`Writer::BUFFER_MAX`] without `multipart`.
+    /// What the provider says to a part; `InvalidInput` beyond [`Writer::BUFFER_MAX`] without `multipart`; `Closed` after
+    /// a write that failed or was dropped.
     pub async fn write(&mut self, piece: impl Into<Bytes>) -> Result<()> {
-        self.write_inner(piece.into()).await
+        let piece = piece.into();
+        self.check_whole()?;
+        // Set before the first wait: a future that is dropped there says nothing any more.
+        self.broken = true;
+        let written = self.write_inner(piece).await;
+        self.store.at(&PUT, &self.key, written)?;
+        self.broken = false;
+        Ok(())
     }
 
-    async fn write_inner(&mut self, piece: Bytes) -> Result<()> {
+    fn check_whole(&self) -> Result<()> {
+        let text =
+            "an earlier write failed or was dropped before it answered, so that its piece is missing; write the object anew";
+        let whole = if self.broken { Err(Error::new(ErrorKind::Closed, text)) } else { Ok(()) };
+        self.store.at(&PUT, &self.key, whole)
+    }
+
+    async fn write_inner(&mut self, mut piece: Bytes) -> Result<()> {
         let capabilities = self.store.capabilities();
         if !capabilities.multipart {
             let size = self.buffer.len() + piece.len();
@@ -55,7 +75,6 @@ impl Writer {
         }
         let size = part_size(capabilities, None, self.options.part_size.map(crate::ByteSize::as_u64))?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut piece = piece;
         while self.buffer.len() + piece.len() > size {
             let part = if self.buffer.is_empty() {
                 piece.split_to(size)
@@ -71,49 +90,38 @@ impl Writer {
     }
 
     async fn send(&mut self, part: Bytes) -> Result<()> {
-        if self.upload.is_none() {
-            let concurrency = self.options.concurrency.unwrap_or(CONCURRENCY).max(1);
-            let options = PutOptions { checksum: None, ..self.options.clone() };
-            if self.options.checksum.is_some() {
-                let text = "the checksum of the whole content cannot be verified when it is sent in parts";
-                return Err(Error::new(ErrorKind::Unsupported, text));
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            none => {
+                check_no_checksum(&self.options)?;
+                let concurrency = self.options.concurrency.unwrap_or(CONCURRENCY).max(1);
+                let upload = super::start(&self.store, self.key.clone(), self.options.clone()).await?;
+                none.insert(Parts::new(upload, concurrency))
             }
-            let upload = super::start(&self.store, self.key.clone(), options).await?;
-            self.upload = Some((AbortOnDrop(Some(upload.clone())), Parts::new(upload, concurrency)));
-        }
-        match &mut self.upload {
-            Some((_, parts)) => parts.send(part.into()).await,
-            None => Ok(()),
-        }
+        };
+        parts.send(part.into()).await
     }
 
     /// The upload behind the writer, once there is one.
     #[must_use]
     pub fn upload_id(&self) -> Option<&UploadId> {
-        self.upload.as_ref().and_then(|(guard, _)| guard.0.as_ref()).map(super::Upload::id)
+        self.parts.as_ref().map(|parts| parts.upload().id())
     }
 
     /// Makes the object of what was written; an empty one of nothing.
     ///
     /// # Errors
-    /// As [`ObjectStore::put_with`].
+    /// As [`ObjectStore::put_with`]; `Closed` after a write that failed or was dropped.
     pub async fn finish(mut self) -> Result<ObjectMeta> {
+        self.check_whole()?;
         let rest = self.buffer.split().freeze();
-        let Some((guard, mut parts)) = self.upload.take() else {
+        let Some(mut parts) = self.parts.take() else {
             return self.store.put_with(self.key, Body::from(rest), self.options).await;
         };
         if !rest.is_empty() {
             parts.send(rest.into()).await?;
         }
-        let parts = parts.finish().await?;
-        match guard.0.clone() {
-            Some(upload) => {
-                let meta = upload.complete(parts).await?;
-                guard.disarm();
-                Ok(meta)
-            }
-            None => Err(Error::new(ErrorKind::Internal, "the upload has ended")),
-        }
+        parts.complete().await
     }
 }
 
