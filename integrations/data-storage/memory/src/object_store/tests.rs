@@ -122,7 +122,8 @@ async fn an_ended_upload_says_so() {
     let part = upload.part(7, "x").await.unwrap();
     files.put("k", "first").await.unwrap();
     assert!(upload.clone().complete([part.clone()]).await.unwrap_err().is(ErrorKind::AlreadyExists));
-    // Refused, it is still there; without its precondition it succeeds, once.
+    // Refused, it is still there; once its precondition holds it succeeds, once.
+    files.delete("k").await.unwrap();
     let resumed = files.resume(upload.id());
     let meta = resumed.clone().complete([part.clone()]).await.unwrap();
     assert_eq!(meta.content_type.as_deref(), Some("text/plain"));
