@@ -5,6 +5,7 @@
 
 #[cfg(feature = "audit")]
 mod file;
+mod losses;
 mod queue;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 #[cfg(feature = "audit")]
 pub use file::FileAudit;
+pub(crate) use losses::Losses;
 pub use queue::AuditQueue;
 
 use crate::error::{ErrorKind, Result};
@@ -28,7 +30,7 @@ use crate::units::Timestamp;
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "config", derive(schemars::JsonSchema))]
 pub enum AuditMode {
-    /// It goes on; the loss is counted and logged.
+    /// It goes on; the loss is logged, and the sinks of this crate count theirs.
     #[default]
     BestEffort,
     /// It does not happen: the intent is written before anything is sent, and the outcome before the call returns.
@@ -57,6 +59,9 @@ pub struct AuditRecord {
     pub operation: &'static str,
     /// What it does to the other side.
     pub class: Class,
+    /// What was only read on the way: the source of a copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
     /// The thing, or the first of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<Arc<str>>,
@@ -126,7 +131,8 @@ impl std::fmt::Debug for Recording<'_> {
 
 /// Takes audit records.
 ///
-/// The record is accepted when `record` returns: a caller that drops a [`Recording::Pending`] only stops waiting.
+/// The record is accepted when `record` returns, unless it answers an error at once: a caller that drops a
+/// [`Recording::Pending`] only stops waiting. What a sink loses after it has accepted it, it counts and logs itself.
 pub trait AuditSink: Send + Sync + 'static {
     /// Takes one record without blocking; what must wait is in the answer.
     fn record(&self, record: AuditRecord) -> Recording<'_>;

@@ -6,6 +6,7 @@ mod report;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::operation::Operation;
 use crate::random::Random;
 
 /// One call, as providers see it. Made by the handle; tests of providers make it with [`CallContext::new`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CallContext {
     operation: &'static Operation,
     options: Option<Arc<CallOptions>>,
@@ -31,6 +32,23 @@ pub struct CallContext {
     started: Tick,
     deadline: Option<Tick>,
     id: OnceLock<OperationId>,
+    /// Attempts noted so far; 0 is none noted.
+    attempts: AtomicU32,
+}
+
+impl Clone for CallContext {
+    fn clone(&self) -> Self {
+        Self {
+            operation: self.operation,
+            options: self.options.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            started: self.started,
+            deadline: self.deadline,
+            id: self.id.clone(),
+            attempts: AtomicU32::new(self.attempts.load(Ordering::Relaxed)),
+        }
+    }
 }
 
 impl CallContext {
@@ -40,7 +58,16 @@ impl CallContext {
         let clock = environment.clock().clone();
         let started = clock.now();
         let deadline = options.as_deref().and_then(|options| options.deadline_after(started));
-        Self { operation, options, clock, random: environment.random().clone(), started, deadline, id: OnceLock::new() }
+        Self {
+            operation,
+            options,
+            clock,
+            random: environment.random().clone(),
+            started,
+            deadline,
+            id: OnceLock::new(),
+            attempts: AtomicU32::new(0),
+        }
     }
 
     /// The operation.
@@ -104,6 +131,18 @@ impl CallContext {
     #[must_use]
     pub fn known_operation_id(&self) -> Option<&OperationId> {
         self.id.get()
+    }
+
+    /// Tells how many attempts the call has taken, for its report and its audit record; of several notes the largest
+    /// counts. What repeats a call notes it, so that a success that took several attempts is seen as one.
+    pub fn note_attempts(&self, attempts: u32) {
+        self.attempts.fetch_max(attempts, Ordering::Relaxed);
+    }
+
+    /// The attempts that were noted, at least one.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed).max(1)
     }
 
     /// Who calls.

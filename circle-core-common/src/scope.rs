@@ -14,11 +14,12 @@ use metrics::{Key, Label, Level, Metadata};
 use tracing::{Instrument, Span};
 
 use crate::access::{AccessRequest, Decision, Verdict};
-use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
+use crate::audit::{AuditEvent, AuditMode, AuditRecord, Losses, Recording};
 use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::operation::{Class, Operation};
+use crate::random::Random;
 use crate::units::Timestamp;
 
 /// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
@@ -40,6 +41,8 @@ struct Shared {
     stats: Arc<ServiceStats>,
     /// Whether access control or audit is on.
     guarded: bool,
+    /// Records that the audit sink refused.
+    lost: Losses,
     /// Metric keys, made at the first call of each operation; an exporter may be installed at any time, so the
     /// instruments themselves are looked up at every call.
     keys: [OnceLock<Key>; Operation::MAX_PER_INTERFACE],
@@ -109,6 +112,14 @@ impl<'a> Resources<'a> {
         }
     }
 
+    /// What is only read on the way: the source of a copy.
+    fn source(self) -> Option<&'a Arc<str>> {
+        match self {
+            Self::Pair(source, _) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Each with the class that is asked for.
     fn classed(self, class: Class) -> impl Iterator<Item = (Class, &'a str)> {
         type Two<'a> = [Option<(Class, &'a str)>; 2];
@@ -139,6 +150,7 @@ impl HandleCore {
         let shared = Shared {
             stats: ServiceStats::of(&environment, &service),
             guarded: environment.access().is_some() || environment.audit().is_some(),
+            lost: Losses::new(),
             environment,
             service,
             provider: provider.into(),
@@ -211,36 +223,32 @@ impl HandleCore {
     /// Opens the scope of one call, and gives what it is made with; refused, it ends here and nothing is sent.
     ///
     /// # Errors
-    /// `Closed` after shutdown, `Cancelled`, `PermissionDenied` by the access control, `Unavailable` when audit is
-    /// required and cannot be written; why there is no provider.
+    /// `Closed` after shutdown, `Cancelled`, `Timeout` when the deadline has passed already, `InvalidInput` for a
+    /// repetition of what has no id, `PermissionDenied` by the access control, `Unavailable` when audit is required and
+    /// cannot be written; why there is no provider.
     pub async fn start<'a, P: ?Sized + 'a>(
         &'a self,
         operation: &'static Operation,
         resources: Resources<'_>,
         provider: impl FnOnce() -> Result<&'a P>,
     ) -> Result<(Call<'a>, &'a P)> {
-        let mut call = self.open(operation, resources)?;
-        if self.shared.guarded {
-            self.admit(&mut call, resources).await.map_err(|error| self.place(error, operation))?;
+        let mut call = self.open(operation, resources);
+        let mut admitted = self.ready(&call.cx);
+        if self.shared.guarded && admitted.is_ok() {
+            admitted = self.admit(&mut call, resources).await;
         }
-        call.open = true;
-        match provider() {
-            Ok(provider) => Ok((call, provider)),
-            // Boxed: the way is cold, and inline it would grow every caller's future.
-            Err(error) => Box::pin(call.finish(Err(error))).await,
+        match admitted.and_then(|()| provider()) {
+            Ok(provider) => {
+                call.open = true;
+                call.cx.report(|report| report.calls += 1);
+                Ok((call, provider))
+            }
+            Err(error) => Err(call.refuse(error)),
         }
     }
 
-    fn open(&self, operation: &'static Operation, resources: Resources<'_>) -> Result<Call<'_>> {
+    fn open(&self, operation: &'static Operation, resources: Resources<'_>) -> Call<'_> {
         let shared = &*self.shared;
-        if shared.environment.is_closed() {
-            return Err(self.place(Error::new(ErrorKind::Closed, "the hub has shut down"), operation));
-        }
-        let cx = CallContext::new(&shared.environment, operation, self.options.clone());
-        if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
-            return Err(self.place(Error::new(ErrorKind::Cancelled, "cancelled before it started"), operation));
-        }
-        cx.report(|report| report.calls += 1);
         let span = tracing::info_span!(
             target: "circle",
             "call",
@@ -250,31 +258,72 @@ impl HandleCore {
             circle.provider = &*shared.provider,
             error.r#type = tracing::field::Empty,
         );
-        Ok(Call {
-            cx,
+        Call {
+            cx: CallContext::new(&shared.environment, operation, self.options.clone()),
             span,
             core: self,
             id: 0,
             at: Timestamp::UNIX_EPOCH,
+            source: resources.source().cloned(),
             resource: resources.first().cloned(),
             resources: resources.count(),
             open: false,
-        })
+        }
     }
 
-    /// Asks the access control and writes the intent.
+    /// What keeps any call from being made.
+    fn ready(&self, cx: &CallContext) -> Result<()> {
+        if self.shared.environment.is_closed() {
+            return Err(Error::new(ErrorKind::Closed, "the hub has shut down"));
+        }
+        if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled before it started"));
+        }
+        // Once polled, a call to a provider that answers at once would be made in spite of its deadline.
+        if cx.deadline().is_some_and(|deadline| deadline <= cx.started()) {
+            return Err(Error::new(ErrorKind::Timeout, "the deadline had passed before it started"));
+        }
+        if cx.options().is_some_and(|options| options.unrepeatable) {
+            let text = "the error given to `CallOptions::repeat` names no operation id: the call would be a second write";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        Ok(())
+    }
+
+    /// Asks the access control and writes the intent, within the deadline and the cancellation of the call.
     async fn admit(&self, call: &mut Call<'_>, resources: Resources<'_>) -> Result<()> {
         let allowed = match self.decide(&call.cx, resources) {
             Some(decided) => decided,
-            None => Box::pin(self.ask(&call.cx, resources)).await,
+            None => Box::pin(call.cx.guard(self.ask(&call.cx, resources))).await,
         };
-        let Some((_, mode)) = self.shared.environment.audit() else { return allowed };
-        static CALLS: AtomicU64 = AtomicU64::new(1);
-        call.id = CALLS.fetch_add(1, Ordering::Relaxed);
+        let Some((sink, mode)) = self.shared.environment.audit() else { return allowed };
+        call.id = next_call_id()?;
         call.at = call.cx.clock().timestamp();
         let event = if allowed.is_ok() { AuditEvent::Intent } else { AuditEvent::Refused };
-        call.record(event, mode).await?;
-        allowed
+        // Handed over, the intent is on record, so that a drop from here on must leave an outcome.
+        let recording = sink.record(call.audit_record(event));
+        call.open = allowed.is_ok();
+        let written = match (recording, mode) {
+            // The deadline's error and the sink's: past the deadline the intent may still be written, so such a call
+            // stays open and ends with an outcome.
+            (Recording::Pending(wait), AuditMode::Required) => match Box::pin(call.cx.guard(async { Ok(wait.await) })).await {
+                Ok(written) => written,
+                Err(interrupted) => return allowed.and(Err(interrupted)),
+            },
+            (recording, _) => taken(recording),
+        };
+        match (written, mode) {
+            (Err(error), AuditMode::Required) if allowed.is_ok() => {
+                call.open = false;
+                Err(unrecorded(error))
+            }
+            // A refusal stands, whatever became of its record.
+            (Err(error), _) => {
+                self.shared.lost.note(1, &error);
+                allowed
+            }
+            (Ok(()), _) => allowed,
+        }
     }
 
     /// What the access control says at once; `None` when a policy engine must be asked.
@@ -338,6 +387,34 @@ fn denied(request: &AccessRequest<'_>, reason: &str) -> Error {
     Error::new(ErrorKind::PermissionDenied, text).with_reason(Reason::AccessRules)
 }
 
+/// What a sink says at once to a record whose durability is not waited for.
+fn taken(recording: Recording<'_>) -> Result<()> {
+    match recording {
+        Recording::Done(result) => result,
+        Recording::Pending(_) => Ok(()),
+    }
+}
+
+/// With required audit: the record that could not be written.
+fn unrecorded(error: Error) -> Error {
+    let text = "the audit record could not be written, and audit is required";
+    Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error)
+}
+
+/// The id of the next audited call. The first of a process is random, because its records may be appended to those of
+/// an earlier one; below 2^53, so that every JSON reader keeps it exact.
+fn next_call_id() -> Result<u64> {
+    static CALLS: OnceLock<AtomicU64> = OnceLock::new();
+    let calls = match CALLS.get() {
+        Some(calls) => calls,
+        None => {
+            let first = (Random::System.bits()? >> 76) as u64;
+            CALLS.get_or_init(|| AtomicU64::new(first))
+        }
+    };
+    Ok(calls.fetch_add(1, Ordering::Relaxed))
+}
+
 /// One open call.
 #[must_use = "a call that is dropped unfinished is recorded as cancelled"]
 pub struct Call<'a> {
@@ -347,8 +424,10 @@ pub struct Call<'a> {
     id: u64,
     /// When the intent was recorded; the outcome is that and the time taken.
     at: Timestamp,
+    source: Option<Arc<str>>,
     resource: Option<Arc<str>>,
     resources: usize,
+    /// Whether a drop must leave an outcome.
     open: bool,
 }
 
@@ -375,16 +454,51 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
-    /// success into `Unavailable`, reason [`Reason::AuditUnavailable`].
+    /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
     pub async fn finish<T>(mut self, result: Result<T>) -> Result<T> {
         let took = self.took();
         let result = self.close(result, took);
-        if let Some((_, mode)) = self.core.shared.environment.audit() {
-            let error = result.as_ref().err();
-            let event = self.outcome(AuditEvent::outcome_of(error.map(Error::kind)), error, took);
-            self.record(event, mode).await?;
+        let Some((sink, mode)) = self.core.shared.environment.audit() else { return result };
+        let error = result.as_ref().err();
+        let event = self.outcome(AuditEvent::outcome_of(error.map(Error::kind)), error, took);
+        let recorded = match (sink.record(self.audit_record(event)), mode) {
+            (Recording::Pending(wait), AuditMode::Required) => Box::pin(self.cx.guard(wait)).await,
+            (recording, _) => taken(recording),
+        };
+        match (result, recorded, mode) {
+            (Ok(_), Err(lost), AuditMode::Required) => {
+                let error = unrecorded(lost).context("the call was made").with_sent(Sent::Yes).with_retryable(false);
+                Err(self.placed(error.with_attempts(self.cx.attempts())))
+            }
+            // The call's own error says more about the call than the loss of its record.
+            (result, Err(lost), _) => {
+                self.core.shared.lost.note(1, &lost);
+                result
+            }
+            (result, Ok(()), _) => result,
         }
-        result
+    }
+
+    /// Ends a call that never reached the provider. Waits for nothing: its deadline may be over.
+    fn refuse(mut self, error: Error) -> Error {
+        let error = error.with_sent(Sent::No);
+        let took = self.took();
+        let intended = std::mem::take(&mut self.open);
+        self.span.record("error.type", error.kind().code());
+        self.measure(Some(error.kind()), took);
+        self.core.shared.stats.count(Some(&error));
+        if intended {
+            self.record_outcome(error.kind().code(), Some(&error), took);
+        }
+        self.placed(error)
+    }
+
+    /// Hands over an outcome that nobody can wait for.
+    fn record_outcome(&self, outcome: &'static str, error: Option<&Error>, took: Duration) {
+        let Some((sink, _)) = self.core.shared.environment.audit() else { return };
+        if let Err(error) = taken(sink.record(self.audit_record(self.outcome(outcome, error, took)))) {
+            self.core.shared.lost.note(1, &error);
+        }
     }
 
     fn took(&self) -> Duration {
@@ -396,9 +510,9 @@ impl Call<'_> {
         let error = result.as_ref().err();
         self.measure(error.map(Error::kind), took);
         self.core.shared.stats.count(error);
-        let attempts = error.map_or(1, Error::attempts);
+        self.cx.note_attempts(error.map_or(1, Error::attempts));
         self.cx.report(|report| {
-            report.attempts += attempts;
+            report.attempts += self.cx.attempts();
             report.operation_id = self.cx.known_operation_id().cloned().or(report.operation_id.take());
             if let Some(id) = error.and_then(Error::detail).and_then(|detail| detail.request_id.clone()) {
                 report.request_ids.push(id);
@@ -406,16 +520,21 @@ impl Call<'_> {
         });
         result.map_err(|error| {
             self.span.record("error.type", error.kind().code());
-            let error = error.with_place(self.cx.operation(), &self.core.shared.service, &self.core.shared.provider);
-            let error = match &self.resource {
-                Some(resource) => error.with_resource(resource),
-                None => error,
-            };
-            match self.cx.known_operation_id() {
-                Some(id) if error.operation_id().is_none() => error.with_operation_id(id.clone()),
-                _ => error,
-            }
+            self.placed(error)
         })
+    }
+
+    /// Says in an error where it happened, to what, and in which write.
+    fn placed(&self, error: Error) -> Error {
+        let error = self.core.place(error, self.cx.operation());
+        let error = match &self.resource {
+            Some(resource) => error.with_resource(resource),
+            None => error,
+        };
+        match self.cx.known_operation_id() {
+            Some(id) if error.operation_id().is_none() => error.with_operation_id(id.clone()),
+            _ => error,
+        }
     }
 
     fn measure(&self, error: Option<ErrorKind>, took: Duration) {
@@ -442,7 +561,7 @@ impl Call<'_> {
         AuditEvent::Outcome {
             outcome,
             took,
-            attempts: error.map_or(1, Error::attempts),
+            attempts: error.map_or(1, Error::attempts).max(self.cx.attempts()),
             operation_id: self.cx.known_operation_id().cloned(),
         }
     }
@@ -461,31 +580,10 @@ impl Call<'_> {
             provider: Arc::clone(&self.core.shared.provider),
             operation: self.cx.operation().name(),
             class: self.cx.operation().class(),
+            source: self.source.clone(),
             resource: self.resource.clone(),
             resources: self.resources,
             event,
-        }
-    }
-
-    async fn record(&self, event: AuditEvent, mode: AuditMode) -> Result<()> {
-        let Some((sink, _)) = self.core.shared.environment.audit() else { return Ok(()) };
-        let recording = sink.record(self.audit_record(event));
-        let result = match (recording, mode) {
-            (Recording::Done(result), _) => result,
-            (Recording::Pending(wait), AuditMode::Required) => wait.await,
-            // Accepted; only its durability is not waited for.
-            (Recording::Pending(_), AuditMode::BestEffort) => Ok(()),
-        };
-        match (result, mode) {
-            (Err(error), AuditMode::Required) => {
-                let text = "the audit record could not be written, and audit is required";
-                Err(Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error))
-            }
-            (Err(error), AuditMode::BestEffort) => {
-                tracing::debug!(target: "circle::audit", %error, "an audit record was lost");
-                Ok(())
-            }
-            (Ok(()), _) => Ok(()),
         }
     }
 }
@@ -498,10 +596,7 @@ impl Drop for Call<'_> {
         self.span.record("error.type", ErrorKind::Cancelled.code());
         let took = self.took();
         self.measure(Some(ErrorKind::Cancelled), took);
-        if let Some((sink, _)) = self.core.shared.environment.audit() {
-            // Taken when `record` returns; a drop cannot wait for more.
-            let _ = sink.record(self.audit_record(self.outcome(AuditEvent::CANCELLED, None, took)));
-        }
+        self.record_outcome(AuditEvent::CANCELLED, None, took);
     }
 }
 

@@ -17,6 +17,25 @@ use circle_core_common::{CallOptions, CallReport, Cancel, Class, Error, ErrorKin
 struct Sink {
     records: Arc<Mutex<Vec<AuditRecord>>>,
     broken: bool,
+    /// Refuses outcomes only.
+    forgetful: bool,
+}
+
+/// Takes records and never says that they are durable.
+#[derive(Clone, Default)]
+struct Slow(Sink);
+
+impl AuditSink for Slow {
+    fn record(&self, record: AuditRecord) -> Recording<'_> {
+        match self.0.record(record) {
+            Recording::Done(Ok(())) => Recording::Pending(Box::pin(std::future::pending())),
+            refused => refused,
+        }
+    }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 impl Sink {
@@ -32,7 +51,7 @@ impl Sink {
 
 impl AuditSink for Sink {
     fn record(&self, record: AuditRecord) -> Recording<'_> {
-        if self.broken {
+        if self.broken || self.forgetful && matches!(record.event, AuditEvent::Outcome { .. }) {
             return Recording::Done(Err(Error::new(ErrorKind::QuotaExceeded, "the disk is full")));
         }
         self.records.lock().unwrap().push(record);
@@ -183,6 +202,96 @@ async fn required_audit_stops_a_call_that_cannot_be_recorded() {
 }
 
 #[tokio::test]
+async fn a_lost_outcome_record_says_that_the_call_was_made() {
+    let sink = Sink { forgetful: true, ..Sink::default() };
+    let mut mock = MockObjectStoreProvider::ready();
+    mock.expect_head().returning(|_, request| match request.key.as_str() {
+        "a" => Ok(meta("a")),
+        _ => Err(Error::new(ErrorKind::NotFound, "absent").with_sent(Sent::Yes)),
+    });
+    let files = ObjectStore::builder(mock).name("documents").audit(sink, AuditMode::Required).build();
+    let error = files.head("a").await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Unavailable, Some(Reason::AuditUnavailable)));
+    assert_eq!((error.sent(), error.is_retryable()), (Sent::Yes, false));
+    assert_eq!((error.operation().map(|one| one.name()), error.service()), (Some("object_store.head"), Some("documents")));
+    assert_eq!((error.provider(), error.resource()), (Some("mock"), Some("a")));
+    // What the call itself says is not hidden behind the loss of its record.
+    assert!(files.head("b").await.unwrap_err().is(ErrorKind::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_engine_and_the_intent_are_bounded_by_the_deadline() {
+    struct Asleep;
+    impl AccessControl for Asleep {
+        fn decide<'a>(&'a self, _: &'a AccessRequest<'a>) -> Verdict<'a> {
+            Verdict::Ask(Box::pin(std::future::pending()))
+        }
+    }
+    let started = tokio::time::Instant::now();
+    let limit = || CallOptions::new().timeout(Duration::from_secs(3));
+    let asked = ObjectStore::builder(answering(0)).access(Asleep).build().with(limit()).head("a").await.unwrap_err();
+    assert_eq!((asked.kind(), asked.sent()), (ErrorKind::Timeout, Sent::No));
+    let sink = Slow::default();
+    let files = ObjectStore::builder(answering(0)).audit(sink.clone(), AuditMode::Required).build();
+    let intended = files.with(limit()).head("a").await.unwrap_err();
+    assert_eq!((intended.kind(), intended.sent()), (ErrorKind::Timeout, Sent::No));
+    assert_eq!(started.elapsed().as_secs(), 6);
+    assert_eq!(sink.0.events(), ["intent", "timeout"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_while_its_intent_is_written_leaves_an_outcome() {
+    let sink = Slow::default();
+    let files = ObjectStore::builder(answering(0)).audit(sink.clone(), AuditMode::Required).build();
+    assert!(tokio::time::timeout(Duration::from_secs(1), files.head("a")).await.is_err());
+    assert_eq!(sink.0.events(), ["intent", "cancelled"]);
+}
+
+#[tokio::test]
+async fn a_call_whose_deadline_has_passed_is_not_made() {
+    let files = ObjectStore::new(answering(0)).with(CallOptions::new().timeout(Duration::ZERO));
+    let error = files.head("a").await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::Timeout, Sent::No));
+    assert_eq!(error.message(), "the deadline had passed before it started");
+}
+
+#[tokio::test]
+async fn a_repetition_of_what_has_no_id_is_refused() {
+    let lost = Error::new(ErrorKind::OutcomeUnknown, "lost");
+    let files = ObjectStore::new(answering(0));
+    let error = files.with(CallOptions::repeat(&lost)).head("a").await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::InvalidInput, Sent::No));
+}
+
+#[tokio::test]
+async fn the_record_of_a_copy_names_its_source_and_calls_have_ids_of_their_own() {
+    let sink = Sink::default();
+    let mut mock = MockObjectStoreProvider::ready();
+    mock.expect_copy().returning(|_, request| Ok(meta(request.to.as_str())));
+    let files = ObjectStore::builder(mock).audit(sink.clone(), AuditMode::BestEffort).build();
+    files.copy("from", "to").await.unwrap();
+    files.copy("from", "to").await.unwrap();
+    let records = sink.records.lock().unwrap();
+    assert!(records.iter().all(|one| one.source.as_deref() == Some("from") && one.resource.as_deref() == Some("to")));
+    assert!(records[0].call == records[1].call && records[1].call != records[2].call);
+    assert!(records[0].call < 1 << 54 && records[0].call > 1 << 20, "a random start: {}", records[0].call);
+}
+
+#[tokio::test]
+async fn attempts_of_a_success_are_reported() {
+    let (report, sink) = (CallReport::new(), Sink::default());
+    let mut mock = MockObjectStoreProvider::ready();
+    mock.expect_head().returning(|cx, _| {
+        cx.note_attempts(3);
+        Ok(meta("a"))
+    });
+    let files = ObjectStore::builder(mock).audit(sink.clone(), AuditMode::BestEffort).build();
+    files.with(CallOptions::new().report(&report)).head("a").await.unwrap();
+    assert_eq!((report.get().calls, report.get().attempts), (1, 3));
+    assert!(matches!(sink.records.lock().unwrap()[1].event, AuditEvent::Outcome { attempts: 3, .. }));
+}
+
+#[tokio::test]
 async fn a_dropped_call_is_recorded_as_cancelled() {
     let sink = Sink::default();
     let files = ObjectStore::builder(Waiting(MockObjectStoreProvider::ready())).audit(sink.clone(), AuditMode::Required).build();
@@ -253,16 +362,19 @@ fn call_durations_are_measured_with_bounded_labels() {
         "a" => Ok(meta("a")),
         _ => Err(Error::new(ErrorKind::NotFound, "absent")),
     });
-    let files = ObjectStore::builder(mock).name("documents").build();
+    let rules = AccessRules::new().rule(AccessRule::allow()).rule(AccessRule::deny().resource("secret"));
+    let files = ObjectStore::builder(mock).name("documents").access(rules).build();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     metrics::with_local_recorder(&seen, || {
         runtime.block_on(async {
             files.head("a").await.unwrap();
             files.head("b").await.unwrap_err();
+            files.head("secret").await.unwrap_err();
         });
     });
     let common = "circle.call.duration circle.operation=object_store.head circle.service=documents circle.provider=mock";
-    assert_eq!(*seen.0.lock().unwrap(), [common.to_owned(), format!("{common} error.type=not_found")]);
+    let expected = ["", " error.type=not_found", " error.type=permission_denied"].map(|end| format!("{common}{end}"));
+    assert_eq!(*seen.0.lock().unwrap(), expected);
 }
 
 #[tokio::test]
@@ -295,6 +407,46 @@ async fn the_file_keeps_whole_lines_over_a_crash() {
     let mended = std::fs::read_to_string(&path).unwrap();
     assert!(mended.starts_with(&whole) && mended.lines().count() == 402);
     assert!(mended.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+}
+
+#[tokio::test]
+async fn a_whole_last_record_without_its_end_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    std::fs::write(&path, "{\"call\":1}\n{\"call\":2}").unwrap();
+    FileAudit::open(&path).unwrap().flush().await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"call\":1}\n{\"call\":2}\n");
+    let foreign = vec![b'x'; 2 << 20];
+    std::fs::write(&path, &foreign).unwrap();
+    assert!(FileAudit::open(&path).unwrap_err().is(ErrorKind::Unavailable));
+    assert_eq!(std::fs::read(&path).unwrap(), foreign, "somebody else's file stays as it is");
+}
+
+#[tokio::test]
+async fn best_effort_records_reach_the_file_however_many_come_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit: Arc<FileAudit> = Arc::new(FileAudit::open(&path).unwrap());
+    let files = ObjectStore::new(answering(4000));
+    let environment = circle_core_common::Environment::builder().audit_arc(audit.clone(), AuditMode::BestEffort).build();
+    let files = circle_core_common::Handle::rebind(&files, environment, "documents");
+    for at in 0..4000 {
+        files.head(format!("k{at}")).await.unwrap();
+    }
+    audit.flush().await.unwrap();
+    assert_eq!((std::fs::read_to_string(&path).unwrap().lines().count(), audit.dropped()), (8000, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn records_that_a_full_disk_loses_are_counted_though_nobody_waits() {
+    let audit: Arc<FileAudit> = Arc::new(FileAudit::open("/dev/full").unwrap());
+    let environment = circle_core_common::Environment::builder().audit_arc(audit.clone(), AuditMode::BestEffort).build();
+    let files = circle_core_common::Handle::rebind(&ObjectStore::new(answering(1)), environment, "documents");
+    files.head("a").await.unwrap();
+    // What waits behind them in the queue is answered after them; it has nothing to write itself.
+    let _ = audit.flush().await;
+    assert_eq!(audit.dropped(), 2);
 }
 
 #[tokio::test]
@@ -341,6 +493,40 @@ async fn a_queue_hands_everything_to_its_sink() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     panic!("only {} of 200 records arrived", sink.records.lock().unwrap().len());
+}
+
+#[tokio::test]
+async fn a_queue_hands_its_records_over_together_and_ends_with_a_flush() {
+    /// Its records become durable together, once a second one is there.
+    #[derive(Clone)]
+    struct Pairs {
+        records: Arc<tokio::sync::Semaphore>,
+        flushed: Arc<tokio::sync::Semaphore>,
+    }
+    impl AuditSink for Pairs {
+        fn record(&self, _: AuditRecord) -> Recording<'_> {
+            self.records.add_permits(1);
+            Recording::Pending(Box::pin(async {
+                drop(self.records.acquire_many(2).await);
+                Ok(())
+            }))
+        }
+        fn flush(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+            Box::pin(async {
+                self.flushed.add_permits(1);
+                Ok(())
+            })
+        }
+    }
+    for _ in 0..200 {
+        let none = || Arc::new(tokio::sync::Semaphore::new(0));
+        let sink = Pairs { records: none(), flushed: none() };
+        let files = ObjectStore::builder(answering(1)).audit(AuditQueue::new(8, sink.clone()), AuditMode::BestEffort).build();
+        files.head("a").await.unwrap();
+        drop(files);
+        let flushed = tokio::time::timeout(Duration::from_secs(5), sink.flushed.acquire()).await;
+        assert!(flushed.is_ok(), "the queue's task never ended");
+    }
 }
 
 /// Every caller's future holds the scope's; growth is paid by every application.

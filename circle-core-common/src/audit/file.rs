@@ -9,16 +9,19 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{AuditRecord, AuditSink, Recording};
+use super::{AuditRecord, AuditSink, Losses, Recording};
 use crate::error::{Error, ErrorKind, Reason, Result};
 
 /// Appends one JSON record per line and syncs; records that arrive during a sync share the next one.
 ///
-/// A torn last line, left by a crash, is cut off when the file is opened: such a record was never acknowledged.
+/// A torn last line, left by a crash, is cut off when the file is opened: such a record was never acknowledged. A record
+/// is refused, `QuotaExceeded`, while 65,536 others wait for the disk; one that was taken and then could not be written
+/// is counted by [`FileAudit::dropped`] and logged, whether or not somebody waits for it.
 #[derive(Debug)]
 pub struct FileAudit {
     path: PathBuf,
     entries: mpsc::Sender<Entry>,
+    lost: Arc<Losses>,
 }
 
 struct Entry {
@@ -26,14 +29,21 @@ struct Entry {
     done: oneshot::Sender<Result<()>>,
 }
 
-/// Records waiting for one sync.
-const WAITING_MAX: usize = 1024;
+/// Records waiting for the disk. Calls with required audit wait for their own, so that only as many at the same time
+/// can fill it.
+const WAITING_MAX: usize = 65_536;
+
+/// Records that share one sync.
+const BATCH_MAX: usize = 1024;
+
+/// The longest last line without its end that is taken for a record; a file with a longer one is somebody else's.
+const LINE_MAX: u64 = 1024 * 1024;
 
 impl FileAudit {
     /// Opens or creates the file and starts its writer thread, which ends with the value.
     ///
     /// # Errors
-    /// `Unavailable` when the file or its folder cannot be made, opened or read.
+    /// `Unavailable` when the file or its folder cannot be made, opened or read, or the file does not hold lines.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let failed = |error: std::io::Error| io_error(&path, error);
@@ -41,26 +51,41 @@ impl FileAudit {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed)?;
-        cut_torn_line(&mut file).map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() == 0 {
+            sync_folder(&path).map_err(failed)?;
+        }
+        mend_last_line(&mut file).map_err(failed)?;
         let (entries, waiting) = mpsc::channel(WAITING_MAX);
-        let place = path.clone();
+        let lost = Arc::new(Losses::new());
+        let (place, losses) = (path.clone(), Arc::clone(&lost));
         std::thread::Builder::new()
             .name("circle-audit".to_owned())
-            .spawn(move || write_all(&place, &mut file, waiting))
+            .spawn(move || write_all(&place, &mut file, waiting, &losses))
             .map_err(failed)?;
-        Ok(Self { path, entries })
+        Ok(Self { path, entries, lost })
+    }
+
+    /// How many records were lost: refused because too many waited, or not written because the disk failed.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.lost.count()
     }
 
     fn send(&self, line: Option<Vec<u8>>) -> Recording<'_> {
         let (done, waiting) = oneshot::channel();
-        match self.entries.try_send(Entry { line, done }) {
-            Ok(()) => Recording::Pending(Box::pin(async move { waiting.await.unwrap_or_else(|_| Err(writer_gone())) })),
-            Err(mpsc::error::TrySendError::Full(entry)) => Recording::Pending(Box::pin(async move {
-                self.entries.send(entry).await.map_err(|_| writer_gone())?;
-                waiting.await.unwrap_or_else(|_| Err(writer_gone()))
-            })),
-            Err(mpsc::error::TrySendError::Closed(_)) => Recording::Done(Err(writer_gone())),
-        }
+        let refused = match self.entries.try_send(Entry { line, done }) {
+            Ok(()) => {
+                let written = async move { waiting.await.unwrap_or_else(|_| Err(writer_gone())) };
+                return Recording::Pending(Box::pin(written));
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let text = format!("{WAITING_MAX} audit records wait for the disk");
+                Error::new(ErrorKind::QuotaExceeded, text)
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => writer_gone(),
+        };
+        self.lost.note(1, &refused);
+        Recording::Done(Err(refused))
     }
 }
 
@@ -75,31 +100,60 @@ fn io_error(path: &Path, error: std::io::Error) -> Error {
     if full { said.with_reason(Reason::DiskFull) } else { said }
 }
 
-fn cut_torn_line(file: &mut File) -> std::io::Result<()> {
-    let mut end = file.seek(SeekFrom::End(0))?;
+/// Ends the last line where it is a whole record, and cuts it off where it is torn.
+fn mend_last_line(file: &mut File) -> std::io::Result<()> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let start = last_line_start(file, length)?;
+    if start == length {
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.read_to_end(&mut line)?;
+    // A record is an object, and no beginning of an object is one.
+    if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&line).is_ok() {
+        file.write_all(b"\n")?;
+    } else {
+        file.set_len(start)?;
+    }
+    file.sync_data()
+}
+
+fn last_line_start(file: &mut File, length: u64) -> std::io::Result<u64> {
+    let mut end = length;
     let mut block = [0; 4096];
-    let length = end;
     while end > 0 {
         let from = end.saturating_sub(block.len() as u64);
         let size = (end - from) as usize;
         file.seek(SeekFrom::Start(from))?;
         file.read_exact(&mut block[..size])?;
         if let Some(at) = block[..size].iter().rposition(|&byte| byte == b'\n') {
-            end = from + at as u64 + 1;
-            break;
+            return Ok(from + at as u64 + 1);
+        }
+        if length - from > LINE_MAX {
+            let text = "its last line is too long for an audit record; name a file of its own";
+            return Err(std::io::Error::new(IoKind::InvalidData, text));
         }
         end = from;
     }
-    if end < length {
-        file.set_len(end)?;
-        file.sync_data()?;
-    }
+    Ok(0)
+}
+
+/// A new file is there after a crash only once its folder is synced.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn write_all(path: &Path, file: &mut File, mut waiting: mpsc::Receiver<Entry>) {
+fn write_all(path: &Path, file: &mut File, mut waiting: mpsc::Receiver<Entry>, lost: &Losses) {
     let mut batch = Vec::new();
-    while waiting.blocking_recv_many(&mut batch, WAITING_MAX) > 0 {
+    while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         let lines: Vec<u8> = batch.iter().filter_map(|entry| entry.line.as_deref()).flatten().copied().collect();
         let before = file.metadata().map(|meta| meta.len());
         let result = file.write_all(&lines).and_then(|()| file.sync_data());
@@ -110,8 +164,12 @@ fn write_all(path: &Path, file: &mut File, mut waiting: mpsc::Receiver<Entry>) {
             }
         }
         let result = result.map_err(|error| io_error(path, error));
+        let records = batch.iter().filter(|entry| entry.line.is_some()).count() as u64;
+        if let (Err(error), 1..) = (&result, records) {
+            lost.note(records, error);
+        }
         for entry in batch.drain(..) {
-            // A caller that no longer waits has lost nothing.
+            // Nobody has to wait: the loss is counted already.
             let _ = entry.done.send(result.clone());
         }
     }

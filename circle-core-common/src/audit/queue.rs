@@ -3,25 +3,32 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{AuditRecord, AuditSink, Recording};
+use super::{AuditRecord, AuditSink, Losses, Recording};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Takes records at once and hands them to a sink in the background; when it is full, a record is refused and counted.
 ///
-/// A record costs its call one lock and no allocation: the queue's memory is taken at the start.
+/// A record costs its call one lock and no allocation: the queue's memory is taken at the start. It is taken, not yet
+/// durable, when its call goes on: behind a queue, [`AuditMode::Required`](super::AuditMode::Required) refuses calls
+/// while the queue is full, and a crash loses what waits in it. For records that are durable before their call, give
+/// the sink itself.
 pub struct AuditQueue {
     shared: Arc<Shared>,
+    /// Where the records go; nowhere from an undrained queue.
+    sink: Option<Arc<dyn AuditSink>>,
 }
 
 struct Shared {
     records: Mutex<VecDeque<AuditRecord>>,
     capacity: usize,
-    dropped: AtomicU64,
+    lost: Losses,
+    /// Whether the queue was dropped: what it holds is the last.
+    closed: AtomicBool,
     /// Records taken and not yet through the sink.
     open: AtomicU64,
     filled: Notify,
@@ -31,6 +38,13 @@ struct Shared {
 impl Shared {
     fn records(&self) -> MutexGuard<'_, VecDeque<AuditRecord>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many records are through.
+    fn settled(&self, records: u64) {
+        if self.open.fetch_sub(records, Ordering::AcqRel) == records {
+            self.drained.notify_waiters();
+        }
     }
 }
 
@@ -43,35 +57,10 @@ impl AuditQueue {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn new(capacity: usize, sink: impl AuditSink) -> Self {
-        let queue = Self::undrained(capacity);
-        let shared = Arc::clone(&queue.shared);
-        tokio::spawn(async move {
-            loop {
-                let filled = shared.filled.notified();
-                let next = shared.records().pop_front();
-                match next {
-                    Some(record) => {
-                        let result = match sink.record(record) {
-                            Recording::Done(result) => result,
-                            Recording::Pending(wait) => wait.await,
-                        };
-                        if let Err(error) = result {
-                            shared.dropped.fetch_add(1, Ordering::Relaxed);
-                            tracing::warn!(target: "circle::audit", %error, "an audit record was lost");
-                        }
-                        if shared.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-                            shared.drained.notify_waiters();
-                        }
-                    }
-                    // Nobody else holds the queue: it was dropped.
-                    None if Arc::strong_count(&shared) == 1 => break,
-                    None => filled.await,
-                }
-            }
-            if let Err(error) = sink.flush().await {
-                tracing::warn!(target: "circle::audit", %error, "the audit sink could not be flushed");
-            }
-        });
+        let mut queue = Self::undrained(capacity);
+        let sink: Arc<dyn AuditSink> = Arc::new(sink);
+        queue.sink = Some(Arc::clone(&sink));
+        tokio::spawn(drain(Arc::clone(&queue.shared), sink));
         queue
     }
 
@@ -81,28 +70,66 @@ impl AuditQueue {
         let shared = Shared {
             records: Mutex::new(VecDeque::with_capacity(capacity)),
             capacity,
-            dropped: AtomicU64::new(0),
+            lost: Losses::new(),
+            closed: AtomicBool::new(false),
             open: AtomicU64::new(0),
             filled: Notify::new(),
             drained: Notify::new(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), sink: None }
     }
 
     /// How many records were lost because the queue was full or the sink failed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.shared.lost.count()
     }
 
     /// Takes the oldest record out of an undrained queue.
     #[must_use]
     pub fn take(&self) -> Option<AuditRecord> {
         let record = self.shared.records().pop_front()?;
-        if self.shared.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.drained.notify_waiters();
-        }
+        self.shared.settled(1);
         Some(record)
+    }
+}
+
+/// Records that are handed to the sink at once, so that it can make them durable together.
+const BATCH_MAX: usize = 256;
+
+/// Hands over what comes, until the queue is dropped and empty.
+async fn drain(shared: Arc<Shared>, sink: Arc<dyn AuditSink>) {
+    loop {
+        // Read before the records are: of a queue that was dropped, none can come after them.
+        let closed = shared.closed.load(Ordering::Acquire);
+        let batch: Vec<AuditRecord> = {
+            let mut records = shared.records();
+            let count = records.len().min(BATCH_MAX);
+            records.drain(..count).collect()
+        };
+        let count = batch.len() as u64;
+        if count == 0 && closed {
+            break;
+        }
+        if count == 0 {
+            // Keeps a permit of a notification that came since.
+            shared.filled.notified().await;
+            continue;
+        }
+        let recordings: Vec<Recording<'_>> = batch.into_iter().map(|record| sink.record(record)).collect();
+        for recording in recordings {
+            let result = match recording {
+                Recording::Done(result) => result,
+                Recording::Pending(wait) => wait.await,
+            };
+            if let Err(error) = result {
+                shared.lost.note(1, &error);
+            }
+        }
+        shared.settled(count);
+    }
+    if let Err(error) = sink.flush().await {
+        tracing::warn!(target: "circle::audit", %error, "the audit sink could not be flushed");
     }
 }
 
@@ -111,8 +138,9 @@ impl AuditSink for AuditQueue {
         let mut records = self.shared.records();
         if records.len() >= self.shared.capacity {
             drop(records);
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            return Recording::Done(Err(Error::new(ErrorKind::QuotaExceeded, "the audit queue is full")));
+            let error = Error::new(ErrorKind::QuotaExceeded, "the audit queue is full");
+            self.shared.lost.note(1, &error);
+            return Recording::Done(Err(error));
         }
         self.shared.open.fetch_add(1, Ordering::AcqRel);
         records.push_back(record);
@@ -128,9 +156,13 @@ impl AuditSink for AuditQueue {
                 tokio::pin!(drained);
                 drained.as_mut().enable();
                 if self.shared.open.load(Ordering::Acquire) == 0 {
-                    return Ok(());
+                    break;
                 }
                 drained.await;
+            }
+            match &self.sink {
+                Some(sink) => sink.flush().await,
+                None => Ok(()),
             }
         })
     }
@@ -138,6 +170,7 @@ impl AuditSink for AuditQueue {
 
 impl Drop for AuditQueue {
     fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
         self.shared.filled.notify_one();
     }
 }

@@ -50,6 +50,8 @@ pub struct CallOptions {
     pub report: Option<CallReport>,
     /// What to do about a missing capability; refusing it by default.
     pub on_unsupported: Option<OnUnsupported>,
+    /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
+    pub(crate) unrepeatable: bool,
 }
 
 impl CallOptions {
@@ -60,9 +62,13 @@ impl CallOptions {
     }
 
     /// The options that repeat the write whose outcome `error` leaves open: the same operation id.
+    ///
+    /// An error that names no operation id has nothing to repeat under: calls with these options are `InvalidInput`,
+    /// and nothing is sent, until they are given an [`idempotency_key`](Self::idempotency_key).
     #[must_use]
     pub fn repeat(error: &Error) -> Self {
-        Self { idempotency_key: error.operation_id().cloned(), ..Self::default() }
+        let idempotency_key = error.operation_id().cloned();
+        Self { unrepeatable: idempotency_key.is_none(), idempotency_key, ..Self::default() }
     }
 
     /// Sets the time that the whole call may take.
@@ -83,6 +89,7 @@ impl CallOptions {
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<OperationId>) -> Self {
         self.idempotency_key = Some(key.into());
+        self.unrepeatable = false;
         self
     }
 
@@ -132,6 +139,8 @@ impl CallOptions {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         Self {
+            // An id of the base belongs to another write than the one that `repeat` was to repeat.
+            unrepeatable: self.unrepeatable || self.idempotency_key.is_none() && base.unrepeatable,
             timeout: self.timeout.or(base.timeout),
             deadline: self.deadline.or(base.deadline),
             idempotency_key: self.idempotency_key.or_else(|| base.idempotency_key.clone()),
@@ -160,6 +169,15 @@ mod tests {
         let merged = CallOptions::new().timeout(Duration::from_secs(2)).over(&base);
         assert_eq!(merged.tenant.as_deref(), Some("acme"));
         assert_eq!(merged.timeout, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_repeat_without_an_id_stays_refused_until_it_has_one() {
+        let nameless = CallOptions::repeat(&Error::new(crate::ErrorKind::OutcomeUnknown, ""));
+        assert!(nameless.clone().over(&CallOptions::new().idempotency_key("other")).unrepeatable);
+        assert!(CallOptions::new().tenant("acme").over(&nameless).unrepeatable);
+        assert!(!CallOptions::new().idempotency_key("own").over(&nameless).unrepeatable);
+        assert!(!nameless.idempotency_key("own").unrepeatable);
     }
 
     #[test]
