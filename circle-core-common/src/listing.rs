@@ -328,7 +328,7 @@ mod tests {
     #[tokio::test]
     async fn streams_over_empty_pages_and_stops_at_the_limit() {
         assert_eq!(numbers("a").all().await.unwrap(), [0, 1, 2, 6, 7, 8, 12, 13, 14, 18, 19]);
-        assert_eq!(numbers("a").limit(4).all().await.unwrap(), [0, 1, 2, 6]);
+        assert_eq!(numbers("a").page_size(3).limit(4).all().await.unwrap(), [0, 1, 2, 6]);
         assert_eq!(numbers("a").limit(0).all().await.unwrap(), [0_u32; 0]);
         assert_eq!(numbers("a").limit(0).page().await.unwrap(), Page::new(vec![], None));
     }
