@@ -165,11 +165,11 @@ impl<T: Send + 'static> Listing<T> {
     /// # Errors
     /// `InvalidInput` for another list's cursor or a page size of 0; what the provider says.
     pub async fn page(self) -> Result<Page<T>> {
-        let size = match (self.page_size, self.limit) {
-            (size, None) => size,
-            (size, Some(limit)) => Some(u32::try_from(limit).unwrap_or(u32::MAX).min(size.unwrap_or(u32::MAX))),
-        };
-        fetch_page(&self.fetch, self.list, self.cursor, size).await
+        match self.limit {
+            // As `all` and `stream` do: nothing is asked for, and the list goes on where it was.
+            Some(0) => Ok(Page::new(Vec::new(), self.cursor)),
+            limit => fetch_page(&self.fetch, self.list, self.cursor, at_most(self.page_size, limit)).await,
+        }
     }
 
     /// All entries, page by page, fetched as they are asked for.
@@ -178,7 +178,7 @@ impl<T: Send + 'static> Listing<T> {
             fetch: self.fetch,
             list: self.list,
             page_size: self.page_size,
-            left: self.limit.unwrap_or(u64::MAX),
+            left: self.limit,
             ready: VecDeque::new(),
             state: State::Next(self.cursor),
         }
@@ -214,6 +214,12 @@ fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// A page of no more than what is still wanted.
+fn at_most(page_size: Option<u32>, wanted: Option<u64>) -> Option<u32> {
+    let wanted = wanted.map(|wanted| u32::try_from(wanted).unwrap_or(u32::MAX));
+    page_size.into_iter().chain(wanted).min()
+}
+
 async fn fetch_page<T>(fetch: &Arc<Fetch<T>>, list: u64, cursor: Option<Cursor>, size: Option<u32>) -> Result<Page<T>> {
     if size == Some(0) {
         return Err(Error::outside_limit(Limit::at_least("page_size", 1, "entries"), 0));
@@ -235,7 +241,7 @@ pub struct Items<T> {
     fetch: Arc<Fetch<T>>,
     list: u64,
     page_size: Option<u32>,
-    left: u64,
+    left: Option<u64>,
     ready: VecDeque<T>,
     state: State<T>,
 }
@@ -257,17 +263,18 @@ impl<T: Send + 'static> Items<T> {
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         loop {
-            if self.left == 0 {
+            if self.left == Some(0) {
                 return Poll::Ready(None);
             }
             if let Some(item) = self.ready.pop_front() {
-                self.left -= 1;
+                self.left = self.left.map(|left| left - 1);
                 return Poll::Ready(Some(Ok(item)));
             }
             match &mut self.state {
                 State::End => return Poll::Ready(None),
                 State::Next(cursor) => {
-                    let (fetch, list, cursor, size) = (Arc::clone(&self.fetch), self.list, cursor.take(), self.page_size);
+                    let (fetch, list, cursor) = (Arc::clone(&self.fetch), self.list, cursor.take());
+                    let size = at_most(self.page_size, self.left);
                     self.state = State::Fetching(Box::pin(async move { fetch_page(&fetch, list, cursor, size).await }));
                 }
                 State::Fetching(page) => {
@@ -321,8 +328,22 @@ mod tests {
     #[tokio::test]
     async fn streams_over_empty_pages_and_stops_at_the_limit() {
         assert_eq!(numbers("a").all().await.unwrap(), [0, 1, 2, 6, 7, 8, 12, 13, 14, 18, 19]);
-        assert_eq!(numbers("a").limit(4).all().await.unwrap(), [0, 1, 2, 6]);
+        assert_eq!(numbers("a").page_size(3).limit(4).all().await.unwrap(), [0, 1, 2, 6]);
         assert_eq!(numbers("a").limit(0).all().await.unwrap(), [0_u32; 0]);
+        assert_eq!(numbers("a").limit(0).page().await.unwrap(), Page::new(vec![], None));
+    }
+
+    #[tokio::test]
+    async fn a_limit_asks_for_no_more_than_is_wanted() {
+        let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sizes = Arc::clone(&asked);
+        let list = Listing::new("a", move |request: PageRequest| {
+            sizes.lock().unwrap().push(request.size);
+            let items = vec![0_u32; request.size.unwrap() as usize];
+            async move { Ok(Page::new(items, Some(Cursor::new("next")))) }
+        });
+        assert_eq!(list.page_size(3).limit(7).all().await.unwrap().len(), 7);
+        assert_eq!(*asked.lock().unwrap(), [Some(3), Some(3), Some(1)]);
     }
 
     #[tokio::test]

@@ -1,35 +1,43 @@
-//! Downloads that go on after a cut.
+//! Downloads: within the deadline and cancellation of their call, and going on after a cut.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{ByteRange, GET, GetOptions, GetRequest, Object, ObjectKey, ObjectStore};
 use crate::body::ByteStream;
+use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::identifier::Version;
+use crate::resilience::backoff::{Backoff, Waits};
 use crate::scope::Resources;
 
 /// How many times in a row a download is resumed without a byte in between.
 const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 
-/// The same object with content that resumes at the same version, where the provider can, and that never ends short.
-/// Content in memory stays as it is.
-pub(super) fn resuming(store: &ObjectStore, object: Object, options: GetOptions) -> Object {
-    if object.is_whole() {
-        return object;
-    }
+/// The same object with content that ends at the call's deadline and cancellation, that resumes at the same version where
+/// the provider can, and that never ends short. For content in memory none of it is needed.
+pub(super) fn streaming(store: &ObjectStore, cx: CallContext, object: Object, options: GetOptions) -> Object {
     let capabilities = store.capabilities();
     let resumes = capabilities.get_range && capabilities.get_if_match;
     let version = object.meta.version.clone().filter(|_| resumes);
     let (key, position, end) = (object.meta.key.clone(), object.range.start, object.range.end);
+    let waits = Backoff::new().initial_interval(Duration::from_millis(20)).waits(cx.random());
     let store = store.clone();
     object.map_body(move |body| {
-        let download = Download { store, key, version, options, position, end, failures: 0, body };
-        ByteStream::unfold(download, |mut download| async move { Ok(download.next().await?.map(|chunk| (chunk, download))) })
+        let download = Download { store, cx, key, version, options, position, end, failures: 0, waits, body };
+        ByteStream::unfold(download, |mut download| async move {
+            let cx = download.cx.clone();
+            let next = cx.guard(download.next()).await;
+            let next = download.store.at(&GET, &download.key, next)?;
+            Ok(next.map(|chunk| (chunk, download)))
+        })
     })
 }
 
 struct Download {
     store: ObjectStore,
+    cx: CallContext,
     key: ObjectKey,
     /// What to resume; `None` where that cannot be.
     version: Option<Version>,
@@ -37,6 +45,7 @@ struct Download {
     position: u64,
     end: u64,
     failures: u32,
+    waits: Waits,
     body: ByteStream,
 }
 
@@ -45,24 +54,45 @@ impl Download {
         loop {
             let cut = match self.body.try_next().await {
                 Ok(Some(chunk)) => {
-                    self.failures = 0;
+                    if !chunk.is_empty() {
+                        self.failures = 0;
+                    }
                     self.position += chunk.len() as u64;
                     return Ok(Some(chunk));
                 }
-                Ok(None) if self.position >= self.end => return Ok(None),
+                Err(error) if !error.is_retryable() => return Err(error),
+                // Also when the connection broke behind the last byte: nothing is missing.
+                _ if self.position >= self.end => return Ok(None),
                 Ok(None) => {
                     let text = format!("`{}` ended at byte {} of {}", self.key, self.position, self.end);
                     Error::new(ErrorKind::Connection, text).with_reason(Reason::Truncated)
                 }
-                Err(error) if !error.is_retryable() => return Err(error),
                 Err(error) => error,
             };
-            let Some(version) = self.version.clone() else { return Err(cut) };
+            self.resume(cut).await?;
+        }
+    }
+
+    /// Opens the rest; an opening that fails counts as a cut.
+    async fn resume(&mut self, mut cut: Error) -> Result<()> {
+        let Some(version) = self.version.clone() else { return Err(cut) };
+        loop {
             self.failures += 1;
             if self.failures > RESUMES_WITHOUT_PROGRESS {
                 return Err(cut.with_attempts(self.failures));
             }
-            self.body = self.reopen(version).await?;
+            if self.failures > 1 {
+                let wait = self.waits.next_wait()?.unwrap_or_default().max(cut.retry_after().unwrap_or_default());
+                self.cx.clock().sleep(wait).await;
+            }
+            match self.reopen(version.clone()).await {
+                Ok(body) => {
+                    self.body = body;
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() => cut = error,
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -75,6 +105,11 @@ impl Download {
         };
         let (call, provider) = self.store.start(&GET, Resources::One(self.key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(self.key.clone(), options))).await;
-        Ok(call.finish(result).await?.into_stream())
+        let object = call.finish(result).await?;
+        if object.range.start != self.position {
+            let text = format!("`{}` goes on at byte {} where {} was asked for", self.key, object.range.start, self.position);
+            return Err(Error::new(ErrorKind::Corrupt, text));
+        }
+        Ok(object.into_stream())
     }
 }

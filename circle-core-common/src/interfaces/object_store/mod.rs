@@ -43,12 +43,12 @@ pub use upload::{Upload, Writer};
 use crate::body::Body;
 use crate::bulk::Bulk;
 use crate::context::CallContext;
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Reason, Result, ResultExt};
 use crate::identifier::Version;
 use crate::listing::{Listing, Page};
 use crate::operation::Operation;
 use crate::resilience::backoff::Backoff;
-use crate::scope::Resources;
+use crate::scope::{Call, Resources};
 
 crate::operations! {
     "ObjectStore" => {
@@ -84,6 +84,9 @@ crate::handle! {
 
 type Caps = ObjectStoreCapabilities;
 
+/// How often the emulation of a suffix asks for the size anew because the object was written in between.
+const SUFFIX_ATTEMPTS: u32 = 10;
+
 /// How often [`ObjectStore::update`] tries against other writers.
 const UPDATE_ATTEMPTS: u32 = 100;
 
@@ -91,10 +94,12 @@ impl ObjectStore {
     /// An object. Answers as soon as its metadata is there; the content streams.
     ///
     /// Content that is cut while it streams is resumed from where it stopped, at the same version, where the provider
-    /// can get ranges.
+    /// can get ranges; each time is a call of its own. The timeout, deadline and cancellation of this call bound the
+    /// reading of the content too.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`. Of the content: `Timeout`, `Cancelled`, what broke the transfer, `Conflict` where it was cut and the object
+    /// has changed since.
     pub async fn get(&self, key: impl Into<ObjectKey>) -> Result<Object> {
         self.get_inner(key.into(), GetOptions::new()).await
     }
@@ -109,32 +114,51 @@ impl ObjectStore {
 
     async fn get_inner(&self, key: ObjectKey, mut options: GetOptions) -> Result<Object> {
         self.at(&GET, &key, self.check_get(&key, &options))?;
-        if let Some(ByteRange::Suffix(length)) = options.range
-            && !self.capabilities().get_suffix
-        {
-            options.range = Some(self.suffix_by_head(&key, &options, length).await?);
-        }
         let (call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
-        let result = call.guard(provider.get(call.cx(), GetRequest::new(key, options.clone()))).await;
+        let result = match options.range {
+            Some(ByteRange::Suffix(length)) if !self.capabilities().get_suffix => {
+                // Boxed: the way is rare, and inline it would grow every future of a get.
+                Box::pin(self.suffix_by_head(&call, provider, &key, &mut options, length)).await
+            }
+            _ => call.guard(provider.get(call.cx(), GetRequest::new(key, options.clone()))).await,
+        };
+        // Content in memory needs no context: it is there.
+        let cx = result.as_ref().is_ok_and(|object| !object.is_whole()).then(|| call.cx().clone());
         let mut object = call.finish(result).await?;
         object.body_limit = self.core.options().and_then(|options| options.body_limit);
-        Ok(download::resuming(self, object, options))
+        Ok(match cx {
+            Some(cx) => download::streaming(self, cx, object, options),
+            None => object,
+        })
     }
 
-    /// The documented emulation of a suffix; refused unless the caller allows it.
-    async fn suffix_by_head(&self, key: &ObjectKey, options: &GetOptions, length: u64) -> Result<ByteRange> {
-        let (call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
-        let result = async {
-            if !call.cx().emulates() {
-                return Err(Error::unsupported(Caps::GET_SUFFIX.name()));
-            }
-            call.cx().report(|report| report.emulated.push(Caps::GET_SUFFIX.name()));
+    /// The documented emulation of a suffix: asks for the size, then for that range of that very version.
+    async fn suffix_by_head(
+        &self,
+        call: &Call<'_>,
+        provider: &dyn ObjectStoreProvider,
+        key: &ObjectKey,
+        options: &mut GetOptions,
+        length: u64,
+    ) -> Result<Object> {
+        call.cx().report(|report| report.emulated.push(Caps::GET_SUFFIX.name()));
+        let pins = self.capabilities().get_if_match && options.if_match.is_none() && options.version.is_none();
+        let mut attempt = 1;
+        loop {
             let head = HeadOptions { version: options.version.clone(), ..HeadOptions::default() };
             let meta = call.guard(provider.head(call.cx(), HeadRequest::new(key.clone(), head))).await?;
-            Ok(ByteRange::Bounded(meta.size.saturating_sub(length), meta.size))
+            options.range = Some(ByteRange::Bounded(meta.size.saturating_sub(length), meta.size));
+            if pins {
+                options.if_match = meta.version;
+            }
+            match call.guard(provider.get(call.cx(), GetRequest::new(key.clone(), options.clone()))).await {
+                // The caller has asked for no version: another writer was in between, and the size is another one.
+                Err(error) if pins && error.reason() == Some(Reason::VersionMismatch) && attempt < SUFFIX_ATTEMPTS => {
+                    attempt += 1
+                }
+                result => return result,
+            }
         }
-        .await;
-        call.finish(result).await
     }
 
     /// The metadata of an object.
@@ -214,6 +238,8 @@ impl ObjectStore {
 
     /// Changes an object by a function of its content; `None` where it is absent. Other writers make it run again.
     ///
+    /// Each read and each write is a call of its own; a timeout bounds them and the waits in between together.
+    ///
     /// ```
     /// # use circle_core_common::{Result, interfaces::object_store::ObjectStore};
     /// # async fn example(files: ObjectStore) -> Result<()> {
@@ -223,39 +249,50 @@ impl ObjectStore {
     /// ```
     ///
     /// # Errors
-    /// The function's; `Conflict` after 100 lost races; as [`put_with`](Self::put_with).
+    /// The function's; `Unsupported` without `put_if_absent` and `put_if_match`; `Conflict` or `AlreadyExists` after 100 lost
+    /// races; as [`get`](Self::get) and [`put_with`](Self::put_with).
     pub async fn update<B: Into<Body>>(
         &self,
         key: impl Into<ObjectKey>,
         change: impl Fn(Option<Bytes>) -> Result<B> + Send + Sync,
     ) -> Result<ObjectMeta> {
-        let key = key.into();
-        let random = self.core.environment().random().clone();
+        let (store, key) = (self.bounded(), key.into());
+        let able = Caps::PUT_IF_ABSENT.check(store.capabilities()).and_then(|()| Caps::PUT_IF_MATCH.check(store.capabilities()));
+        store.at(&PUT, &key, able)?;
         let backoff = Backoff::new().initial_interval(Duration::from_millis(2)).max_interval(Duration::from_millis(250));
-        let mut waits = backoff.waits(&random);
+        let mut waits = backoff.waits(store.core.environment().random());
         let mut attempt = 1;
         loop {
-            let current = self.get_inner(key.clone(), GetOptions::new()).await.optional()?;
-            let (content, precondition) = match current {
-                None => (None, Precondition::IfAbsent),
-                Some(object) => {
-                    let version = object.meta.version()?.clone();
-                    (Some(object.bytes().await?), Precondition::IfMatch(version))
-                }
-            };
-            let body = change(content)?.into();
-            let result = self.put_inner(key.clone(), body, PutOptions { precondition, ..PutOptions::new() }).await;
-            match result {
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists) && attempt < UPDATE_ATTEMPTS =>
-                {
-                    attempt += 1;
-                    if let Some(wait) = waits.next_wait()? {
-                        self.core.environment().clock().sleep(wait).await;
+            let lost = match store.read_to_update(&key).await? {
+                Ok((content, precondition)) => {
+                    let options = PutOptions { precondition, ..PutOptions::new() };
+                    match store.put_inner(key.clone(), change(content)?.into(), options).await {
+                        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists) => error,
+                        result => return result,
                     }
                 }
-                result => return result,
+                Err(lost) => lost,
+            };
+            if attempt == UPDATE_ATTEMPTS {
+                return Err(lost);
             }
+            attempt += 1;
+            let wait = waits.next_wait()?.unwrap_or_default();
+            store.core.pause(&PUT, wait).await.map_err(|error| error.with_resource(key.shared()))?;
+        }
+    }
+
+    /// The content, and what must hold so that it is still the same; the inner error is a race lost while reading.
+    async fn read_to_update(&self, key: &ObjectKey) -> Result<Result<(Option<Bytes>, Precondition)>> {
+        let Some(object) = self.get_inner(key.clone(), GetOptions::new()).await.optional()? else {
+            return Ok(Ok((None, Precondition::IfAbsent)));
+        };
+        let version = object.meta.version()?.clone();
+        match object.bytes().await {
+            Ok(content) => Ok(Ok((Some(content), Precondition::IfMatch(version)))),
+            // A read that was cut found another object, or none, when it went on.
+            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(Err(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -269,25 +306,22 @@ impl ObjectStore {
 
     /// Deletes an object on a condition, or one version of it for good.
     ///
+    /// Where the answer to a conditional delete is lost and the object is gone, it is [`Deleted::Unknown`]: whether this call
+    /// or another deleted it cannot be told.
+    ///
     /// # Errors
-    /// `Conflict`, reason `VersionMismatch`.
+    /// `Conflict`, reason `VersionMismatch`; `OutcomeUnknown` when the answer to a conditional delete is lost and an object
+    /// is there.
     pub async fn delete_with(&self, key: impl Into<ObjectKey>, options: DeleteOptions) -> Result<Deleted> {
         self.delete_inner(key.into(), options).await
     }
 
     async fn delete_inner(&self, key: ObjectKey, options: DeleteOptions) -> Result<Deleted> {
         self.at(&DELETE, &key, self.check_delete(&key, &options))?;
-        let (call, provider) = self.start(&DELETE, Resources::One(key.shared())).await?;
-        let request = DeleteRequest::new(vec![DeleteItem::new(key, options)]);
-        let result = call.guard(provider.delete(call.cx(), request)).await;
-        let result = result.and_then(|bulk| {
-            let missing = || Error::new(ErrorKind::Internal, "the provider gave no result for the key");
-            bulk.into_iter().next().ok_or_else(missing)?
-        });
-        call.finish(result).await
+        outcome::delete(self, key, options).await
     }
 
-    /// Deletes many objects, in as many calls as the provider needs; one result per key.
+    /// Deletes many objects, in as many calls as the provider needs, within one deadline; one result per key.
     ///
     /// # Errors
     /// `InvalidInput` when a key is not valid: nothing is deleted then. A failed call marks its own keys only.
@@ -300,10 +334,11 @@ impl ObjectStore {
         for key in &keys {
             self.at(&DELETE, key, self.check_key(key))?;
         }
+        let store = self.bounded();
         let mut results = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(self.capabilities().delete_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
-            match self.delete_chunk(chunk, &names).await {
+            match store.delete_chunk(chunk, &names).await {
                 Ok(bulk) => results.extend(bulk),
                 Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
             }
@@ -359,7 +394,8 @@ impl ObjectStore {
     ) -> Listing<T> {
         let store = self.clone();
         // What makes this list another one than its neighbours; a page size does not.
-        let list = format!("{prefix:?} {:?} {:?} {}", options.delimiter, options.start_after, options.versions);
+        let ListOptions { delimiter, start_after, versions, .. } = &options;
+        let list = format!("{:?} {prefix:?} {delimiter:?} {start_after:?} {versions}", self.core.service());
         Listing::new(&list, move |page| {
             let (store, select) = (store.clone(), select.clone());
             let request = ListRequest::new(prefix.clone(), options.clone(), page);
@@ -403,7 +439,7 @@ impl ObjectStore {
     /// A request that gets the object without credentials until it expires.
     ///
     /// # Errors
-    /// `InvalidInput` beyond `presign_max`.
+    /// `InvalidInput` below a second or beyond `presign_max`.
     pub async fn presign_get(&self, key: impl Into<ObjectKey>, expires: Duration) -> Result<PresignedRequest> {
         self.presign_inner(&PRESIGN_GET, PresignRequest::new(key.into(), PresignMethod::Get, expires, PresignOptions::new()))
             .await
@@ -412,7 +448,7 @@ impl ObjectStore {
     /// A request that puts the object without credentials until it expires.
     ///
     /// # Errors
-    /// `InvalidInput` beyond `presign_max`.
+    /// `InvalidInput` below a second or beyond `presign_max`.
     pub async fn presign_put(&self, key: impl Into<ObjectKey>, expires: Duration) -> Result<PresignedRequest> {
         self.presign_put_with(key, expires, PresignOptions::new()).await
     }
@@ -420,7 +456,7 @@ impl ObjectStore {
     /// As [`presign_put`](Self::presign_put), bound to a media type.
     ///
     /// # Errors
-    /// `InvalidInput` beyond `presign_max`.
+    /// `InvalidInput` below a second or beyond `presign_max`.
     pub async fn presign_put_with(
         &self,
         key: impl Into<ObjectKey>,
@@ -477,7 +513,10 @@ impl ObjectStore {
         Upload::resumed(self.clone(), id.into())
     }
 
-    /// Whether the write behind an `OutcomeUnknown` has happened.
+    /// Whether the write behind an `OutcomeUnknown` has happened: `Applied` where the object has its id, `NotApplied` where
+    /// what the write would have changed is as it was, `Unknown` where something else has happened since.
+    ///
+    /// A request that is still on its way can be done after that; repeating the write with its id is safe in any case.
     ///
     /// # Errors
     /// `InvalidInput` for an error that names no write of this interface; what the provider says.

@@ -118,15 +118,15 @@ impl Upload {
         let (call, provider) = store.start(&END_UPLOAD, Resources::One(key.shared())).await?;
         let result = async {
             let end = UploadEnd::Complete { parts, precondition: self.id.precondition.clone() };
-            let result = outcome::repeat_conflicting(&call, true, || {
+            let tried = outcome::repeat_conflicting(&call, true, || {
                 call.guard(provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
             })
             .await;
             let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
-            let result = result.and_then(|meta| meta.ok_or_else(missing));
+            let tried = tried.and_then(|meta| meta.ok_or_else(missing));
             match &self.id.operation {
-                Some(operation) => outcome::settle(store, &call, key, operation, result).await,
-                None => result,
+                Some(operation) => outcome::settle(store, &call, key, operation, &self.id.precondition, tried).await,
+                None => tried.result,
             }
         }
         .await;

@@ -1,5 +1,7 @@
 //! What is checked before anything is sent: names, limits, capabilities.
 
+use std::time::Duration;
+
 use super::{
     ByteRange, Caps, CopyOptions, DeleteOptions, GetOptions, HeadOptions, ListRequest, ObjectKey, ObjectStore, Precondition,
     PresignMethod, PresignRequest, PutOptions,
@@ -135,7 +137,7 @@ impl ObjectStore {
         self.need(Caps::PRESIGN_PUT, request.method == PresignMethod::Put)?;
         self.check_key(&request.key)?;
         let max = self.capabilities().presign_max;
-        if request.expires > max || request.expires.is_zero() {
+        if request.expires > max || request.expires < Duration::from_secs(1) {
             let limit = Limit { min: Some(1), ..Limit::at_most("presign_max", max.as_secs(), "seconds") };
             return Err(Error::outside_limit(limit, request.expires.as_secs_f64()));
         }

@@ -258,7 +258,7 @@ pub enum Deleted {
     Marked(Version),
     /// There was none.
     Absent,
-    /// It is gone; whether it was there the service does not say.
+    /// It is gone; whether it was there, or who deleted it, the service does not say.
     Unknown,
 }
 
