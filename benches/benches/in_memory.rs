@@ -1,5 +1,6 @@
 //! What a call through a handle costs, over a provider that answers from memory.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
+#![allow(clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 

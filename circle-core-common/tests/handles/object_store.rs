@@ -1,7 +1,5 @@
 //! What the handle of object storage makes of a provider's answers: cuts, silence, lost answers, races.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

@@ -1,0 +1,6 @@
+//! What the handles do around a provider that fails, stalls or answers wrongly.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod key_value_store;
+mod object_store;
