@@ -70,6 +70,7 @@ async fn broken_object_stores_fail_the_cases_that_they_should() {
                 "copy_if_absent_of_the_present_is_already_exists",
                 "copy_if_absent_race_has_one_winner",
                 "upload_if_absent_is_decided_at_its_end",
+                "upload_resumed_keeps_its_precondition",
                 "no_payload_or_secret_in_spans_logs_and_errors",
             ],
         ),
