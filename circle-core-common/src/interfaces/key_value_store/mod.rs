@@ -34,6 +34,7 @@ mod outcome;
 mod provider;
 mod typed;
 mod types;
+mod update;
 mod validate;
 
 use std::sync::Arc;
@@ -51,13 +52,13 @@ pub use typed::{Typed, TypedEntry};
 pub use types::*;
 
 use crate::bulk::Bulk;
+use crate::context::OnUnsupported;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::extension::Extensions;
 use crate::identifier::Version;
 use crate::listing::{Listing, Page};
 use crate::operation::Operation;
-use crate::resilience::backoff::Backoff;
-use crate::scope::Resources;
+use crate::scope::{Call, Resources};
 use crate::watch::Watch;
 
 crate::operations! {
@@ -85,9 +86,6 @@ crate::handle! {
 }
 
 type Caps = KeyValueStoreCapabilities;
-
-/// How often `update`, and an emulated increment, try against other writers.
-const UPDATE_ATTEMPTS: u32 = 100;
 
 impl KeyValueStore {
     /// The same store, with values that are JSON of one type.
@@ -119,6 +117,11 @@ impl KeyValueStore {
         call.finish(result.and_then(only)).await
     }
 
+    /// How what was written last is read, as well as this store can.
+    fn freshest(&self) -> GetOptions {
+        if self.capabilities().strong_read { GetOptions::new().strong() } else { GetOptions::new() }
+    }
+
     /// The entries of many keys, in order, in as many calls as the provider needs.
     ///
     /// # Errors
@@ -128,15 +131,16 @@ impl KeyValueStore {
         for key in &keys {
             self.at(&GET, key, self.check_key(key))?;
         }
+        let store = self.bounded();
         let mut results = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(self.capabilities().get_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
             let chunk_result = async {
-                let (call, provider) = self.start(&GET, Resources::Many(&names)).await?;
+                let (call, provider) = store.start(&GET, Resources::Many(&names)).await?;
                 let result = call.guard(provider.get(call.cx(), GetRequest::new(chunk.to_vec(), GetOptions::new()))).await;
                 call.finish(result.and_then(|bulk| complete(bulk, chunk.len()))).await
             };
-            collect(&mut results, chunk_result.await, &names);
+            self.collect(&GET, &mut results, chunk_result.await, &names);
         }
         Ok(Bulk::new(results))
     }
@@ -217,17 +221,24 @@ impl KeyValueStore {
         let checked = self.check_write(&write).and_then(|()| extensions.check(self.core.provider()));
         self.at(operation, &write.key, checked)?;
         let (call, provider) = self.start(operation, Resources::One(write.key.shared())).await?;
-        let result = async {
-            let id = if outcome::is_conditional(&write) { Some(call.cx().operation_id()?.clone()) } else { None };
-            let request = WriteRequest::new(vec![write.clone()], extensions, id.clone());
-            let result = call.guard(provider.write(call.cx(), request)).await.and_then(only);
-            match (result, id) {
-                (Err(error), Some(id)) => outcome::settle(self, &call, [&write], &id, error).await,
-                (result, _) => result,
-            }
-        }
-        .await;
+        let result = self.write_within(&call, provider, write, extensions).await;
         call.finish(result).await
+    }
+
+    async fn write_within(
+        &self,
+        call: &Call<'_>,
+        provider: &dyn KeyValueStoreProvider,
+        write: Write,
+        extensions: Extensions,
+    ) -> Result<Written> {
+        let id = if outcome::is_conditional(&write) { Some(call.cx().operation_id()?.clone()) } else { None };
+        let request = WriteRequest::new(vec![write.clone()], extensions, id.clone());
+        let result = call.guard(provider.write(call.cx(), request)).await.and_then(only);
+        match (result, id) {
+            (Err(error), Some(id)) => outcome::settle(self, call, [&write], &id, error).await,
+            (result, _) => result,
+        }
     }
 
     /// Makes many writes, each for itself, in as many calls as the provider needs; pairs of key and value will do.
@@ -260,27 +271,48 @@ impl KeyValueStore {
         for write in &writes {
             self.at(operation, &write.key, self.check_write(write))?;
         }
+        let store = self.bounded();
         let mut results = Vec::with_capacity(writes.len());
         for chunk in writes.chunks(self.capabilities().write_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|write| Arc::clone(write.key.shared())).collect();
-            let chunk_result = async {
-                let (call, provider) = self.start(operation, Resources::Many(&names)).await?;
-                let result = async {
-                    let conditional = chunk.iter().any(outcome::is_conditional);
-                    let id = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
-                    let request = WriteRequest::new(chunk.to_vec(), Extensions::default(), id.clone());
-                    let result = call.guard(provider.write(call.cx(), request)).await;
-                    match (result.and_then(|bulk| complete(bulk, chunk.len())), id) {
-                        (Err(error), Some(id)) if error.sent() == Sent::Maybe => Err(outcome::unknown(error, &id)),
-                        (result, _) => result,
-                    }
-                };
-                let result = result.await;
-                call.finish(result).await
-            };
-            collect(&mut results, chunk_result.await, &names);
+            let chunk_result = store.write_chunk(operation, chunk, &names, &writes).await;
+            self.collect(operation, &mut results, chunk_result, &names);
         }
         Ok(Bulk::new(results))
+    }
+
+    /// Makes one call's share of `all` writes.
+    async fn write_chunk(
+        &self,
+        operation: &'static Operation,
+        chunk: &[Write],
+        names: &[Arc<str>],
+        all: &[Write],
+    ) -> Result<Bulk<Written>> {
+        let (call, provider) = self.start(operation, Resources::Many(names)).await?;
+        let result = async {
+            let conditional = chunk.iter().any(outcome::is_conditional);
+            let id = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
+            let request = WriteRequest::new(chunk.to_vec(), Extensions::default(), id.clone());
+            let result = call.guard(provider.write(call.cx(), request)).await;
+            match (result.and_then(|bulk| complete(bulk, chunk.len())), id) {
+                (Err(error), Some(id)) if error.sent() == Sent::Maybe => {
+                    let lost = chunk.iter().map(|_| Err(error.clone())).collect();
+                    Ok((outcome::settle_each(self, &call, chunk, all, &id, lost).await, Some(error)))
+                }
+                (Ok(bulk), Some(id)) => Ok((outcome::settle_each(self, &call, chunk, all, &id, bulk).await, None)),
+                (result, _) => result.map(|bulk| (bulk, None)),
+            }
+        }
+        .await;
+        match result {
+            // The call failed; what became of its writes is in their own results.
+            Ok((bulk, Some(error))) if bulk.failures().next().is_some() => {
+                drop(call.finish::<()>(Err(error)).await);
+                Ok(bulk)
+            }
+            result => call.finish(result.map(|(bulk, _)| bulk)).await,
+        }
     }
 
     /// Makes all writes or none, in order; nobody sees a part of them.
@@ -320,94 +352,62 @@ impl KeyValueStore {
 
     /// Adds to the number under a key, which starts at 0, and gives the sum. Its expiry stays.
     ///
-    /// Not idempotent: a lost answer is `OutcomeUnknown`. Emulated by compare-and-swap, where the caller allows it.
+    /// Not idempotent, and no store keeps ids of additions: a lost answer is `OutcomeUnknown`, and reading the value is
+    /// all that can be done about it. Emulated by compare-and-swap, where the caller allows it; a life that is shorter
+    /// than the store's `ttl_min` by then becomes `ttl_min`, because it may not end early.
     ///
     /// # Errors
-    /// `InvalidInput` for a value that is no number, and with reason `Overflow` when the sum is none.
+    /// `InvalidInput` for a value that is no number, and with reason `Overflow` when the sum is none; `Unsupported` with
+    /// an idempotency key, which would promise what cannot be kept.
     pub async fn increment(&self, key: impl Into<Key>, by: i64) -> Result<i64> {
         let key = key.into();
-        self.at(&INCREMENT, &key, self.check_key(&key))?;
-        if !self.capabilities().increment && self.capabilities().cas {
-            return self.increment_by_cas(key, by).await;
+        self.at(&INCREMENT, &key, self.check_key(&key).and_then(|()| self.check_no_idempotency_key()))?;
+        let capabilities = self.capabilities();
+        if !capabilities.increment && !(capabilities.cas && self.emulates()) {
+            return self.at(&INCREMENT, &key, Err(Error::unsupported(Caps::INCREMENT.name())));
         }
-        self.at(&INCREMENT, &key, Caps::INCREMENT.check(self.capabilities()))?;
         let (call, provider) = self.start(&INCREMENT, Resources::One(key.shared())).await?;
-        let result = async {
-            let result = call.guard(provider.increment(call.cx(), IncrementRequest::new(key.clone(), by))).await;
-            match result {
-                Err(error) if error.sent() == Sent::Maybe => Err(outcome::unknown(error, call.cx().operation_id()?)),
-                result => result,
+        let result = if capabilities.increment {
+            call.guard(provider.increment(call.cx(), IncrementRequest::new(key, by))).await
+        } else {
+            call.cx().report(|report| report.emulated.push(Caps::INCREMENT.name()));
+            // Boxed: emulation is rare, and inline it would grow every caller's future.
+            Box::pin(update::increment(self, &call, provider, key, by)).await
+        };
+        let result = match result {
+            // A part of an emulation that only read has changed nothing.
+            Err(error) if error.sent() == Sent::Maybe && (capabilities.increment || error.is(ErrorKind::OutcomeUnknown)) => {
+                outcome::unknown_sum(&call, error)
             }
-        }
-        .await;
+            result => result,
+        };
         call.finish(result).await
     }
 
-    /// The documented emulation of `increment`; refused unless the caller allows it.
-    async fn increment_by_cas(&self, key: Key, by: i64) -> Result<i64> {
-        let (call, ()) = self.core.start(&INCREMENT, Resources::One(key.shared()), || Ok(&())).await?;
-        let allowed = call.cx().emulates();
-        if allowed {
-            call.cx().report(|report| report.emulated.push(Caps::INCREMENT.name()));
-        }
-        call.finish(if allowed { Ok(()) } else { Err(Error::unsupported(Caps::INCREMENT.name())) }).await?;
-        let entry = self.update_entry(key, |old, _| Ok(add(old.as_deref(), by)?.to_string().into())).await?;
-        add(Some(&entry.value), 0)
+    fn emulates(&self) -> bool {
+        self.core.options().is_some_and(|options| options.on_unsupported == Some(OnUnsupported::Emulate))
     }
 
     /// Changes a value by a function of it; `None` where it is absent. Gives the new entry. Other writers make it run
-    /// again. Its expiry is cleared, as by every put.
+    /// again. Its expiry is cleared, as by every put. A timeout bounds all of it.
+    ///
+    /// Repeated with its id, it gives the entry that it made before, as long as nobody has written the key since.
     ///
     /// # Errors
-    /// The function's; `Conflict` after 100 lost races; as [`put_with`](Self::put_with).
+    /// The function's; `Unsupported` without `cas`; `Conflict` after 100 lost races; as [`put_with`](Self::put_with).
     pub async fn update<V: Into<Bytes>>(
         &self,
         key: impl Into<Key>,
         change: impl Fn(Option<Bytes>) -> Result<V> + Send + Sync,
     ) -> Result<Entry> {
-        self.update_entry(key.into(), |old, ttl| {
+        let key = key.into();
+        self.at(&PUT, &key, self.check_key(&key).and_then(|()| Caps::CAS.check(self.capabilities())))?;
+        let store = self.bounded();
+        update::entry(&store, update::Steps::Calls, key, |old, ttl| {
             *ttl = None;
             Ok(change(old)?.into())
         })
         .await
-    }
-
-    /// The compare-and-swap loop; `change` gets the remaining life of the entry and may clear it.
-    async fn update_entry(
-        &self,
-        key: Key,
-        change: impl Fn(Option<Bytes>, &mut Option<Duration>) -> Result<Bytes> + Send + Sync,
-    ) -> Result<Entry> {
-        let clock = self.core.environment().clock().clone();
-        let backoff = Backoff::new().initial_interval(Duration::from_millis(2)).max_interval(Duration::from_millis(250));
-        let mut waits = backoff.waits(self.core.environment().random());
-        let mut attempt = 1;
-        loop {
-            let current = self.get_inner(key.clone(), GetOptions::new()).await?;
-            let mut ttl = current.as_ref().and_then(|entry| entry.expires_at).map(|at| at.since(clock.timestamp()));
-            let (old, options) = match current {
-                None => (None, PutOptions::new().if_absent()),
-                Some(entry) => (Some(entry.value), PutOptions::new().if_match(entry.version)),
-            };
-            let value = change(old, &mut ttl)?;
-            match self.put_with(key.clone(), value.clone(), PutOptions { ttl, ..options }).await {
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists) && attempt < UPDATE_ATTEMPTS =>
-                {
-                    attempt += 1;
-                    if let Some(wait) = waits.next_wait()? {
-                        clock.sleep(wait).await;
-                    }
-                }
-                Err(error) => return Err(error),
-                Ok(written) => {
-                    let missing = || Error::new(ErrorKind::Internal, "the provider gave no version for the write");
-                    let mut entry = Entry::new(key, value, written.version.ok_or_else(missing)?);
-                    entry.expires_at = written.expires_at;
-                    return Ok(entry);
-                }
-            }
-        }
     }
 
     /// The entries whose keys begin with `prefix`, byte for byte.
@@ -446,13 +446,14 @@ impl KeyValueStore {
                 Error::new(ErrorKind::InvalidInput, "an empty prefix would delete everything").with_reason(Reason::NameInvalid);
             return Err(self.core.place(error, &DELETE));
         }
+        let store = self.bounded();
         let mut deleted = 0;
         let mut cursor = None;
         loop {
-            let Page { items, next } = self.list(prefix.clone()).starting_at(cursor).page().await?;
+            let Page { items, next } = store.list(prefix.clone()).starting_at(cursor).page().await?;
             deleted += items.len() as u64;
             if !items.is_empty() {
-                self.delete_many(items.into_iter().map(|entry| entry.key)).await?.all()?;
+                store.delete_many(items.into_iter().map(|entry| entry.key)).await?.all()?;
             }
             match next {
                 None => return Ok(deleted),
@@ -484,20 +485,24 @@ impl KeyValueStore {
     fn at<T>(&self, operation: &'static Operation, key: &Key, result: Result<T>) -> Result<T> {
         result.map_err(|error| self.core.place(error, operation).with_resource(key.shared()))
     }
-}
 
-/// The sum of the number in a value and `by`.
-fn add(value: Option<&[u8]>, by: i64) -> Result<i64> {
-    let number = match value {
-        None => 0,
-        Some(value) => std::str::from_utf8(value)
-            .ok()
-            .and_then(|text| text.parse::<i64>().ok())
-            .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the value is not a number"))?,
-    };
-    number.checked_add(by).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, format!("{number} + {by} is no 64-bit number")).with_reason(Reason::Overflow)
-    })
+    /// Adds the results of one call to those of a bulk; every error names its own key and where it happened.
+    fn collect<T>(
+        &self,
+        operation: &'static Operation,
+        results: &mut Vec<Result<T>>,
+        chunk: Result<Bulk<T>>,
+        names: &[Arc<str>],
+    ) {
+        match chunk {
+            Ok(bulk) => results.extend(
+                bulk.into_iter()
+                    .zip(names)
+                    .map(|(result, name)| result.map_err(|error| self.core.place(error, operation).with_resource(name))),
+            ),
+            Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
+        }
+    }
 }
 
 fn complete<T>(bulk: Bulk<T>, expected: usize) -> Result<Bulk<T>> {
@@ -509,11 +514,4 @@ fn complete<T>(bulk: Bulk<T>, expected: usize) -> Result<Bulk<T>> {
 
 fn only<T>(bulk: Bulk<T>) -> Result<T> {
     complete(bulk, 1)?.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "the provider gave no result"))?
-}
-
-fn collect<T>(results: &mut Vec<Result<T>>, chunk: Result<Bulk<T>>, names: &[Arc<str>]) {
-    match chunk {
-        Ok(bulk) => results.extend(bulk),
-        Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
-    }
 }

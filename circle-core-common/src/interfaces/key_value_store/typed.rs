@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Deleted, Key, KeyValueStore, PutOptions, Written};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, decode_json_error};
 use crate::identifier::Version;
 use crate::listing::Listing;
 use crate::units::Timestamp;
@@ -34,10 +34,12 @@ pub struct TypedEntry<T> {
 }
 
 fn read<T: DeserializeOwned>(entry: super::Entry) -> Result<TypedEntry<T>> {
-    let value = serde_json::from_slice(&entry.value).map_err(|error| {
-        Error::new(ErrorKind::Decode, format!("the value of `{}` cannot be read as JSON: {error}", entry.key)).with_source(error)
-    })?;
+    let value = decode(&entry.key, &entry.value)?;
     Ok(TypedEntry { key: entry.key, value, version: entry.version, expires_at: entry.expires_at })
+}
+
+fn decode<T: DeserializeOwned>(key: &Key, value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|error| decode_json_error(format_args!("the value of `{key}`"), &error))
 }
 
 fn write<T: Serialize>(value: &T) -> Result<Bytes> {
@@ -107,11 +109,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Typed<T> {
     pub async fn update(&self, key: impl Into<Key>, change: impl Fn(Option<T>) -> Result<T> + Send + Sync) -> Result<T> {
         let key = key.into();
         let name = key.clone();
-        let decode = |bytes: Bytes| {
-            serde_json::from_slice(&bytes)
-                .map_err(|error| Error::new(ErrorKind::Decode, format!("the value of `{name}` cannot be read as JSON: {error}")))
-        };
-        let entry = self.store.update(key, |old| write(&change(old.map(&decode).transpose()?)?)).await?;
+        let old = |bytes: Option<Bytes>| bytes.map(|bytes| decode(&name, &bytes)).transpose();
+        let entry = self.store.update(key, |bytes| write(&change(old(bytes)?)?)).await?;
         Ok(read(entry)?.value)
     }
 

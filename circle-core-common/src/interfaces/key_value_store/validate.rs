@@ -65,6 +65,15 @@ impl KeyValueStore {
         Err(Error::outside_limit(Limit::at_least("ttl_min", millis, "ms"), format_args!("{ttl:?}")))
     }
 
+    /// For what no store knows by an id.
+    pub(super) fn check_no_idempotency_key(&self) -> Result<()> {
+        if self.core.options().is_none_or(|options| options.idempotency_key.is_none()) {
+            return Ok(());
+        }
+        let text = "an increment has no idempotency key: repeated, it would be added again; read the value, and decide";
+        Err(Error::new(ErrorKind::Unsupported, text))
+    }
+
     pub(super) fn check_transaction(&self, writes: &[Write]) -> Result<()> {
         let capabilities = self.capabilities();
         Caps::TRANSACTION.check(capabilities)?;

@@ -1,9 +1,10 @@
 //! Many keys in one call.
 
 use super::{Caps, Store};
+use crate::context::CallOptions;
 use crate::error::{ErrorKind, Reason};
 use crate::interfaces::key_value_store::{Deleted, Write};
-use crate::suite::{Outcome, equal, expect_kind, holds};
+use crate::suite::{Failed, Outcome, equal, expect_kind, holds};
 
 /// `get_many` gives one entry per key, in order, with its version; the absent are `None`, no error.
 pub async fn get_many_is_in_order_with_none_for_the_absent(subject: Store) -> Outcome {
@@ -105,4 +106,24 @@ pub async fn bulk_is_split_by_the_limits(subject: Store) -> Outcome {
     let before = subject.traffic.calls();
     store.delete_many(keys).await?.all()?;
     equal("calls of delete_many", &(subject.traffic.calls() - before), &4)
+}
+
+/// Creates of a bulk that is repeated with its own id are no `AlreadyExists`, each for itself; those of somebody else
+/// are.
+pub async fn put_many_repeated_with_its_id_is_not_already_exists(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    let keys = ["a", "b", "c"].map(|name| subject.name(name));
+    let store = subject.handle.with(CallOptions::new().idempotency_key(format!("{}-id", keys[0])));
+    let create = |key| Write::put(key, "mine").if_absent();
+    store.put_many(keys[..2].iter().map(create)).await?.all()?;
+    if subject.entry(&keys[0]).await?.operation.is_none() {
+        return Err(Failed::Skipped("the store keeps no operation ids".to_owned()));
+    }
+    subject.handle.put(&keys[2], "other").await?;
+    let results = store.put_many(keys.iter().map(create)).await?;
+    let failed: Vec<_> = results.failures().map(|(at, error)| (at, error.kind())).collect();
+    equal("failures", &failed, &[(2, ErrorKind::AlreadyExists)])?;
+    // Of two creates of one key at most one can have made it.
+    let twice = store.put_many([create(&keys[0]), create(&keys[0])]).await?;
+    holds("two creates of one key do not both succeed", twice.failures().count() >= 1)
 }

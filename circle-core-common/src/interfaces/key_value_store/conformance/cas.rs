@@ -223,3 +223,21 @@ pub async fn create_repeated_with_its_id_is_not_already_exists(subject: Store) -
     expect_kind("another's create", subject.handle.create(&key, "other").await, ErrorKind::AlreadyExists)?;
     equal("the value", &subject.entry(&key).await?.value, &"mine")
 }
+
+/// An update that is repeated with its own id, after its answer was lost, does not apply its change again.
+pub async fn update_repeated_with_its_id_is_applied_once(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    let key = subject.name("a");
+    let store = subject.handle.with(CallOptions::new().idempotency_key(format!("{key}-id")));
+    let double = |old: Option<Bytes>| Ok(format!("{0}{0}", String::from_utf8_lossy(&old.unwrap_or_default())));
+    subject.handle.put(&key, "ab").await?;
+    let first = store.update(&key, double).await?;
+    if subject.entry(&key).await?.operation.is_none() {
+        return Err(Failed::Skipped("the store keeps no operation ids".to_owned()));
+    }
+    let second = store.update(&key, double).await?;
+    equal("the version of the repetition", &second.version, &first.version)?;
+    equal("the value", &subject.entry(&key).await?.value, &"abab")?;
+    subject.handle.update(&key, double).await?;
+    equal("the value after another update", &subject.entry(&key).await?.value, &"abababab")
+}

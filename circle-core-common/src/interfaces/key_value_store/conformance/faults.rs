@@ -73,8 +73,10 @@ pub async fn increment_with_a_lost_answer_is_applied_once(subject: Store) -> Out
         match result {
             Ok(sum) => equal(format!("the number after {fault:?}"), &(sum, after), &(before + 1, before + 1))?,
             result => {
-                expect_kind(format!("increment with {fault:?}"), result, ErrorKind::OutcomeUnknown)?;
+                let error = expect_kind(format!("increment with {fault:?}"), result, ErrorKind::OutcomeUnknown)?;
                 equal(format!("the number after {fault:?}"), &(after - before), &applied)?;
+                let again = subject.handle.with(CallOptions::repeat(&error)).increment(&key, 1).await;
+                expect_kind("its repetition", again, ErrorKind::Unsupported)?;
             }
         }
     }
@@ -105,6 +107,36 @@ pub async fn put_with_a_lost_answer_can_be_repeated(subject: Store) -> Outcome {
         subject.handle.put(&key, "value").await?;
     }
     equal("the value", &subject.entry(&key).await?.value, &"value")
+}
+
+/// A create of a bulk whose answer is lost after the store did it is `Ok` or `OutcomeUnknown`, never `AlreadyExists`;
+/// a put without condition in the same call says that it can be repeated.
+pub async fn put_many_with_a_lost_answer_is_never_already_exists(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    let keys = ["a", "b"].map(|name| subject.name(name));
+    subject.faults()?.inject(Fault::LoseAnswer);
+    let results = subject.handle.put_many([Write::put(&keys[0], "1").if_absent(), Write::put(&keys[1], "1")]).await?;
+    let mut results = results.into_iter();
+    if let Some(created) = results.next() {
+        lost(&subject, "the create", created).await?;
+    }
+    if let Some(Err(error)) = results.next() {
+        holds(format!("{error} is retryable"), error.is_retryable())?;
+        equal("the key in the error", &error.resource(), &Some(keys[1].as_str()))?;
+    }
+    for key in &keys {
+        equal(format!("the value of {key}"), &subject.entry(key).await?.value, &"1")?;
+    }
+    Ok(())
+}
+
+/// A create whose answer is lost, and whose look-up fails too, may have happened: never refused, never `Connection`.
+pub async fn create_whose_lookup_fails_is_unknown(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    let key = subject.name("a");
+    subject.faults()?.inject(Fault::LoseAnswer);
+    subject.faults()?.inject(Fault::Unavailable);
+    lost(&subject, "create", subject.handle.create(&key, "mine").await).await
 }
 
 /// A store whose table or database does not exist is `NotFound`: no key of it is absent, and no list is empty.

@@ -3,7 +3,7 @@
 use super::{Caps, Store, number};
 use crate::context::{CallOptions, CallReport, OnUnsupported};
 use crate::error::{Error, ErrorKind, Reason};
-use crate::suite::{Outcome, at_once, equal, expect_kind, expect_reason};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason};
 
 /// A number starts at 0, and gives the sum.
 pub async fn increment_starts_at_zero(subject: Store) -> Outcome {
@@ -94,4 +94,44 @@ pub async fn increment_is_emulated_where_allowed(subject: Store) -> Outcome {
         crate::suite::holds("the expiry is kept", subject.entry(&mortal).await?.expires_at.is_some())?;
     }
     Ok(())
+}
+
+/// An increment that is emulated is one call: one span, and one outcome, however many reads and writes it takes.
+pub async fn increment_that_is_emulated_is_one_call(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    let report = CallReport::new();
+    let options = CallOptions::new().on_unsupported(OnUnsupported::Emulate).report(&report);
+    let store = super::without(&subject, Caps::INCREMENT)?.with(options);
+    let telemetry = crate::suite::Telemetry::new();
+    let sum = telemetry.within(async { store.increment(subject.name("a"), 1).await }).await?;
+    equal("the sum", &sum, &1)?;
+    equal("the spans", &telemetry.calls(), &["key_value_store.increment"])?;
+    equal("the calls of the report", &report.get().calls, &1)
+}
+
+/// An increment that is emulated keeps an expiry that is nearer than the shortest life of an entry, and is not early.
+pub async fn increment_that_is_emulated_near_the_expiry_succeeds(subject: Store) -> Outcome {
+    subject.needs(Caps::CAS)?;
+    subject.needs(Caps::TTL)?;
+    let (life, shortest) = (std::time::Duration::from_secs(60), std::time::Duration::from_secs(3600));
+    if subject.handle.capabilities().ttl_min > life {
+        return Err(Failed::Skipped("an entry cannot live for a minute".to_owned()));
+    }
+    let store = subject.with_capabilities(|capabilities| (capabilities.increment, capabilities.ttl_min) = (false, shortest))?;
+    let store = store.with(CallOptions::new().on_unsupported(OnUnsupported::Emulate));
+    let key = subject.name("a");
+    subject.handle.put_with(&key, "1", crate::interfaces::key_value_store::PutOptions::new().ttl(life)).await?;
+    let before = subject.entry(&key).await?.expires_at;
+    equal("the sum", &store.increment(&key, 1).await?, &2)?;
+    let after = subject.entry(&key).await?.expires_at;
+    crate::suite::holds("the expiry is there, and not earlier", after.is_some() && after >= before)
+}
+
+/// No store knows an increment by an id: with an idempotency key it is `Unsupported`, and nothing is sent.
+pub async fn increment_with_an_idempotency_key_is_unsupported(subject: Store) -> Outcome {
+    subject.needs(Caps::INCREMENT)?;
+    let key = subject.name("a");
+    let store = subject.handle.with(CallOptions::new().idempotency_key("one"));
+    let calls = async { expect_kind("increment", store.increment(&key, 1).await, ErrorKind::Unsupported) };
+    subject.sends_nothing(calls).await.map(drop)
 }

@@ -198,3 +198,21 @@ pub async fn deadline_that_has_passed_is_a_timeout(subject: Store) -> Outcome {
     }
     equal("the value", &subject.entry(&key).await?.value, &"a")
 }
+
+/// An error of another interface names no write of this one: `InvalidInput`, and nothing is sent.
+pub async fn resolve_of_a_foreign_error_is_invalid_input(subject: Store) -> Outcome {
+    let foreign = crate::error::Error::new(ErrorKind::OutcomeUnknown, "lost")
+        .with_operation_id("an-id".into())
+        .with_resource(&subject.name("a").into())
+        .with_place(&crate::interfaces::object_store::PUT, &"documents".into(), &"other".into());
+    let calls = async { expect_kind("resolve", subject.handle.resolve(&foreign).await, ErrorKind::InvalidInput) };
+    subject.sends_nothing(calls).await.map(drop)
+}
+
+/// A value that is not JSON of the type is `Decode`, and its error does not show it.
+pub async fn typed_error_shows_no_value(subject: Store) -> Outcome {
+    let key = subject.name("a");
+    subject.handle.put(&key, format!("\"{}\"", subject.canary.secret())).await?;
+    let error = expect_kind("get", subject.handle.of::<u64>().get(&key).await, ErrorKind::Decode)?;
+    holds("the error shows no value", !subject.canary.is_in(&format!("{error} {error:?}")))
+}

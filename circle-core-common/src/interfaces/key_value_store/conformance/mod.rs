@@ -60,11 +60,13 @@ pub const SUITE: &[Case<KeyValueStore>] = crate::cases![KeyValueStore:
         delete_if_match_deletes_only_that_version,
         condition_without_sense_is_invalid_input,
         create_repeated_with_its_id_is_not_already_exists,
+        update_repeated_with_its_id_is_applied_once,
     }
     bulk {
         get_many_is_in_order_with_none_for_the_absent,
         put_many_writes_each,
         put_many_with_one_stale_marks_only_it,
+        put_many_repeated_with_its_id_is_not_already_exists,
         delete_many_gives_one_result_per_key,
         bulk_of_nothing_sends_nothing,
         put_many_with_an_invalid_key_writes_nothing,
@@ -103,6 +105,9 @@ pub const SUITE: &[Case<KeyValueStore>] = crate::cases![KeyValueStore:
         increment_beyond_the_largest_number_is_an_overflow,
         increment_of_no_number_is_invalid_input,
         increment_is_emulated_where_allowed,
+        increment_that_is_emulated_is_one_call,
+        increment_that_is_emulated_near_the_expiry_succeeds,
+        increment_with_an_idempotency_key_is_unsupported,
     }
     listing {
         list_prefix_is_compared_byte_for_byte,
@@ -140,6 +145,8 @@ pub const SUITE: &[Case<KeyValueStore>] = crate::cases![KeyValueStore:
         increment_with_a_lost_answer_is_applied_once,
         create_cut_before_it_is_done_can_be_repeated,
         put_with_a_lost_answer_can_be_repeated,
+        put_many_with_a_lost_answer_is_never_already_exists,
+        create_whose_lookup_fails_is_unknown,
         get_and_list_of_a_missing_container_are_not_found,
         busy_unavailable_and_cut_calls_are_retryable,
         bulk_with_a_failed_call_marks_its_own_keys,
@@ -159,6 +166,8 @@ pub const SUITE: &[Case<KeyValueStore>] = crate::cases![KeyValueStore:
         every_call_has_exactly_one_span,
         no_payload_or_secret_in_spans_logs_and_errors,
         deadline_that_has_passed_is_a_timeout,
+        resolve_of_a_foreign_error_is_invalid_input,
+        typed_error_shows_no_value,
     }
 ];
 

@@ -37,6 +37,7 @@ crate::suite::negatives! {
         store.replace(&key, "x", other()).await,
         store.delete_with(&key, DeleteOptions::new().if_match(other())).await,
         store.put_many([Write::put(&key, "x").if_absent()]).await,
+        store.update(&key, |_| Ok("x")).await,
     ];
     /// Writing several keys at once.
     without_transaction: TRANSACTION, |store, key| [store.transaction([Write::put(&key, "x")]).await];
