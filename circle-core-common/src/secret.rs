@@ -6,6 +6,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use tokio::io::AsyncReadExt;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -76,7 +77,8 @@ impl SecretRef {
     /// The secret, read anew at every call, so that a rotated one is seen.
     ///
     /// # Errors
-    /// `ConfigInvalid` when the variable is not set or blank, the file is missing, unreadable, empty or over 64 KiB;
+    /// `ConfigInvalid` when the variable is not set or blank, the file is missing, unreadable, empty, over
+    /// 64 KiB or no regular file;
     /// `Unsupported` for a reference into a secret store, which only a configured `SecretStore` resolves.
     pub async fn resolve(&self) -> Result<SecretString> {
         match &self.place {
@@ -122,11 +124,16 @@ fn invalid(text: String) -> Error {
 
 async fn read_file(path: &str) -> Result<SecretString> {
     let failed = |error: std::io::Error| invalid(format!("the secret file `{path}` cannot be read: {error}")).with_source(error);
-    let size = tokio::fs::metadata(Path::new(path)).await.map_err(failed)?.len();
-    if size > FILE_MAX {
-        return Err(invalid(format!("the secret file `{path}` has {size} bytes; at most {FILE_MAX} are read")));
+    // Asked before it is opened: opening a pipe waits for its writer, and a device may never end.
+    if !tokio::fs::metadata(Path::new(path)).await.map_err(failed)?.is_file() {
+        return Err(invalid(format!("the secret file `{path}` is no regular file")));
     }
-    let mut text = tokio::fs::read_to_string(path).await.map_err(failed)?;
+    let mut text = String::new();
+    let file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let size = file.take(FILE_MAX + 1).read_to_string(&mut text).await.map_err(failed)?;
+    if size as u64 > FILE_MAX {
+        return Err(invalid(format!("the secret file `{path}` is too large; at most {FILE_MAX} bytes are read")));
+    }
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -251,6 +258,21 @@ mod tests {
         let secret = SecretRef::file(folder.to_str().unwrap()).resolve().await.unwrap();
         std::fs::remove_file(folder).unwrap();
         assert_eq!(secret.expose_secret(), "geheim");
+    }
+
+    #[tokio::test]
+    async fn only_a_regular_file_of_the_size_of_a_secret_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for (size, fits) in [(FILE_MAX, true), (FILE_MAX + 1, false)] {
+            std::fs::write(&path, vec![b'a'; size as usize]).unwrap();
+            assert_eq!(SecretRef::file(path.to_str().unwrap()).resolve().await.is_ok(), fits, "{size} bytes");
+        }
+        let places = if cfg!(unix) { vec![folder.path().to_str().unwrap(), "/dev/zero"] } else { vec![] };
+        for place in places {
+            let error = SecretRef::file(place).resolve().await.unwrap_err();
+            assert!(error.message().ends_with("is no regular file"), "{error}");
+        }
     }
 
     #[test]
