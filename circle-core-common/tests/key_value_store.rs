@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use circle_core_common::interfaces::key_value_store::{
-    Consistency, Entry, KeyValueStore, KeyValueStoreCapabilities, MockKeyValueStoreProvider, Write, Written,
+    Consistency, Entry, KeyValueStore, KeyValueStoreCapabilities, MockKeyValueStoreProvider, Precondition, Write, Written,
 };
 use circle_core_common::{
-    Bulk, CallOptions, Environment, Error, ErrorKind, OperationId, ProviderInfo, Reason, Result, Sent, Version,
+    Bulk, CallOptions, Environment, Error, ErrorKind, OnUnsupported, OperationId, ProviderInfo, Reason, Result, Sent, Timestamp,
+    Version,
 };
 
 fn entry(key: &str, operation: Option<&OperationId>) -> Entry {
@@ -119,4 +120,31 @@ async fn an_increment_whose_answer_is_lost_cannot_be_repeated() {
     assert!(error.is(ErrorKind::OutcomeUnknown) && !error.message().contains("same id"), "{error}");
     let error = store.with(CallOptions::repeat(&error)).increment("a", 1).await.unwrap_err();
     assert_eq!((error.kind(), error.sent()), (ErrorKind::Unsupported, Sent::No));
+}
+
+#[tokio::test]
+async fn an_emulated_increment_of_what_expires_meanwhile_starts_anew() {
+    let mut mock = MockKeyValueStoreProvider::new();
+    let mut capabilities = KeyValueStoreCapabilities::all();
+    capabilities.increment = false;
+    mock.expect_info().return_const(ProviderInfo::new("mock", "1", ""));
+    mock.expect_environment().return_const(Environment::default());
+    mock.expect_capabilities().return_const(capabilities);
+    let mut reads = 0;
+    mock.expect_get().times(2).returning(move |_, _| {
+        reads += 1;
+        let mut gone = entry("a", None);
+        (gone.value, gone.expires_at) = ("41".into(), Some(Timestamp::UNIX_EPOCH));
+        one(Ok((reads == 1).then_some(gone)))
+    });
+    let mut writes = 0;
+    mock.expect_write().times(2).returning(move |_, request| {
+        assert_eq!(request.writes[0].precondition, Precondition::IfAbsent);
+        assert_eq!(request.writes[0].life(), None);
+        writes += 1;
+        // A store may show what has expired a little longer.
+        one(if writes == 1 { Err(refused()) } else { Ok(Written::version(Version::new("2", ""))) })
+    });
+    let store = KeyValueStore::new(mock).with(CallOptions::new().on_unsupported(OnUnsupported::Emulate));
+    assert_eq!(store.increment("a", 1).await.unwrap(), 1);
 }

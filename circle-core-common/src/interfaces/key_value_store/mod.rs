@@ -363,8 +363,8 @@ impl KeyValueStore {
         let key = key.into();
         self.at(&INCREMENT, &key, self.check_key(&key).and_then(|()| self.check_no_idempotency_key()))?;
         let capabilities = self.capabilities();
-        if !capabilities.increment && !(capabilities.cas && self.emulates()) {
-            return self.at(&INCREMENT, &key, Err(Error::unsupported(Caps::INCREMENT.name())));
+        if !(capabilities.cas && self.emulates()) {
+            self.at(&INCREMENT, &key, Caps::INCREMENT.check(capabilities))?;
         }
         let (call, provider) = self.start(&INCREMENT, Resources::One(key.shared())).await?;
         let result = if capabilities.increment {
