@@ -8,7 +8,8 @@ use circle_core_common::interfaces::key_value_store::{
     Consistency, Entry, KeyValueStore, KeyValueStoreCapabilities, MockKeyValueStoreProvider, Precondition, Write, Written,
 };
 use circle_core_common::{
-    Bulk, CallOptions, Environment, Error, ErrorKind, OnUnsupported, OperationId, ProviderInfo, Reason, Result, Sent, Version,
+    Bulk, CallOptions, Environment, Error, ErrorKind, OnUnsupported, OperationId, ProviderInfo, Reason, Result, Sent, Timestamp,
+    Version,
 };
 
 fn entry(key: &str, operation: Option<&OperationId>) -> Entry {
