@@ -54,7 +54,7 @@ pub struct AuditRecord {
     /// The configured service.
     pub service: Arc<str>,
     /// The provider's id.
-    pub provider: Arc<str>,
+    pub provider: &'static str,
     /// The operation: `object_store.put`.
     pub operation: &'static str,
     /// What it does to the other side.

@@ -44,7 +44,7 @@ struct Inner {
     attempts: u32,
     operation: Option<&'static Operation>,
     service: Option<Arc<str>>,
-    provider: Option<Arc<str>>,
+    provider: Option<&'static str>,
     resource: Option<Arc<str>>,
     capability: Option<&'static str>,
     limit: Option<Limit>,
@@ -148,11 +148,11 @@ impl Error {
 
     /// Adds where the error happened; what is already known is kept, because the innermost place knows best.
     #[must_use]
-    pub fn with_place(mut self, operation: &'static Operation, service: &Arc<str>, provider: &Arc<str>) -> Self {
+    pub fn with_place(mut self, operation: &'static Operation, service: &Arc<str>, provider: &'static str) -> Self {
         let inner = &mut *self.inner;
         inner.operation.get_or_insert(operation);
         inner.service.get_or_insert_with(|| Arc::clone(service));
-        inner.provider.get_or_insert_with(|| Arc::clone(provider));
+        inner.provider.get_or_insert(provider);
         self
     }
 
@@ -235,8 +235,8 @@ impl Error {
 
     /// The provider's id.
     #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.inner.provider.as_deref()
+    pub fn provider(&self) -> Option<&'static str> {
+        self.inner.provider
     }
 
     /// The thing that the call named, or the first of several: a key, a topic.
@@ -305,7 +305,7 @@ impl fmt::Display for Error {
         if let Some(service) = inner.service.as_deref().filter(|name| !name.is_empty()) {
             write!(f, " on {service}")?;
         }
-        if let Some(provider) = &inner.provider {
+        if let Some(provider) = inner.provider {
             write!(f, " ({provider})")?;
         }
         if inner.operation.is_some() {

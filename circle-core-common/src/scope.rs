@@ -37,7 +37,7 @@ pub struct HandleCore {
 struct Shared {
     environment: Environment,
     service: Arc<str>,
-    provider: Arc<str>,
+    provider: &'static str,
     stats: Arc<ServiceStats>,
     /// Whether access control or audit is on.
     guarded: bool,
@@ -145,7 +145,7 @@ impl<'a> Resources<'a> {
 impl HandleCore {
     /// The core of a handle over a provider with this id, in this environment; `service` is the configured name.
     #[must_use]
-    pub fn new(environment: Environment, service: impl Into<Arc<str>>, provider: &str) -> Self {
+    pub fn new(environment: Environment, service: impl Into<Arc<str>>, provider: &'static str) -> Self {
         let service: Arc<str> = service.into();
         let shared = Shared {
             stats: ServiceStats::of(&environment, &service),
@@ -153,7 +153,7 @@ impl HandleCore {
             lost: Losses::new(),
             environment,
             service,
-            provider: provider.into(),
+            provider,
             keys: [const { OnceLock::new() }; Operation::MAX_PER_INTERFACE],
         };
         Self { shared: Arc::new(shared), options: None }
@@ -210,8 +210,8 @@ impl HandleCore {
 
     /// The provider's id.
     #[must_use]
-    pub fn provider(&self) -> &str {
-        &self.shared.provider
+    pub fn provider(&self) -> &'static str {
+        self.shared.provider
     }
 
     /// The options of this handle.
@@ -255,7 +255,7 @@ impl HandleCore {
             otel.name = operation.name(),
             circle.operation = operation.name(),
             circle.service = &*shared.service,
-            circle.provider = &*shared.provider,
+            circle.provider = shared.provider,
             error.r#type = tracing::field::Empty,
         );
         Call {
@@ -361,7 +361,7 @@ impl HandleCore {
             principal: cx.principal().map(|name| &**name),
             tenant: cx.tenant().map(|name| &**name),
             service: &self.shared.service,
-            provider: &self.shared.provider,
+            provider: self.shared.provider,
             operation: cx.operation(),
             class,
             resource,
@@ -371,7 +371,7 @@ impl HandleCore {
     /// Says in an error where it happened; for what fails before the scope opens, such as validation.
     #[must_use]
     pub fn place(&self, error: Error, operation: &'static Operation) -> Error {
-        error.with_place(operation, &self.shared.service, &self.shared.provider)
+        error.with_place(operation, &self.shared.service, self.shared.provider)
     }
 }
 
@@ -543,7 +543,7 @@ impl Call<'_> {
             let labels = vec![
                 Label::from_static_parts("circle.operation", operation.name()),
                 Label::new("circle.service", self.core.shared.service.to_string()),
-                Label::new("circle.provider", self.core.shared.provider.to_string()),
+                Label::from_static_parts("circle.provider", self.core.shared.provider),
             ];
             Key::from_parts(CALL_DURATION, labels)
         });
@@ -577,7 +577,7 @@ impl Call<'_> {
             principal: self.cx.principal().cloned(),
             tenant: self.cx.tenant().cloned(),
             service: Arc::clone(&self.core.shared.service),
-            provider: Arc::clone(&self.core.shared.provider),
+            provider: self.core.shared.provider,
             operation: self.cx.operation().name(),
             class: self.cx.operation().class(),
             source: self.source.clone(),

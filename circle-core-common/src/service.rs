@@ -167,7 +167,7 @@ impl fmt::Debug for Service {
 /// fail with the last reason until it has.
 pub struct Deferred {
     name: String,
-    provider: String,
+    provider: &'static str,
     interfaces: &'static [&'static str],
     started: OnceLock<Service>,
     last: Mutex<Error>,
@@ -176,8 +176,8 @@ pub struct Deferred {
 impl Deferred {
     /// A service of this name, by this provider, which failed to start.
     #[must_use]
-    pub fn new(name: impl Into<String>, provider: impl Into<String>, interfaces: &'static [&'static str], error: Error) -> Self {
-        Self { name: name.into(), provider: provider.into(), interfaces, started: OnceLock::new(), last: Mutex::new(error) }
+    pub fn new(name: impl Into<String>, provider: &'static str, interfaces: &'static [&'static str], error: Error) -> Self {
+        Self { name: name.into(), provider, interfaces, started: OnceLock::new(), last: Mutex::new(error) }
     }
 
     /// The service's name.
@@ -188,8 +188,8 @@ impl Deferred {
 
     /// The provider's id.
     #[must_use]
-    pub fn provider(&self) -> &str {
-        &self.provider
+    pub fn provider(&self) -> &'static str {
+        self.provider
     }
 
     /// It has started.

@@ -42,7 +42,7 @@ impl Shared {
 
     /// So many records are through.
     fn settled(&self, records: u64) {
-        if self.open.fetch_sub(records, Ordering::AcqRel) == records {
+        if records > 0 && self.open.fetch_sub(records, Ordering::AcqRel) == records {
             self.drained.notify_waiters();
         }
     }
@@ -64,7 +64,7 @@ impl AuditQueue {
         queue
     }
 
-    /// A queue that the application drains itself with [`AuditQueue::take`].
+    /// A queue that the application drains itself with [`AuditQueue::take_all`] or [`AuditQueue::take`].
     #[must_use]
     pub fn undrained(capacity: usize) -> Self {
         let shared = Shared {
@@ -83,6 +83,14 @@ impl AuditQueue {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared.lost.count()
+    }
+
+    /// Takes all records out of an undrained queue, the oldest first, at the price of one.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<AuditRecord> {
+        let records: Vec<AuditRecord> = self.shared.records().drain(..).collect();
+        self.shared.settled(records.len() as u64);
+        records
     }
 
     /// Takes the oldest record out of an undrained queue.
@@ -143,9 +151,13 @@ impl AuditSink for AuditQueue {
             return Recording::Done(Err(error));
         }
         self.shared.open.fetch_add(1, Ordering::AcqRel);
+        let was_empty = records.is_empty();
         records.push_back(record);
         drop(records);
-        self.shared.filled.notify_one();
+        // Who drains looks again until it finds nothing, so only the first record has to wake it.
+        if was_empty {
+            self.shared.filled.notify_one();
+        }
         Recording::Done(Ok(()))
     }
 

@@ -263,7 +263,7 @@ async fn absence_says_that_a_create_was_not_applied_and_nothing_of_a_replace() {
     // An error of another interface, or of none, names no write to an object store.
     let foreign = Error::new(ErrorKind::OutcomeUnknown, "").with_operation_id("id".into()).with_resource(&"a".into());
     let get = &circle_core_common::interfaces::key_value_store::GET;
-    for error in [foreign.clone(), foreign.with_place(get, &"".into(), &"".into())] {
+    for error in [foreign.clone(), foreign.with_place(get, &"".into(), "")] {
         assert!(store.resolve(&error).await.unwrap_err().is(ErrorKind::InvalidInput));
     }
 }

@@ -204,7 +204,7 @@ pub async fn resolve_of_a_foreign_error_is_invalid_input(subject: Store) -> Outc
     let foreign = crate::error::Error::new(ErrorKind::OutcomeUnknown, "lost")
         .with_operation_id("an-id".into())
         .with_resource(&subject.name("a").into())
-        .with_place(&crate::interfaces::object_store::PUT, &"documents".into(), &"other".into());
+        .with_place(&crate::interfaces::object_store::PUT, &"documents".into(), "other");
     let calls = async { expect_kind("resolve", subject.handle.resolve(&foreign).await, ErrorKind::InvalidInput) };
     subject.sends_nothing(calls).await.map(drop)
 }
