@@ -148,6 +148,8 @@ pub struct Subject<H> {
 impl<H> Subject<H> {
     /// A subject of a client whose provider counts into `traffic`.
     pub fn new(handle: H, traffic: Traffic) -> Self {
+        // Before the first call of any case.
+        telemetry::listen();
         Self {
             handle,
             second: None,

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// One span, or one event, with all its fields as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,15 @@ impl Telemetry {
         let (target, name, level) = (metadata.target(), metadata.name(), *metadata.level());
         self.lock().push((id, Recorded { is_span, target, name, level, fields: fields.0 }));
     }
+}
+
+/// Keeps one subscriber registered for good.
+///
+/// What `tracing` remembers of a span's place in the code is decided when it is first reached; a thread that reaches it
+/// while another begins to record could decide that nobody listens.
+pub(super) fn listen() {
+    static LISTENER: OnceLock<Dispatch> = OnceLock::new();
+    LISTENER.get_or_init(|| Dispatch::new(Recorder { telemetry: Telemetry::new(), next: AtomicU64::new(1) }));
 }
 
 struct Recorder {

@@ -91,7 +91,7 @@ impl<P: ObjectStoreProvider> ObjectStoreProvider for Broken<P> {
         if self.is(Defect::LogsContent) {
             tracing::debug!(content = ?request.body.as_bytes(), "putting");
         }
-        if self.is(Defect::IgnoresIfMatch) {
+        if self.is(Defect::IgnoresIfMatch) || self.is(Defect::IgnoresIfAbsent) {
             // A network would let others in between here.
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }

@@ -65,6 +65,7 @@ async fn broken_object_stores_fail_the_cases_that_they_should() {
             &[
                 "create_of_the_present_is_already_exists",
                 "create_race_has_one_winner",
+                "update_under_race_applies_every_change",
                 "create_repeated_with_its_id_is_not_already_exists",
                 "metadata_stays_when_a_put_is_refused",
                 "copy_if_absent_of_the_present_is_already_exists",
