@@ -455,7 +455,8 @@ impl Call<'_> {
     /// # Errors
     /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
     /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
-    pub async fn finish<T>(mut self, result: Result<T>) -> Result<T> {
+    // By reference: the call is large, and this is on every call's way.
+    pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
         let took = self.took();
         let result = self.close(result, took);
         let Some((sink, mode)) = self.core.shared.environment.audit() else { return result };

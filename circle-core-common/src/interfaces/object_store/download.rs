@@ -103,7 +103,7 @@ impl Download {
             if_none_match: None,
             ..self.options.clone()
         };
-        let (call, provider) = self.store.start(&GET, Resources::One(self.key.shared())).await?;
+        let (mut call, provider) = self.store.start(&GET, Resources::One(self.key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(self.key.clone(), options))).await;
         let object = call.finish(result).await?;
         if object.range.start != self.position {
