@@ -1,4 +1,7 @@
 //! The common interfaces, one folder each, all with the same rooms.
 
+#[macro_use]
+mod shapes;
+
 pub mod key_value_store;
 pub mod object_store;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::extension::{Extension, Extensions};
+use crate::extension::Extensions;
 use crate::identifier::{Fence, OperationId, Version};
 use crate::listing::PageRequest;
 use crate::units::Timestamp;
@@ -225,23 +225,6 @@ pub enum Change {
     Lagged,
 }
 
-macro_rules! options {
-    () => {
-        /// Nothing chosen.
-        #[must_use]
-        pub fn new() -> Self {
-            Self::default()
-        }
-
-        /// Adds a provider's own option; another provider refuses it as `Unsupported`.
-        #[must_use]
-        pub fn extension<E: Extension<Self>>(mut self, extension: E) -> Self {
-            self.extensions.put::<Self, E>(extension);
-            self
-        }
-    };
-}
-
 /// How to get.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -337,25 +320,6 @@ impl DeleteOptions {
         self.fence = Some(fence);
         self
     }
-}
-
-macro_rules! request {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug)]
-        #[non_exhaustive]
-        pub struct $name {
-            $($(#[$field_meta])* pub $field: $type,)+
-        }
-
-        impl $name {
-            /// A request of these parts.
-            #[must_use]
-            pub fn new($($field: $type),+) -> Self {
-                Self { $($field),+ }
-            }
-        }
-    };
 }
 
 request! {

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeFrom, RangeTo};
 use serde::{Deserialize, Serialize};
 
 use super::ObjectKey;
-use crate::extension::{Extension, Extensions};
+use crate::extension::Extensions;
 use crate::identifier::Version;
 use crate::units::ByteSize;
 
@@ -91,23 +91,6 @@ impl From<RangeTo<u64>> for ByteRange {
     fn from(range: RangeTo<u64>) -> Self {
         Self::Bounded(0, range.end)
     }
-}
-
-macro_rules! options {
-    () => {
-        /// Adds a provider's own option; another provider refuses it as `Unsupported`.
-        #[must_use]
-        pub fn extension<E: Extension<Self>>(mut self, extension: E) -> Self {
-            self.extensions.put::<Self, E>(extension);
-            self
-        }
-
-        /// Nothing chosen.
-        #[must_use]
-        pub fn new() -> Self {
-            Self::default()
-        }
-    };
 }
 
 /// How to get an object.

@@ -10,25 +10,6 @@ use crate::body::Body;
 use crate::identifier::OperationId;
 use crate::listing::PageRequest;
 
-macro_rules! request {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug)]
-        #[non_exhaustive]
-        pub struct $name {
-            $($(#[$field_meta])* pub $field: $type,)+
-        }
-
-        impl $name {
-            /// A request of these parts.
-            #[must_use]
-            pub fn new($($field: $type),+) -> Self {
-                Self { $($field),+ }
-            }
-        }
-    };
-}
-
 request! {
     /// Asks for an object's metadata.
     HeadRequest {

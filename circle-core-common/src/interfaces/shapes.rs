@@ -1,0 +1,39 @@
+//! What the options and the requests of every interface have in common.
+
+/// The constructor and the extension setter of an options type.
+macro_rules! options {
+    () => {
+        /// Nothing chosen.
+        #[must_use]
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        /// Adds a provider's own option; another provider refuses it as `Unsupported`.
+        #[must_use]
+        pub fn extension<E: $crate::Extension<Self>>(mut self, extension: E) -> Self {
+            self.extensions.put::<Self, E>(extension);
+            self
+        }
+    };
+}
+
+/// A request: owned public fields, and a constructor of all of them.
+macro_rules! request {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $type,)+
+        }
+
+        impl $name {
+            /// A request of these parts.
+            #[must_use]
+            pub fn new($($field: $type),+) -> Self {
+                Self { $($field),+ }
+            }
+        }
+    };
+}
