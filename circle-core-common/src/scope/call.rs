@@ -1,0 +1,221 @@
+//! One open call.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Key, Label};
+use tracing::{Instrument, Span};
+
+use super::{CALL_DURATION, CALL_DURATION_METADATA, HandleCore};
+use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
+use crate::context::CallContext;
+use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::units::Timestamp;
+
+/// What a sink says at once to a record whose durability is not waited for.
+pub(super) fn taken(recording: Recording<'_>) -> Result<()> {
+    match recording {
+        Recording::Done(result) => result,
+        Recording::Pending(_) => Ok(()),
+    }
+}
+
+/// With required audit: the record that could not be written.
+pub(super) fn unrecorded(error: Error) -> Error {
+    let text = "the audit record could not be written, and audit is required";
+    Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error)
+}
+
+/// One open call.
+#[must_use = "a call that is dropped unfinished is recorded as cancelled"]
+pub struct Call<'a> {
+    pub(super) cx: CallContext,
+    pub(super) span: Span,
+    pub(super) core: &'a HandleCore,
+    pub(super) id: u64,
+    /// When the intent was recorded; the outcome is that and the time taken.
+    pub(super) at: Timestamp,
+    pub(super) source: Option<Arc<str>>,
+    pub(super) resource: Option<Arc<str>>,
+    pub(super) resources: usize,
+    /// Whether a drop must leave an outcome.
+    pub(super) open: bool,
+}
+
+impl Call<'_> {
+    /// The context for the provider.
+    #[must_use]
+    pub fn cx(&self) -> &CallContext {
+        &self.cx
+    }
+
+    /// Runs a provider's future within the span, the deadline and the cancellation of the call.
+    ///
+    /// # Errors
+    /// As [`CallContext::guard`].
+    pub async fn guard<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        // Without a subscriber there is no span to enter at every poll.
+        if self.span.is_none() {
+            return self.cx.guard(future).await;
+        }
+        self.cx.guard(future.instrument(self.span.clone())).await
+    }
+
+    /// Ends the call: metrics, span, audit; an error learns where it happened.
+    ///
+    /// # Errors
+    /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
+    /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
+    // By reference: the call is large, and this is on every call's way.
+    pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
+        let took = self.took();
+        let result = self.close(result, took);
+        let Some((sink, mode)) = self.core.shared.environment.audit() else { return result };
+        let error = result.as_ref().err();
+        let event = self.outcome(AuditEvent::outcome_of(error.map(Error::kind)), error, took);
+        let recorded = match (sink.record(self.audit_record(event)), mode) {
+            (Recording::Pending(wait), AuditMode::Required) => Box::pin(self.cx.guard(wait)).await,
+            (recording, _) => taken(recording),
+        };
+        match (result, recorded, mode) {
+            (Ok(_), Err(lost), AuditMode::Required) => {
+                let error = unrecorded(lost).context("the call was made").with_sent(Sent::Yes).with_retryable(false);
+                Err(self.placed(error.with_attempts(self.cx.attempts())))
+            }
+            // The call's own error says more about the call than the loss of its record.
+            (result, Err(lost), _) => {
+                self.core.shared.lost.note(1, &lost);
+                result
+            }
+            (result, Ok(()), _) => result,
+        }
+    }
+
+    /// Ends a call that never reached the provider. Waits for nothing: its deadline may be over.
+    pub(super) fn refuse(mut self, error: Error) -> Error {
+        let error = error.with_sent(Sent::No);
+        let took = self.took();
+        let intended = std::mem::take(&mut self.open);
+        self.span.record("error.type", error.kind().code());
+        self.measure(Some(error.kind()), took);
+        self.core.shared.stats.count(Some(&error));
+        if intended {
+            self.record_outcome(error.kind().code(), Some(&error), took);
+        }
+        self.placed(error)
+    }
+
+    /// Hands over an outcome that nobody can wait for.
+    fn record_outcome(&self, outcome: &'static str, error: Option<&Error>, took: Duration) {
+        let Some((sink, _)) = self.core.shared.environment.audit() else { return };
+        if let Err(error) = taken(sink.record(self.audit_record(self.outcome(outcome, error, took)))) {
+            self.core.shared.lost.note(1, &error);
+        }
+    }
+
+    fn took(&self) -> Duration {
+        self.cx.clock().now().since(self.cx.started())
+    }
+
+    fn close<T>(&mut self, result: Result<T>, took: Duration) -> Result<T> {
+        self.open = false;
+        let error = result.as_ref().err();
+        self.measure(error.map(Error::kind), took);
+        self.core.shared.stats.count(error);
+        self.cx.note_attempts(error.map_or(1, Error::attempts));
+        self.cx.report(|report| {
+            report.attempts += self.cx.attempts();
+            report.operation_id = self.cx.known_operation_id().cloned().or(report.operation_id.take());
+            if let Some(id) = error.and_then(Error::detail).and_then(|detail| detail.request_id.clone()) {
+                report.request_ids.push(id);
+            }
+        });
+        result.map_err(|error| {
+            self.span.record("error.type", error.kind().code());
+            self.placed(error)
+        })
+    }
+
+    /// Says in an error where it happened, to what, and in which write.
+    fn placed(&self, error: Error) -> Error {
+        let error = self.core.place(error, self.cx.operation());
+        let error = match &self.resource {
+            Some(resource) => error.with_resource(resource),
+            None => error,
+        };
+        match self.cx.known_operation_id() {
+            Some(id) if error.operation_id().is_none() => error.with_operation_id(id.clone()),
+            _ => error,
+        }
+    }
+
+    fn measure(&self, error: Option<ErrorKind>, took: Duration) {
+        let operation = self.cx.operation();
+        let key = self.core.shared.keys[operation.index()].get_or_init(|| {
+            let labels = vec![
+                Label::from_static_parts("circle.operation", operation.name()),
+                Label::new("circle.service", self.core.shared.service.to_string()),
+                Label::from_static_parts("circle.provider", self.core.shared.provider),
+            ];
+            Key::from_parts(CALL_DURATION, labels)
+        });
+        let seconds = took.as_secs_f64();
+        metrics::with_recorder(|recorder| match error {
+            None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(seconds),
+            Some(kind) => {
+                let key = key.with_extra_labels(vec![Label::from_static_parts("error.type", kind.code())]);
+                recorder.register_histogram(&key, &CALL_DURATION_METADATA).record(seconds);
+            }
+        });
+    }
+
+    fn outcome(&self, outcome: &'static str, error: Option<&Error>, took: Duration) -> AuditEvent {
+        AuditEvent::Outcome {
+            outcome,
+            took,
+            attempts: error.map_or(1, Error::attempts).max(self.cx.attempts()),
+            operation_id: self.cx.known_operation_id().cloned(),
+        }
+    }
+
+    pub(super) fn audit_record(&self, event: AuditEvent) -> AuditRecord {
+        let at = match &event {
+            AuditEvent::Outcome { took, .. } => self.at + *took,
+            _ => self.at,
+        };
+        AuditRecord {
+            at,
+            call: self.id,
+            principal: self.cx.principal().cloned(),
+            tenant: self.cx.tenant().cloned(),
+            service: Arc::clone(&self.core.shared.service),
+            provider: self.core.shared.provider,
+            operation: self.cx.operation().name(),
+            class: self.cx.operation().class(),
+            source: self.source.clone(),
+            resource: self.resource.clone(),
+            resources: self.resources,
+            event,
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.span.record("error.type", ErrorKind::Cancelled.code());
+        let took = self.took();
+        self.measure(Some(ErrorKind::Cancelled), took);
+        self.record_outcome(AuditEvent::CANCELLED, None, took);
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({})", self.cx.operation().name())
+    }
+}
