@@ -150,13 +150,18 @@ macro_rules! handle {
                 Self { provider: self.provider.clone(), core: self.core.bounded() }
             }
 
-            /// Opens the scope of one call and gives the provider to make it with.
+            /// Opens the scope of one call.
+            fn open(&self, operation: &'static $crate::Operation) -> $crate::scope::Call<'_> {
+                self.core.open(operation)
+            }
+
+            /// Gives the provider to make this call with.
             fn start<'a>(
                 &'a self,
-                operation: &'static $crate::Operation,
+                call: &mut $crate::scope::Call<'_>,
                 resources: $crate::scope::Resources<'_>,
-            ) -> impl Future<Output = $crate::Result<($crate::scope::Call<'a>, &'a dyn $provider)>> + Send {
-                self.core.start(operation, resources, move || self.provider().map(|provider| &**provider))
+            ) -> impl Future<Output = $crate::Result<&'a dyn $provider>> + Send {
+                call.start(resources, move || self.provider().map(|provider| &**provider))
             }
         }
 

@@ -1,8 +1,8 @@
 //! The scope around every call of a handle: access control, span, metrics, audit, deadline, cancellation.
 //!
-//! A handle's method is `let call = self.core.start(&GET, resource).await?; let result =
-//! call.guard(provider.get(call.cx(), request)).await; call.finish(result).await`. Dropping an unfinished [`Call`] *is*
-//! the record of its cancellation.
+//! A handle's method is `let mut call = self.core.open(&GET); let provider = call.start(resources, provider).await?; let
+//! result = call.guard(provider.get(call.cx(), request)).await; call.finish(result).await`. Dropping an unfinished [`Call`]
+//! *is* the record of its cancellation.
 
 mod admission;
 mod call;
@@ -22,9 +22,8 @@ pub use stats::ServiceStats;
 use crate::audit::Losses;
 use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::operation::Operation;
-use crate::units::Timestamp;
 
 /// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
 pub const CALL_DURATION: &str = "circle.call.duration";
@@ -130,74 +129,9 @@ impl HandleCore {
         self.options.as_deref()
     }
 
-    /// Opens the scope of one call, and gives what it is made with; refused, it ends here and nothing is sent.
-    ///
-    /// # Errors
-    /// `Closed` after shutdown, `Cancelled`, `Timeout` when the deadline has passed already, `InvalidInput` for a
-    /// repetition of what has no id, `PermissionDenied` by the access control, `Unavailable` when audit is required and
-    /// cannot be written; why there is no provider.
-    pub async fn start<'a, P: ?Sized + 'a>(
-        &'a self,
-        operation: &'static Operation,
-        resources: Resources<'_>,
-        provider: impl FnOnce() -> Result<&'a P>,
-    ) -> Result<(Call<'a>, &'a P)> {
-        let mut call = self.open(operation, resources);
-        let mut admitted = self.ready(&call.cx);
-        if self.shared.guarded && admitted.is_ok() {
-            admitted = self.admit(&mut call, resources).await;
-        }
-        match admitted.and_then(|()| provider()) {
-            Ok(provider) => {
-                call.open = true;
-                call.cx.report(|report| report.calls += 1);
-                Ok((call, provider))
-            }
-            Err(error) => Err(call.refuse(error)),
-        }
-    }
-
-    fn open(&self, operation: &'static Operation, resources: Resources<'_>) -> Call<'_> {
-        let shared = &*self.shared;
-        let span = tracing::info_span!(
-            target: "circle",
-            "call",
-            otel.name = operation.name(),
-            circle.operation = operation.name(),
-            circle.service = &*shared.service,
-            circle.provider = shared.provider,
-            error.r#type = tracing::field::Empty,
-        );
-        Call {
-            cx: CallContext::new(&shared.environment, operation, self.options.clone()),
-            span,
-            core: self,
-            id: 0,
-            at: Timestamp::UNIX_EPOCH,
-            source: resources.source().cloned(),
-            resource: resources.first().cloned(),
-            resources: resources.count(),
-            open: false,
-        }
-    }
-
-    /// What keeps any call from being made.
-    fn ready(&self, cx: &CallContext) -> Result<()> {
-        if self.shared.environment.is_closed() {
-            return Err(Error::new(ErrorKind::Closed, "the hub has shut down"));
-        }
-        if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
-            return Err(Error::new(ErrorKind::Cancelled, "cancelled before it started"));
-        }
-        // Once polled, a call to a provider that answers at once would be made in spite of its deadline.
-        if cx.deadline().is_some_and(|deadline| deadline <= cx.started()) {
-            return Err(Error::new(ErrorKind::Timeout, "the deadline had passed before it started"));
-        }
-        if cx.options().is_some_and(|options| options.unrepeatable) {
-            let text = "the error given to `CallOptions::repeat` names no operation id: the call would be a second write";
-            return Err(Error::new(ErrorKind::InvalidInput, text));
-        }
-        Ok(())
+    /// Opens the scope of one call, which [`Call::start`] then makes.
+    pub fn open(&self, operation: &'static Operation) -> Call<'_> {
+        Call::new(self, operation)
     }
 
     /// Says in an error where it happened; for what fails before the scope opens, such as validation.

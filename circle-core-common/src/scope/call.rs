@@ -12,6 +12,7 @@ use super::{CALL_DURATION, CALL_DURATION_METADATA, HandleCore};
 use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::operation::Operation;
 use crate::units::Timestamp;
 
 /// What a sink says at once to a record whose durability is not waited for.
@@ -28,7 +29,8 @@ pub(super) fn unrecorded(error: Error) -> Error {
     Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error)
 }
 
-/// One open call.
+/// One call. It is large and on every call's way, so it stays where it was opened: what happens to it, happens by
+/// reference.
 #[must_use = "a call that is dropped unfinished is recorded as cancelled"]
 pub struct Call<'a> {
     pub(super) cx: CallContext,
@@ -44,7 +46,32 @@ pub struct Call<'a> {
     pub(super) open: bool,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A call that is not started.
+    pub(super) fn new(core: &'a HandleCore, operation: &'static Operation) -> Self {
+        let shared = &*core.shared;
+        let span = tracing::info_span!(
+            target: "circle",
+            "call",
+            otel.name = operation.name(),
+            circle.operation = operation.name(),
+            circle.service = &*shared.service,
+            circle.provider = shared.provider,
+            error.r#type = tracing::field::Empty,
+        );
+        Self {
+            cx: CallContext::new(&shared.environment, operation, core.options.clone()),
+            span,
+            core,
+            id: 0,
+            at: Timestamp::UNIX_EPOCH,
+            source: None,
+            resource: None,
+            resources: 0,
+            open: false,
+        }
+    }
+
     /// The context for the provider.
     #[must_use]
     pub fn cx(&self) -> &CallContext {
@@ -68,7 +95,6 @@ impl Call<'_> {
     /// # Errors
     /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
     /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
-    // By reference: the call is large, and this is on every call's way.
     pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
         let took = self.took();
         let result = self.close(result, took);
@@ -94,7 +120,7 @@ impl Call<'_> {
     }
 
     /// Ends a call that never reached the provider. Waits for nothing: its deadline may be over.
-    pub(super) fn refuse(mut self, error: Error) -> Error {
+    pub(super) fn refuse(&mut self, error: Error) -> Error {
         let error = error.with_sent(Sent::No);
         let took = self.took();
         let intended = std::mem::take(&mut self.open);

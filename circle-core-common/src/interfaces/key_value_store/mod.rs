@@ -112,7 +112,8 @@ impl KeyValueStore {
 
     async fn get_inner(&self, key: Key, options: GetOptions) -> Result<Option<Entry>> {
         self.at(&GET, &key, self.check_key(&key).and_then(|()| self.check_read(&options)))?;
-        let (mut call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
+        let mut call = self.open(&GET);
+        let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(vec![key], options))).await;
         call.finish(result.and_then(only)).await
     }
@@ -136,7 +137,8 @@ impl KeyValueStore {
         for chunk in keys.chunks(self.capabilities().get_max.max(1) as usize) {
             let names: Vec<Arc<str>> = chunk.iter().map(|key| Arc::clone(key.shared())).collect();
             let chunk_result = async {
-                let (mut call, provider) = store.start(&GET, Resources::Many(&names)).await?;
+                let mut call = store.open(&GET);
+                let provider = store.start(&mut call, Resources::Many(&names)).await?;
                 let result = call.guard(provider.get(call.cx(), GetRequest::new(chunk.to_vec(), GetOptions::new()))).await;
                 call.finish(result.and_then(|bulk| complete(bulk, chunk.len()))).await
             };
@@ -220,7 +222,8 @@ impl KeyValueStore {
     async fn write_one(&self, operation: &'static Operation, write: Write, extensions: Extensions) -> Result<Written> {
         let checked = self.check_write(&write).and_then(|()| extensions.check(self.core.provider()));
         self.at(operation, &write.key, checked)?;
-        let (mut call, provider) = self.start(operation, Resources::One(write.key.shared())).await?;
+        let mut call = self.open(operation);
+        let provider = self.start(&mut call, Resources::One(write.key.shared())).await?;
         let result = self.write_within(&call, provider, write, extensions).await;
         call.finish(result).await
     }
@@ -289,7 +292,8 @@ impl KeyValueStore {
         names: &[Arc<str>],
         all: &[Write],
     ) -> Result<Bulk<Written>> {
-        let (mut call, provider) = self.start(operation, Resources::Many(names)).await?;
+        let mut call = self.open(operation);
+        let provider = self.start(&mut call, Resources::Many(names)).await?;
         let result = async {
             let conditional = chunk.iter().any(outcome::is_conditional);
             let id = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
@@ -330,7 +334,8 @@ impl KeyValueStore {
             return Ok(Vec::new());
         }
         let names: Vec<Arc<str>> = writes.iter().map(|write| Arc::clone(write.key.shared())).collect();
-        let (mut call, provider) = self.start(&TRANSACTION, Resources::Many(&names)).await?;
+        let mut call = self.open(&TRANSACTION);
+        let provider = self.start(&mut call, Resources::Many(&names)).await?;
         let result = async {
             let id = call.cx().operation_id()?.clone();
             let request = TransactionRequest::new(writes.clone(), Some(id.clone()));
@@ -366,7 +371,8 @@ impl KeyValueStore {
         if !(capabilities.cas && self.emulates()) {
             self.at(&INCREMENT, &key, Caps::INCREMENT.check(capabilities))?;
         }
-        let (mut call, provider) = self.start(&INCREMENT, Resources::One(key.shared())).await?;
+        let mut call = self.open(&INCREMENT);
+        let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = if capabilities.increment {
             call.guard(provider.increment(call.cx(), IncrementRequest::new(key, by))).await
         } else {
@@ -426,7 +432,8 @@ impl KeyValueStore {
             let (store, prefix, map) = (store.clone(), Arc::clone(&prefix), map.clone());
             async move {
                 Caps::LIST.check(store.capabilities()).map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
-                let (mut call, provider) = store.start(&LIST, Resources::One(&prefix)).await?;
+                let mut call = store.open(&LIST);
+                let provider = store.start(&mut call, Resources::One(&prefix)).await?;
                 let request = ListRequest::new(Arc::clone(&prefix), GetOptions::new(), page);
                 let result = call.guard(provider.list(call.cx(), request)).await;
                 Ok(call.finish(result).await?.map(map))
@@ -469,7 +476,8 @@ impl KeyValueStore {
     pub async fn watch(&self, prefix: impl Into<String>) -> Result<Watch<Change>> {
         let prefix: Arc<str> = prefix.into().into();
         Caps::WATCH.check(self.capabilities()).map_err(|error| self.core.place(error, &WATCH).with_resource(&prefix))?;
-        let (mut call, provider) = self.start(&WATCH, Resources::One(&prefix)).await?;
+        let mut call = self.open(&WATCH);
+        let provider = self.start(&mut call, Resources::One(&prefix)).await?;
         let result = call.guard(provider.watch(call.cx(), WatchRequest::new(Arc::clone(&prefix)))).await;
         call.finish(result).await
     }

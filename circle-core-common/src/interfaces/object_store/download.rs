@@ -103,7 +103,8 @@ impl Download {
             if_none_match: None,
             ..self.options.clone()
         };
-        let (mut call, provider) = self.store.start(&GET, Resources::One(self.key.shared())).await?;
+        let mut call = self.store.open(&GET);
+        let provider = self.store.start(&mut call, Resources::One(self.key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(self.key.clone(), options))).await;
         let object = call.finish(result).await?;
         if object.range.start != self.position {

@@ -114,7 +114,8 @@ impl ObjectStore {
 
     async fn get_inner(&self, key: ObjectKey, mut options: GetOptions) -> Result<Object> {
         self.at(&GET, &key, self.check_get(&key, &options))?;
-        let (mut call, provider) = self.start(&GET, Resources::One(key.shared())).await?;
+        let mut call = self.open(&GET);
+        let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = match options.range {
             Some(ByteRange::Suffix(length)) if !self.capabilities().get_suffix => {
                 // Boxed: the way is rare, and inline it would grow every future of a get.
@@ -179,7 +180,8 @@ impl ObjectStore {
 
     async fn head_inner(&self, key: ObjectKey, options: HeadOptions) -> Result<ObjectMeta> {
         self.at(&HEAD, &key, self.check_head(&key, &options))?;
-        let (mut call, provider) = self.start(&HEAD, Resources::One(key.shared())).await?;
+        let mut call = self.open(&HEAD);
+        let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.head(call.cx(), HeadRequest::new(key, options))).await;
         call.finish(result).await
     }
@@ -347,7 +349,8 @@ impl ObjectStore {
     }
 
     async fn delete_chunk(&self, keys: &[ObjectKey], names: &[Arc<str>]) -> Result<Bulk<Deleted>> {
-        let (mut call, provider) = self.start(&DELETE, Resources::Many(names)).await?;
+        let mut call = self.open(&DELETE);
+        let provider = self.start(&mut call, Resources::Many(names)).await?;
         let items = keys.iter().map(|key| DeleteItem::new(key.clone(), DeleteOptions::new())).collect();
         let result = call.guard(provider.delete(call.cx(), DeleteRequest::new(items))).await;
         let result = result.and_then(|bulk| {
@@ -403,7 +406,8 @@ impl ObjectStore {
                 let prefix: Arc<str> = request.prefix.as_str().into();
                 let checked = store.check_list(&request);
                 checked.map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
-                let (mut call, provider) = store.start(&LIST, Resources::One(&prefix)).await?;
+                let mut call = store.open(&LIST);
+                let provider = store.start(&mut call, Resources::One(&prefix)).await?;
                 let result = call.guard(provider.list(call.cx(), request)).await;
                 call.finish(result).await.map(select)
             }
@@ -468,7 +472,8 @@ impl ObjectStore {
 
     async fn presign_inner(&self, operation: &'static Operation, request: PresignRequest) -> Result<PresignedRequest> {
         self.at(operation, &request.key, self.check_presign(&request))?;
-        let (mut call, provider) = self.start(operation, Resources::One(&request.key.shared().clone())).await?;
+        let mut call = self.open(operation);
+        let provider = self.start(&mut call, Resources::One(&request.key.shared().clone())).await?;
         let result = call.guard(provider.presign(call.cx(), request)).await;
         call.finish(result).await
     }

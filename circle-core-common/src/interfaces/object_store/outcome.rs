@@ -21,7 +21,8 @@ use crate::{Bulk, Resolution};
 const CONFLICTING_ATTEMPTS: u32 = 10;
 
 pub(super) async fn put(store: &ObjectStore, key: ObjectKey, body: Body, options: PutOptions) -> Result<ObjectMeta> {
-    let (mut call, provider) = store.start(&PUT, Resources::One(key.shared())).await?;
+    let mut call = store.open(&PUT);
+    let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let result = async {
         let operation = if options.precondition.is_none() { None } else { Some(call.cx().operation_id()?.clone()) };
         let tried = repeat_conflicting(&call, body.is_replayable(), || {
@@ -39,7 +40,8 @@ pub(super) async fn put(store: &ObjectStore, key: ObjectKey, body: Body, options
 }
 
 pub(super) async fn copy(store: &ObjectStore, from: ObjectKey, to: ObjectKey, options: CopyOptions) -> Result<ObjectMeta> {
-    let (mut call, provider) = store.start(&COPY, Resources::Pair(from.shared(), to.shared())).await?;
+    let mut call = store.open(&COPY);
+    let provider = store.start(&mut call, Resources::Pair(from.shared(), to.shared())).await?;
     let result = async {
         let operation = if options.if_absent { Some(call.cx().operation_id()?.clone()) } else { None };
         let tried = repeat_conflicting(&call, true, || {
@@ -57,7 +59,8 @@ pub(super) async fn copy(store: &ObjectStore, from: ObjectKey, to: ObjectKey, op
 }
 
 pub(super) async fn delete(store: &ObjectStore, key: ObjectKey, options: DeleteOptions) -> Result<Deleted> {
-    let (mut call, provider) = store.start(&DELETE, Resources::One(key.shared())).await?;
+    let mut call = store.open(&DELETE);
+    let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let result = async {
         let operation = if options.if_match.is_some() { Some(call.cx().operation_id()?.clone()) } else { None };
         let tried = repeat_conflicting(&call, true, || async {
@@ -243,7 +246,8 @@ pub(super) async fn resolve(store: &ObjectStore, error: &Error) -> Result<Resolu
         return Err(Error::new(ErrorKind::InvalidInput, text));
     };
     let key = ObjectKey::from(key);
-    let (mut call, provider) = store.start(&HEAD, Resources::One(key.shared())).await?;
+    let mut call = store.open(&HEAD);
+    let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let result = call.guard(provider.head(call.cx(), HeadRequest::new(key.clone(), HeadOptions::new()))).await;
     let current = call.finish(result).await.optional()?;
     let asked = error.provider_error::<Lost>().map(|lost| &lost.asked);

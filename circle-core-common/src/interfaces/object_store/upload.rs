@@ -34,7 +34,8 @@ pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptio
     let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_put(&key, &options));
     store.at(&START_UPLOAD, &key, checked)?;
     let precondition = options.precondition.clone();
-    let (mut call, provider) = store.start(&START_UPLOAD, Resources::One(key.shared())).await?;
+    let mut call = store.open(&START_UPLOAD);
+    let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let result = async {
         let operation = if precondition.is_none() { None } else { Some(call.cx().operation_id()?.clone()) };
         let request = StartUploadRequest::new(key, options, operation.clone());
@@ -77,7 +78,8 @@ impl Upload {
     async fn part_inner(&self, index: u32, body: Body) -> Result<PartTag> {
         let store = &self.store;
         store.at(&UPLOAD_PART, &self.id.key, self.check_part(index, &body).await)?;
-        let (mut call, provider) = store.start(&UPLOAD_PART, Resources::One(self.id.key.shared())).await?;
+        let mut call = store.open(&UPLOAD_PART);
+        let provider = store.start(&mut call, Resources::One(self.id.key.shared())).await?;
         let request = UploadPartRequest::new(self.id.clone(), index, body);
         let result = call.guard(provider.upload_part(call.cx(), request)).await;
         call.finish(result).await
@@ -115,7 +117,8 @@ impl Upload {
     async fn complete_inner(self, parts: Vec<PartTag>) -> Result<ObjectMeta> {
         let (store, key) = (&self.store, &self.id.key);
         store.at(&END_UPLOAD, key, self.check_complete(&parts))?;
-        let (mut call, provider) = store.start(&END_UPLOAD, Resources::One(key.shared())).await?;
+        let mut call = store.open(&END_UPLOAD);
+        let provider = store.start(&mut call, Resources::One(key.shared())).await?;
         let result = async {
             let end = UploadEnd::Complete { parts, precondition: self.id.precondition.clone() };
             let tried = outcome::repeat_conflicting(&call, true, || {
@@ -161,7 +164,8 @@ impl Upload {
         let store = &self.store;
         let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_key(&self.id.key));
         store.at(&END_UPLOAD, &self.id.key, checked)?;
-        let (mut call, provider) = store.start(&END_UPLOAD, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
+        let mut call = store.open(&END_UPLOAD);
+        let provider = store.start(&mut call, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
         let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
         let result = call.guard(provider.end_upload(call.cx(), request)).await;
         call.finish(result).await.map(drop)
