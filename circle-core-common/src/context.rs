@@ -100,6 +100,11 @@ impl CallContext {
         self.started
     }
 
+    /// How long ago that was.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.now().since(self.started)
+    }
+
     /// When the call must have ended, where the caller said so.
     #[must_use]
     pub fn deadline(&self) -> Option<Tick> {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{Key, Label};
+use metrics::{IntoF64, Key, Label};
 use tracing::{Instrument, Span};
 
 use super::{CALL_DURATION, CALL_DURATION_METADATA, HandleCore};
@@ -27,6 +27,16 @@ pub(super) fn taken(recording: Recording<'_>) -> Result<()> {
 pub(super) fn unrecorded(error: Error) -> Error {
     let text = "the audit record could not be written, and audit is required";
     Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error)
+}
+
+/// The time since a call started, in seconds, as a histogram wants it. The clock is read when one takes it: without an
+/// exporter none does, and a reading is a good part of a call in memory.
+struct TimeTaken<'a>(&'a CallContext);
+
+impl IntoF64 for TimeTaken<'_> {
+    fn into_f64(self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
 }
 
 /// One call. It is large and on every call's way, so it stays where it was opened: what happens to it, happens by
@@ -96,11 +106,16 @@ impl<'a> Call<'a> {
     /// The result's own; `OutcomeUnknown` never comes from here. With required audit a lost outcome record turns a
     /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
     pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
-        let took = self.took();
-        let result = self.close(result, took);
-        let Some((sink, mode)) = self.core.shared.environment.audit() else { return result };
+        let kind = result.as_ref().err().map(Error::kind);
+        let Some((sink, mode)) = self.core.shared.environment.audit() else {
+            self.measure(kind, TimeTaken(&self.cx));
+            return self.close(result);
+        };
+        let took = self.cx.elapsed();
+        self.measure(kind, took);
+        let result = self.close(result);
         let error = result.as_ref().err();
-        let event = self.outcome(AuditEvent::outcome_of(error.map(Error::kind)), error, took);
+        let event = self.outcome(AuditEvent::outcome_of(kind), error, took);
         let recorded = match (sink.record(self.audit_record(event)), mode) {
             (Recording::Pending(wait), AuditMode::Required) => Box::pin(self.cx.guard(wait)).await,
             (recording, _) => taken(recording),
@@ -122,7 +137,7 @@ impl<'a> Call<'a> {
     /// Ends a call that never reached the provider. Waits for nothing: its deadline may be over.
     pub(super) fn refuse(&mut self, error: Error) -> Error {
         let error = error.with_sent(Sent::No);
-        let took = self.took();
+        let took = self.cx.elapsed();
         let intended = std::mem::take(&mut self.open);
         self.span.record("error.type", error.kind().code());
         self.measure(Some(error.kind()), took);
@@ -141,14 +156,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn took(&self) -> Duration {
-        self.cx.clock().now().since(self.cx.started())
-    }
-
-    fn close<T>(&mut self, result: Result<T>, took: Duration) -> Result<T> {
+    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
         self.open = false;
         let error = result.as_ref().err();
-        self.measure(error.map(Error::kind), took);
         self.core.shared.stats.count(error);
         self.cx.note_attempts(error.map_or(1, Error::attempts));
         self.cx.report(|report| {
@@ -177,7 +187,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn measure(&self, error: Option<ErrorKind>, took: Duration) {
+    fn measure(&self, error: Option<ErrorKind>, took: impl IntoF64) {
         let operation = self.cx.operation();
         let key = self.core.shared.keys[operation.index()].get_or_init(|| {
             let labels = vec![
@@ -187,12 +197,11 @@ impl<'a> Call<'a> {
             ];
             Key::from_parts(CALL_DURATION, labels)
         });
-        let seconds = took.as_secs_f64();
         metrics::with_recorder(|recorder| match error {
-            None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(seconds),
+            None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(took),
             Some(kind) => {
                 let key = key.with_extra_labels(vec![Label::from_static_parts("error.type", kind.code())]);
-                recorder.register_histogram(&key, &CALL_DURATION_METADATA).record(seconds);
+                recorder.register_histogram(&key, &CALL_DURATION_METADATA).record(took);
             }
         });
     }
@@ -234,7 +243,7 @@ impl Drop for Call<'_> {
             return;
         }
         self.span.record("error.type", ErrorKind::Cancelled.code());
-        let took = self.took();
+        let took = self.cx.elapsed();
         self.measure(Some(ErrorKind::Cancelled), took);
         self.record_outcome(AuditEvent::CANCELLED, None, took);
     }
