@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -24,25 +24,38 @@ pub struct AuditQueue {
 }
 
 struct Shared {
-    records: Mutex<VecDeque<AuditRecord>>,
+    held: Mutex<Held>,
     capacity: usize,
     lost: Losses,
     /// Whether the queue was dropped: what it holds is the last.
     closed: AtomicBool,
-    /// Records taken and not yet through the sink.
-    open: AtomicU64,
     filled: Notify,
     drained: Notify,
 }
 
+struct Held {
+    records: VecDeque<AuditRecord>,
+    /// How many records have left the queue and are not yet through the sink.
+    leaving: usize,
+}
+
+impl Held {
+    /// Whether all that was taken is through.
+    fn settled(&self) -> bool {
+        self.records.is_empty() && self.leaving == 0
+    }
+}
+
 impl Shared {
-    fn records(&self) -> MutexGuard<'_, VecDeque<AuditRecord>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many records are through.
-    fn settled(&self, records: u64) {
-        if records > 0 && self.open.fetch_sub(records, Ordering::AcqRel) == records {
+    /// Lets go of the lock, and wakes who waits for the last record to be through.
+    fn release(&self, held: MutexGuard<'_, Held>) {
+        let settled = held.settled();
+        drop(held);
+        if settled {
             self.drained.notify_waiters();
         }
     }
@@ -68,11 +81,10 @@ impl AuditQueue {
     #[must_use]
     pub fn undrained(capacity: usize) -> Self {
         let shared = Shared {
-            records: Mutex::new(VecDeque::with_capacity(capacity)),
+            held: Mutex::new(Held { records: VecDeque::with_capacity(capacity), leaving: 0 }),
             capacity,
             lost: Losses::new(),
             closed: AtomicBool::new(false),
-            open: AtomicU64::new(0),
             filled: Notify::new(),
             drained: Notify::new(),
         };
@@ -88,16 +100,23 @@ impl AuditQueue {
     /// Takes all records out of an undrained queue, the oldest first, at the price of one.
     #[must_use]
     pub fn take_all(&self) -> Vec<AuditRecord> {
-        let records: Vec<AuditRecord> = self.shared.records().drain(..).collect();
-        self.shared.settled(records.len() as u64);
+        let mut held = self.shared.held();
+        let records: Vec<AuditRecord> = if held.records.len() > self.shared.capacity / 2 {
+            // Calls wait for the lock, so much is handed over with its memory, and not copied.
+            std::mem::replace(&mut held.records, VecDeque::with_capacity(self.shared.capacity)).into()
+        } else {
+            held.records.drain(..).collect()
+        };
+        self.shared.release(held);
         records
     }
 
     /// Takes the oldest record out of an undrained queue.
     #[must_use]
     pub fn take(&self) -> Option<AuditRecord> {
-        let record = self.shared.records().pop_front()?;
-        self.shared.settled(1);
+        let mut held = self.shared.held();
+        let record = held.records.pop_front()?;
+        self.shared.release(held);
         Some(record)
     }
 }
@@ -111,11 +130,12 @@ async fn drain(shared: Arc<Shared>, sink: Arc<dyn AuditSink>) {
         // Read before the records are: of a queue that was dropped, none can come after them.
         let closed = shared.closed.load(Ordering::Acquire);
         let batch: Vec<AuditRecord> = {
-            let mut records = shared.records();
-            let count = records.len().min(BATCH_MAX);
-            records.drain(..count).collect()
+            let mut held = shared.held();
+            let count = held.records.len().min(BATCH_MAX);
+            held.leaving = count;
+            held.records.drain(..count).collect()
         };
-        let count = batch.len() as u64;
+        let count = batch.len();
         if count == 0 && closed {
             break;
         }
@@ -134,7 +154,9 @@ async fn drain(shared: Arc<Shared>, sink: Arc<dyn AuditSink>) {
                 shared.lost.note(1, &error);
             }
         }
-        shared.settled(count);
+        let mut held = shared.held();
+        held.leaving = 0;
+        shared.release(held);
     }
     if let Err(error) = sink.flush().await {
         tracing::warn!(target: "circle::audit", %error, "the audit sink could not be flushed");
@@ -143,17 +165,16 @@ async fn drain(shared: Arc<Shared>, sink: Arc<dyn AuditSink>) {
 
 impl AuditSink for AuditQueue {
     fn record(&self, record: AuditRecord) -> Recording<'_> {
-        let mut records = self.shared.records();
-        if records.len() >= self.shared.capacity {
-            drop(records);
+        let mut held = self.shared.held();
+        if held.records.len() >= self.shared.capacity {
+            drop(held);
             let error = Error::new(ErrorKind::QuotaExceeded, "the audit queue is full");
             self.shared.lost.note(1, &error);
             return Recording::Done(Err(error));
         }
-        self.shared.open.fetch_add(1, Ordering::AcqRel);
-        let was_empty = records.is_empty();
-        records.push_back(record);
-        drop(records);
+        let was_empty = held.records.is_empty();
+        held.records.push_back(record);
+        drop(held);
         // Who drains looks again until it finds nothing, so only the first record has to wake it.
         if was_empty {
             self.shared.filled.notify_one();
@@ -167,7 +188,7 @@ impl AuditSink for AuditQueue {
                 let drained = self.shared.drained.notified();
                 tokio::pin!(drained);
                 drained.as_mut().enable();
-                if self.shared.open.load(Ordering::Acquire) == 0 {
+                if self.shared.held().settled() {
                     break;
                 }
                 drained.await;
@@ -189,6 +210,6 @@ impl Drop for AuditQueue {
 
 impl std::fmt::Debug for AuditQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AuditQueue({} of {}, {} dropped)", self.shared.records().len(), self.shared.capacity, self.dropped())
+        write!(f, "AuditQueue({} of {}, {} dropped)", self.shared.held().records.len(), self.shared.capacity, self.dropped())
     }
 }
