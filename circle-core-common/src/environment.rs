@@ -10,6 +10,7 @@ use crate::access::AccessControl;
 use crate::audit::{AuditMode, AuditSink};
 use crate::clock::Clock;
 use crate::random::Random;
+use crate::resilience::Observer;
 
 /// Everything around a call that is not the call: one per hub, cheap to clone, complete by default.
 ///
@@ -28,6 +29,7 @@ struct Parts {
     random: Random,
     access: Option<Arc<dyn AccessControl>>,
     audit: Option<(Arc<dyn AuditSink>, AuditMode)>,
+    observer: Option<Arc<dyn Observer>>,
     shared: Arc<Mutex<Shared>>,
     closed: Arc<AtomicBool>,
 }
@@ -67,6 +69,12 @@ impl Environment {
     #[must_use]
     pub fn audit(&self) -> Option<(&dyn AuditSink, AuditMode)> {
         self.parts.audit.as_ref().map(|(sink, mode)| (&**sink, *mode))
+    }
+
+    /// Who hears what the policies do.
+    #[must_use]
+    pub fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.parts.observer.as_ref()
     }
 
     /// What the services of one hub share under this key, made by the first that asks: a pool, a credential cache.
@@ -150,6 +158,12 @@ impl EnvironmentBuilder {
     /// As [`audit`](Self::audit), for a sink that is shared already.
     pub fn audit_arc(mut self, sink: Arc<dyn AuditSink>, mode: AuditMode) -> Self {
         self.parts.audit = Some((sink, mode));
+        self
+    }
+
+    /// Tells this observer what the policies do.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.parts.observer = Some(Arc::new(observer));
         self
     }
 

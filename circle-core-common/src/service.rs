@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
 use crate::provider::Provider;
+use crate::resilience::{Policy, Resilience};
 
 /// What a provider offers: one handle per interface, one provider behind them all.
 ///
@@ -267,6 +268,8 @@ pub struct BuildContext {
     name: String,
     allow_loopback: bool,
     services: Arc<BTreeMap<String, Service>>,
+    resilience: Arc<Resilience>,
+    policy: Arc<OnceLock<Policy>>,
 }
 
 impl BuildContext {
@@ -288,6 +291,26 @@ impl BuildContext {
     pub fn allow_loopback(mut self, allow: bool) -> Self {
         self.allow_loopback = allow;
         self
+    }
+
+    /// Sets the resilience of the service.
+    #[must_use]
+    pub fn resilience(mut self, resilience: Resilience) -> Self {
+        self.resilience = Arc::new(resilience);
+        self.policy = Arc::default();
+        self
+    }
+
+    /// What was chosen for the resilience of the service.
+    #[must_use]
+    pub fn chosen_resilience(&self) -> &Resilience {
+        &self.resilience
+    }
+
+    /// The policies of the service: one, however often it is asked for.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy.get_or_init(|| Policy::new(&self.environment, &self.name, &self.resilience)).clone()
     }
 
     /// The environment.

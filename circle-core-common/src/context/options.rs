@@ -7,6 +7,7 @@ use super::{CallReport, Cancel};
 use crate::clock::Tick;
 use crate::error::Error;
 use crate::identifier::OperationId;
+use crate::resilience::{HedgeSettings, Retry};
 use crate::units::ByteSize;
 
 /// What to do about a call that needs a capability that the provider lacks.
@@ -50,6 +51,13 @@ pub struct CallOptions {
     pub report: Option<CallReport>,
     /// What to do about a missing capability; refusing it by default.
     pub on_unsupported: Option<OnUnsupported>,
+    /// How long one attempt may take, in place of the service's setting. Zero is no limit.
+    pub attempt_timeout: Option<Duration>,
+    /// When and how often requests are repeated, over the service's settings. The budget is the endpoint's: it cannot be
+    /// chosen for one call.
+    pub retry: Option<Retry>,
+    /// Whether slow attempts are hedged, over the service's settings.
+    pub hedge: Option<HedgeSettings>,
     /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
     pub(crate) unrepeatable: bool,
 }
@@ -135,6 +143,27 @@ impl CallOptions {
         self
     }
 
+    /// Sets the time that one attempt may take.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// Chooses when and how often requests are repeated: `Retry::off()`, `Retry::new().max_attempts(5)`.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Chooses whether slow attempts are hedged.
+    #[must_use]
+    pub fn hedge(mut self, hedge: HedgeSettings) -> Self {
+        self.hedge = Some(hedge);
+        self
+    }
+
     /// These options over `base`: what is not chosen here is taken from there.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
@@ -150,12 +179,23 @@ impl CallOptions {
             cancel: self.cancel.or_else(|| base.cancel.clone()),
             report: self.report.or_else(|| base.report.clone()),
             on_unsupported: self.on_unsupported.or(base.on_unsupported),
+            attempt_timeout: self.attempt_timeout.or(base.attempt_timeout),
+            retry: merged(self.retry, base.retry.as_ref(), Retry::over),
+            hedge: merged(self.hedge, base.hedge.as_ref(), HedgeSettings::over),
         }
     }
 
     pub(crate) fn deadline_after(&self, started: Tick) -> Option<Tick> {
         let by_timeout = self.timeout.map(|timeout| started.after(timeout));
         self.deadline.into_iter().chain(by_timeout).min()
+    }
+}
+
+/// One table of settings over another, where there are any.
+fn merged<T: Clone>(own: Option<T>, base: Option<&T>, over: impl FnOnce(T, &T) -> T) -> Option<T> {
+    match (own, base) {
+        (Some(own), Some(base)) => Some(over(own, base)),
+        (own, base) => own.or_else(|| base.cloned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happened during a call, for callers who want to know.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::identifier::OperationId;
 
@@ -26,6 +27,8 @@ pub struct Report {
     pub calls: u32,
     /// Attempts of all of them; more than `calls` where some were repeated.
     pub attempts: u32,
+    /// The waits before repetitions and in queues, in order.
+    pub waits: Vec<Duration>,
     /// The services' request ids, in order.
     pub request_ids: Vec<String>,
     /// The capabilities that were emulated.

@@ -1,3 +1,24 @@
-//! What is done when a call fails and may be repeated.
+//! What is done when a call fails, hangs or is one too many: one policy machine for every provider.
+//!
+//! The order is a contract: total deadline → retry (budget) → hedge → breaker (per endpoint) → rate limit (local and
+//! server-driven) → bulkhead → attempt timeout → one attempt. Users choose values ([`Resilience`]), never the order.
 
+mod attempts;
 pub mod backoff;
+mod endpoint;
+mod event;
+mod permit;
+mod policy;
+mod remote;
+mod settings;
+
+pub use attempts::{Attempt, Attempts};
+pub use endpoint::{BreakerState, Endpoint, EndpointState};
+pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};
+pub use permit::{OwnedPermit, Permit};
+pub use policy::{Done, Policy};
+pub use remote::{Idempotency, RemoteOperation};
+pub use settings::{
+    BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, HedgeSettings, Profile, RateLimitSettings, Resilience,
+    Resolved, Retry, Writes,
+};

@@ -1,0 +1,41 @@
+//! What the machine repeats.
+
+use std::future::Future;
+
+use crate::clock::Tick;
+use crate::error::{Error, Result};
+
+/// One attempt of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which it is; the first is 1.
+    pub number: u32,
+    /// When it must have ended: the attempt timeout or the deadline of the call, whichever is earlier.
+    pub deadline: Option<Tick>,
+    /// Whether it was started beside one that is still running.
+    pub hedged: bool,
+}
+
+/// What a [`Policy`](super::Policy) makes: attempts of one request.
+///
+/// [`Policy::run`](super::Policy::run) takes a closure in its place, where there is nothing to say about bodies and
+/// repairs.
+pub trait Attempts: Sync {
+    /// What an attempt gives.
+    type Output: Send;
+
+    /// Makes one attempt. Takes `&self`, because of two hedged attempts both are alive.
+    fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// Whether another attempt can be made: not when a body that can be sent only once has been touched.
+    fn replayable(&self) -> bool {
+        true
+    }
+
+    /// Repairs what `error` complains of, and says whether it did: a refused credential dropped, a clock skew
+    /// corrected. Each call has one free repetition for it.
+    fn repair(&self, error: &Error) -> impl Future<Output = bool> + Send {
+        let _ = error;
+        std::future::ready(false)
+    }
+}

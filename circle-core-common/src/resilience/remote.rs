@@ -1,0 +1,64 @@
+//! What a request to a service is, statically.
+
+use std::fmt;
+
+/// What repeating a request does at the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Idempotency {
+    /// It changes nothing.
+    Safe,
+    /// Done twice, it leaves the same as done once.
+    Idempotent,
+    /// The service recognises a repetition by the operation id that the request carries.
+    Keyed,
+    /// Done twice, it has its effect twice: repeated only when it is proved unsent.
+    NonIdempotent,
+}
+
+/// One request of a service, described once.
+///
+/// An [`Operation`](crate::Operation) is what the application asked for; it may take several remote operations.
+///
+/// ```
+/// use circle_core_common::resilience::{Idempotency, RemoteOperation};
+/// static GET_OBJECT: RemoteOperation = RemoteOperation::new("s3.GetObject", Idempotency::Safe, "/{bucket}/{key}");
+/// # assert_eq!(GET_OBJECT.name(), "s3.GetObject");
+/// ```
+#[derive(Debug)]
+pub struct RemoteOperation {
+    name: &'static str,
+    idempotency: Idempotency,
+    template: &'static str,
+}
+
+impl RemoteOperation {
+    /// A request of this name; `template` is its path with placeholders, for spans: it must hold no value.
+    #[must_use]
+    pub const fn new(name: &'static str, idempotency: Idempotency, template: &'static str) -> Self {
+        Self { name, idempotency, template }
+    }
+
+    /// The name in spans and metrics: `s3.GetObject`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What repeating it does.
+    #[must_use]
+    pub const fn idempotency(&self) -> Idempotency {
+        self.idempotency
+    }
+
+    /// The path with placeholders; empty where there is none.
+    #[must_use]
+    pub const fn template(&self) -> &'static str {
+        self.template
+    }
+}
+
+impl fmt::Display for RemoteOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

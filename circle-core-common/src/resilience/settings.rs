@@ -1,0 +1,284 @@
+//! What a user may choose about the policies: values, all of them optional.
+
+mod profile;
+mod resolved;
+
+use std::time::Duration;
+
+pub use profile::Profile;
+pub use resolved::Resolved;
+
+/// A table of optional settings: its struct, a setter for each, and the merge of two.
+macro_rules! settings {
+    (
+        $(#[$meta:meta])* $name:ident {
+            durations { $($(#[$duration_doc:meta])* $duration:ident;)* }
+            values { $($(#[$value_doc:meta])* $value:ident: $value_type:ty;)* }
+            tables { $($(#[$table_doc:meta])* $table:ident: $table_type:ty;)* }
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        #[cfg_attr(feature = "config", derive(serde::Deserialize, schemars::JsonSchema))]
+        #[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                $(#[$duration_doc])*
+                #[cfg_attr(feature = "config", serde(with = "crate::config::duration::option"))]
+                #[cfg_attr(feature = "config", schemars(schema_with = "crate::config::duration::option::schema"))]
+                pub $duration: Option<Duration>,
+            )*
+            $($(#[$value_doc])* pub $value: Option<$value_type>,)*
+            $($(#[$table_doc])* pub $table: $table_type,)*
+        }
+
+        impl $name {
+            /// Nothing chosen.
+            #[must_use]
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(
+                $(#[$duration_doc])*
+                #[must_use]
+                pub fn $duration(mut self, $duration: Duration) -> Self {
+                    self.$duration = Some($duration);
+                    self
+                }
+            )*
+            $(
+                $(#[$value_doc])*
+                #[must_use]
+                pub fn $value(mut self, $value: $value_type) -> Self {
+                    self.$value = Some($value);
+                    self
+                }
+            )*
+            $(
+                $(#[$table_doc])*
+                #[must_use]
+                pub fn $table(mut self, $table: $table_type) -> Self {
+                    self.$table = $table;
+                    self
+                }
+            )*
+
+            /// These settings over `base`: what is not chosen here is taken from there.
+            #[must_use]
+            pub fn over(self, base: &Self) -> Self {
+                Self {
+                    $($duration: self.$duration.or(base.$duration),)*
+                    $($value: self.$value.or(base.$value),)*
+                    $($table: self.$table.over(&base.$table),)*
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// The resilience of a service: what is not chosen has the value of the profile.
+    ///
+    /// In a config file it is the table `resilience` of a service:
+    ///
+    /// ```toml
+    /// [services.documents.resilience]
+    /// total_timeout = "20s"
+    /// retry.max_attempts = 5
+    /// ```
+    Resilience {
+        durations {
+            /// How long all attempts of one request and the waits between them may take. `0s` is no limit.
+            total_timeout;
+            /// How long one attempt may take. `0s` is no limit.
+            attempt_timeout;
+        }
+        values {
+            /// Where the values come from that are not chosen here.
+            profile: Profile;
+        }
+        tables {
+            /// When and how often a request is repeated.
+            retry: Retry;
+            /// When an endpoint that fails is left alone.
+            breaker: BreakerSettings;
+            /// How many requests per second are sent at most.
+            rate_limit: RateLimitSettings;
+            /// How many requests run at the same time.
+            bulkhead: BulkheadSettings;
+            /// When a second attempt is started beside a slow one.
+            hedge: HedgeSettings;
+        }
+    }
+}
+
+settings! {
+    /// When and how often a request is repeated.
+    Retry {
+        durations {
+            /// The longest wait that a service may ask for; a longer one ends the call with its error at once.
+            retry_after_max;
+        }
+        values {
+            /// How many attempts are made, the first included; 1 is no retry.
+            max_attempts: u32;
+            /// Which writes are repeated although they may have arrived.
+            writes: Writes;
+        }
+        tables {
+            /// How long to wait after a failure that may pass.
+            backoff: BackoffSettings;
+            /// How long to wait when the service says that there are too many requests.
+            throttle_backoff: BackoffSettings;
+            /// How many retries an endpoint is given in all.
+            budget: BudgetSettings;
+        }
+    }
+}
+
+impl Retry {
+    /// One attempt, no more.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().max_attempts(1)
+    }
+}
+
+settings! {
+    /// How long to wait before a repetition: [`Backoff`](super::backoff::Backoff), field by field.
+    BackoffSettings {
+        durations {
+            /// The first interval.
+            initial_interval;
+            /// The longest interval.
+            max_interval;
+        }
+        values {
+            /// What each interval is multiplied by for the next.
+            multiplier: f64;
+            /// How far a wait strays from its interval, 0 to 1; 1 is anything from 0 to twice the interval.
+            randomization_factor: f64;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// The tokens that retries of one endpoint are paid with: they run out when most requests fail, so that retries do
+    /// not multiply an outage.
+    BudgetSettings {
+        durations {}
+        values {
+            /// Whether retries need tokens.
+            enabled: bool;
+            /// The tokens of an endpoint at the start, and the most it can have.
+            tokens: u32;
+            /// What a retry costs.
+            retry_cost: u32;
+            /// What a retry costs when the service said that there are too many requests.
+            throttle_cost: u32;
+            /// The tokens that come back each second.
+            refill_per_second: u32;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// When an endpoint that fails is left alone.
+    BreakerSettings {
+        durations {
+            /// How far back attempts count.
+            window;
+            /// How long the breaker stays open the first time; it doubles while the endpoint goes on failing.
+            open;
+            /// The longest that it stays open.
+            open_max;
+        }
+        values {
+            /// Whether there is a breaker.
+            enabled: bool;
+            /// How many attempts the window must hold before it can open.
+            min_calls: u32;
+            /// The share of failures that opens it, above 0 and at most 1.
+            failure_ratio: f64;
+            /// How many probes in a row must succeed to close it, 1 to 15.
+            close_after: u32;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// How many requests per second are sent to an endpoint. Without `per_second` there is no local limit; what the
+    /// service itself asks for is heeded always.
+    RateLimitSettings {
+        durations {}
+        values {
+            /// How many requests are sent each second.
+            per_second: f64;
+            /// How many of them may go at once; one second's worth by default.
+            burst: u32;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// How many requests run at an endpoint at the same time.
+    BulkheadSettings {
+        durations {}
+        values {
+            /// The most attempts at the same time. 0 is no limit.
+            max_in_flight: u32;
+            /// How many wait for their turn; the next is refused at once.
+            max_queued: u32;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// When a second attempt is started beside a slow one, and the first answer taken. Only requests whose repetition
+    /// is harmless by itself are hedged: safe and keyed ones.
+    HedgeSettings {
+        durations {
+            /// How long the first attempt has; by default as long as 95 of 100 take, and at least 50 ms.
+            delay;
+        }
+        values {
+            /// Whether slow attempts are hedged.
+            enabled: bool;
+        }
+        tables {}
+    }
+}
+
+impl HedgeSettings {
+    /// Hedging on.
+    #[must_use]
+    pub fn on() -> Self {
+        Self::new().enabled(true)
+    }
+
+    /// Hedging off.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().enabled(false)
+    }
+}
+
+/// Which writes are repeated although they may have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize, schemars::JsonSchema))]
+#[cfg_attr(feature = "config", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Writes {
+    /// Those whose repetition leaves the same, and those whose repetition the service recognises.
+    #[default]
+    Idempotent,
+    /// Only those whose repetition the service recognises by their operation id.
+    Keyed,
+}
