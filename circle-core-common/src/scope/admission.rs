@@ -56,7 +56,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Asks the access control and writes the intent, within the deadline and the cancellation of the self.
+    /// Asks the access control and writes the intent, within the deadline and the cancellation of the call.
     async fn admit(&mut self, resources: Resources<'_>) -> Result<()> {
         let allowed = match self.decide(resources) {
             Some(decided) => decided,
@@ -142,7 +142,7 @@ fn denied(request: &AccessRequest<'_>, reason: &str) -> Error {
     Error::new(ErrorKind::PermissionDenied, text).with_reason(Reason::AccessRules)
 }
 
-/// The id of the next audited self. The first of a process is random, because its records may be appended to those of
+/// The id of the next audited call. The first of a process is random, because its records may be appended to those of
 /// an earlier one; below 2^53, so that every JSON reader keeps it exact.
 fn next_call_id() -> Result<u64> {
     static CALLS: OnceLock<AtomicU64> = OnceLock::new();
