@@ -45,16 +45,9 @@ pub struct AuditRecord {
     pub at: Timestamp,
     /// The call; intent and outcome of one call share it.
     pub call: u64,
-    /// Who, where the caller said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<Arc<str>>,
-    /// On whose behalf, where the caller said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<Arc<str>>,
-    /// The configured service.
-    pub service: Arc<str>,
-    /// The provider's id.
-    pub provider: &'static str,
+    /// Who called whom.
+    #[serde(flatten)]
+    pub parties: Arc<AuditParties>,
     /// The operation: `object_store.put`.
     pub operation: &'static str,
     /// What it does to the other side.
@@ -70,6 +63,22 @@ pub struct AuditRecord {
     /// Intent or outcome.
     #[serde(flatten)]
     pub event: AuditEvent,
+}
+
+/// Who called whom: the same for all calls of a handle, so that their records share it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AuditParties {
+    /// Who, where the caller said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Arc<str>>,
+    /// On whose behalf, where the caller said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Arc<str>>,
+    /// The configured service.
+    pub service: Arc<str>,
+    /// The provider's id.
+    pub provider: &'static str,
 }
 
 /// What a record says.

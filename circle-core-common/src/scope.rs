@@ -19,7 +19,7 @@ pub use call::Call;
 pub use resources::Resources;
 pub use stats::ServiceStats;
 
-use crate::audit::Losses;
+use crate::audit::{AuditParties, Losses};
 use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -35,6 +35,8 @@ static CALL_DURATION_METADATA: Metadata<'static> = Metadata::new("circle", Level
 pub struct HandleCore {
     shared: Arc<Shared>,
     options: Option<Arc<CallOptions>>,
+    /// Made at the first record.
+    parties: OnceLock<Arc<AuditParties>>,
 }
 
 struct Shared {
@@ -65,7 +67,7 @@ impl HandleCore {
             provider,
             keys: [const { OnceLock::new() }; Operation::MAX_PER_INTERFACE],
         };
-        Self { shared: Arc::new(shared), options: None }
+        Self { shared: Arc::new(shared), options: None, parties: OnceLock::new() }
     }
 
     /// The same core with these options merged over its own.
@@ -75,7 +77,7 @@ impl HandleCore {
             Some(base) => options.over(base),
             None => options,
         };
-        Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)) }
+        Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)), parties: OnceLock::new() }
     }
 
     /// The same core with its timeout turned into a deadline from now: for a method that makes several calls, all of
@@ -86,7 +88,7 @@ impl HandleCore {
             Some(options) if options.timeout.is_some() => {
                 let deadline = options.deadline_after(self.shared.environment.clock().now());
                 let options = CallOptions { timeout: None, deadline, ..options.clone() };
-                Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)) }
+                Self { options: Some(Arc::new(options)), ..self.clone() }
             }
             _ => self.clone(),
         }
@@ -127,6 +129,19 @@ impl HandleCore {
     #[must_use]
     pub fn options(&self) -> Option<&CallOptions> {
         self.options.as_deref()
+    }
+
+    /// Who calls whom through this handle.
+    fn parties(&self) -> &Arc<AuditParties> {
+        self.parties.get_or_init(|| {
+            let options = self.options();
+            Arc::new(AuditParties {
+                principal: options.and_then(|options| options.principal.clone()),
+                tenant: options.and_then(|options| options.tenant.clone()),
+                service: Arc::clone(&self.shared.service),
+                provider: self.shared.provider,
+            })
+        })
     }
 
     /// Opens the scope of one call, which [`Call::start`] then makes.

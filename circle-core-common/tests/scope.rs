@@ -278,6 +278,26 @@ async fn the_record_of_a_copy_names_its_source_and_calls_have_ids_of_their_own()
 }
 
 #[tokio::test]
+async fn records_name_the_parties_of_their_own_handle() {
+    let sink = Sink::default();
+    let files = ObjectStore::builder(answering(3)).name("documents").audit(sink.clone(), AuditMode::BestEffort).build();
+    let ana = files.with(CallOptions::new().principal("ana").tenant("acme"));
+    // The handle has made its parties by then, and the one made from it must not have taken them over.
+    files.head("a").await.unwrap();
+    ana.head("a").await.unwrap();
+    ana.with(CallOptions::new().principal("bo").timeout(Duration::from_secs(9))).head("a").await.unwrap();
+    let records = sink.records.lock().unwrap();
+    let lines: Vec<_> = records.iter().map(|record| serde_json::to_value(record).unwrap()).collect();
+    for (at, principal, tenant) in [(0, None, None), (2, Some("ana"), Some("acme")), (4, Some("bo"), Some("acme"))] {
+        for line in &lines[at..at + 2] {
+            assert_eq!((line["principal"].as_str(), line["tenant"].as_str()), (principal, tenant), "{line}");
+            assert_eq!((line["service"].as_str(), line["provider"].as_str()), (Some("documents"), Some("mock")), "{line}");
+            assert_eq!(line.get("principal").is_some(), principal.is_some(), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn attempts_of_a_success_are_reported() {
     let (report, sink) = (CallReport::new(), Sink::default());
     let mut mock = MockObjectStoreProvider::ready();

@@ -116,7 +116,15 @@ impl<'a> Call<'a> {
         let result = self.close(result);
         let error = result.as_ref().err();
         let event = self.outcome(AuditEvent::outcome_of(kind), error, took);
-        let recorded = match (sink.record(self.audit_record(event)), mode) {
+        // The last that is said of the call, unless the loss of this very record is an error that names its resource.
+        let record = match mode {
+            AuditMode::Required => self.audit_record(event),
+            AuditMode::BestEffort => {
+                let (source, resource) = (self.source.take(), self.resource.take());
+                self.record_of(event, source, resource)
+            }
+        };
+        let recorded = match (sink.record(record), mode) {
             (Recording::Pending(wait), AuditMode::Required) => Box::pin(self.cx.guard(wait)).await,
             (recording, _) => taken(recording),
         };
@@ -216,6 +224,10 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn audit_record(&self, event: AuditEvent) -> AuditRecord {
+        self.record_of(event, self.source.clone(), self.resource.clone())
+    }
+
+    fn record_of(&self, event: AuditEvent, source: Option<Arc<str>>, resource: Option<Arc<str>>) -> AuditRecord {
         let at = match &event {
             AuditEvent::Outcome { took, .. } => self.at + *took,
             _ => self.at,
@@ -223,14 +235,11 @@ impl<'a> Call<'a> {
         AuditRecord {
             at,
             call: self.id,
-            principal: self.cx.principal().cloned(),
-            tenant: self.cx.tenant().cloned(),
-            service: Arc::clone(&self.core.shared.service),
-            provider: self.core.shared.provider,
+            parties: Arc::clone(self.core.parties()),
             operation: self.cx.operation().name(),
             class: self.cx.operation().class(),
-            source: self.source.clone(),
-            resource: self.resource.clone(),
+            source,
+            resource,
             resources: self.resources,
             event,
         }
