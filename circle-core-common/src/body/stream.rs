@@ -68,6 +68,10 @@ impl ByteStream {
             )),
             _ => Ok(()),
         };
+        if let Source::Whole(bytes) = &mut self.source {
+            let bytes = bytes.take().unwrap_or_default();
+            return check(bytes.len()).map(|()| bytes);
+        }
         let Some(first) = self.try_next().await? else { return Ok(Bytes::new()) };
         check(first.len())?;
         let Some(second) = self.try_next().await? else { return Ok(first) };
