@@ -477,24 +477,60 @@ async fn an_audit_file_that_cannot_be_made_is_one_clear_line() {
     assert!(error.is(ErrorKind::Unavailable) && error.to_string().contains("file/audit.jsonl"), "{error}");
 }
 
+/// A queue that the test keeps.
+struct Queued(Arc<AuditQueue>);
+
+impl AuditSink for Queued {
+    fn record(&self, record: AuditRecord) -> Recording<'_> {
+        self.0.record(record)
+    }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        self.0.flush()
+    }
+}
+
 #[tokio::test]
 async fn a_full_queue_loses_records_and_counts_them() {
     let queue = Arc::new(AuditQueue::undrained(3));
-    struct Shared(Arc<AuditQueue>);
-    impl AuditSink for Shared {
-        fn record(&self, record: AuditRecord) -> Recording<'_> {
-            self.0.record(record)
-        }
-        fn flush(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
-            self.0.flush()
-        }
-    }
-    let files = ObjectStore::builder(answering(2)).audit(Shared(Arc::clone(&queue)), AuditMode::BestEffort).build();
+    let files = ObjectStore::builder(answering(2)).audit(Queued(Arc::clone(&queue)), AuditMode::BestEffort).build();
     files.head("a").await.unwrap();
     files.head("b").await.unwrap();
     assert_eq!(queue.dropped(), 1);
     assert_eq!(std::iter::from_fn(|| queue.take()).count(), 3);
     queue.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn all_records_are_taken_in_order_however_full_the_queue_is() {
+    let queue = Arc::new(AuditQueue::undrained(4));
+    let files = ObjectStore::builder(answering(6)).audit(Queued(Arc::clone(&queue)), AuditMode::BestEffort).build();
+    // Full, half full, and full again behind both: what is lost tells that the bound still holds.
+    for (calls, taken, lost) in [(2, 4, 0), (1, 2, 0), (3, 4, 2)] {
+        for at in 0..calls {
+            files.head(format!("k{at}")).await.unwrap();
+        }
+        let records = queue.take_all();
+        let names: Vec<_> = records.iter().filter_map(|record| record.resource.as_deref()).collect();
+        assert_eq!(names, ["k0", "k0", "k1", "k1"][..taken]);
+        assert_eq!(queue.dropped(), lost);
+        queue.flush().await.unwrap();
+        assert!(queue.take().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_flush_waits_for_what_is_taken_out() {
+    let queue = Arc::new(AuditQueue::undrained(4));
+    let files = ObjectStore::builder(answering(1)).audit(Queued(Arc::clone(&queue)), AuditMode::BestEffort).build();
+    files.head("a").await.unwrap();
+    let mut flush = queue.flush();
+    let mut poll = || flush.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(poll().is_pending());
+    assert!(queue.take().is_some());
+    assert!(poll().is_pending(), "the outcome is still held");
+    assert!(queue.take().is_some());
+    assert!(poll().is_ready());
 }
 
 #[tokio::test]
