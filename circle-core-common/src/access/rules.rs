@@ -25,12 +25,21 @@ pub struct AccessRule {
 #[derive(Clone, Debug)]
 enum Pattern {
     Exact(String),
+    /// What is before the only `*`, at the end: the usual pattern, and the cheaper one.
+    Prefix(String),
     Glob(String),
 }
 
 impl From<String> for Pattern {
-    fn from(text: String) -> Self {
-        if text.contains('*') { Self::Glob(text) } else { Self::Exact(text) }
+    fn from(mut text: String) -> Self {
+        match text.find('*') {
+            None => Self::Exact(text),
+            Some(at) if at + 1 == text.len() => {
+                text.truncate(at);
+                Self::Prefix(text)
+            }
+            Some(_) => Self::Glob(text),
+        }
     }
 }
 
@@ -38,6 +47,7 @@ impl Pattern {
     fn fits(&self, value: &str) -> bool {
         match self {
             Self::Exact(text) => text == value,
+            Self::Prefix(text) => value.starts_with(text.as_str()),
             Self::Glob(pattern) => glob(pattern.as_bytes(), value.as_bytes()),
         }
     }
@@ -136,34 +146,34 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 /// A rule set: refuses what no rule allows, and what any rule denies.
 #[derive(Clone, Debug, Default)]
 pub struct AccessRules {
-    rules: Vec<AccessRule>,
+    denying: Vec<AccessRule>,
+    allowing: Vec<AccessRule>,
 }
 
 impl AccessRules {
     /// No rules: everything is refused.
     #[must_use]
     pub const fn new() -> Self {
-        Self { rules: Vec::new() }
+        Self { denying: Vec::new(), allowing: Vec::new() }
     }
 
     /// Adds a rule; the order does not matter.
     #[must_use]
     pub fn rule(mut self, rule: AccessRule) -> Self {
-        self.rules.push(rule);
+        let rules = if rule.allow { &mut self.allowing } else { &mut self.denying };
+        rules.push(rule);
         self
     }
 }
 
 impl AccessControl for AccessRules {
     fn decide<'a>(&'a self, request: &'a AccessRequest<'a>) -> Verdict<'a> {
-        let mut allowed = false;
-        for rule in self.rules.iter().filter(|rule| rule.matches(request)) {
-            if !rule.allow {
-                return Verdict::Deny("a rule denies it".to_owned());
-            }
-            allowed = true;
+        let any = |rules: &[AccessRule]| rules.iter().any(|rule| rule.matches(request));
+        // Apart, because a deny beats every allow: the first that fits decides.
+        if any(&self.denying) {
+            return Verdict::Deny("a rule denies it".to_owned());
         }
-        if allowed { Verdict::Allow } else { Verdict::Deny("no rule allows it".to_owned()) }
+        if any(&self.allowing) { Verdict::Allow } else { Verdict::Deny("no rule allows it".to_owned()) }
     }
 }
 
@@ -195,6 +205,7 @@ mod tests {
             ("**a", "ba", true),
         ] {
             assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
+            assert_eq!(Pattern::from(pattern.to_owned()).fits(text), fits, "{pattern} {text}");
         }
     }
 
