@@ -20,6 +20,12 @@ impl Tick {
         Self(elapsed)
     }
 
+    /// The time since the clock's own beginning.
+    #[must_use]
+    pub const fn since_start(self) -> Duration {
+        self.0
+    }
+
     /// The time from `earlier` to this tick; zero when it is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

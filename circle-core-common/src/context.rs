@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result, Sent};
 use crate::identifier::OperationId;
 use crate::operation::Operation;
 use crate::random::Random;
+use crate::resilience::{Lent, RetryBudget};
 
 /// One call, as providers see it. Made by the handle; tests of providers make it with [`CallContext::new`].
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct CallContext {
     id: OnceLock<OperationId>,
     /// Attempts noted so far; 0 is none noted.
     attempts: AtomicU32,
+    /// The retry budget of the endpoint that the call went to first.
+    budget: OnceLock<Lent>,
 }
 
 impl Clone for CallContext {
@@ -47,6 +50,7 @@ impl Clone for CallContext {
             deadline: self.deadline,
             id: self.id.clone(),
             attempts: AtomicU32::new(self.attempts.load(Ordering::Relaxed)),
+            budget: self.budget.clone(),
         }
     }
 }
@@ -67,6 +71,7 @@ impl CallContext {
             deadline,
             id: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            budget: OnceLock::new(),
         }
     }
 
@@ -148,6 +153,24 @@ impl CallContext {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts.load(Ordering::Relaxed).max(1)
+    }
+
+    /// Makes the retry budget of an endpoint known to whoever repeats above the policies.
+    pub(crate) fn lend(&self, budget: impl FnOnce() -> Lent) {
+        self.budget.get_or_init(budget);
+    }
+
+    /// The retry budget of the endpoint that the call went to; `None` until a policy has run.
+    #[must_use]
+    pub fn retry_budget(&self) -> Option<RetryBudget> {
+        self.budget.get().map(|budget| RetryBudget::new(budget.clone(), self.clock.clone()))
+    }
+
+    /// Takes the price of one repetition above the policies, such as a resumed download, from the retry budget; `false`
+    /// when it is used up. A call that went through no policy is in this process, and has no budget to spare.
+    #[must_use]
+    pub fn draw_retry(&self) -> bool {
+        self.budget.get().is_none_or(|budget| budget.draw(self.clock.now().since_start()))
     }
 
     /// Who calls.

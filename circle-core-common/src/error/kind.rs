@@ -202,6 +202,10 @@ codes! {
         UploadEnded = 23, "upload_ended";
         /// The body can be sent only once and was.
         BodyConsumed = 24, "body_consumed";
+        /// The rate limit of the service's policy, or what the service asked for, leaves no time before the deadline.
+        LocalRateLimit = 25, "local_rate_limit";
+        /// As many requests are running as the service's policy allows.
+        BulkheadFull = 26, "bulkhead_full";
     }
 }
 

@@ -75,6 +75,22 @@ impl Backoff {
         self
     }
 
+    /// The wait before one retry, the first being 0; `unit` is the throw of the dice, 0 to 1.
+    ///
+    /// A caller that counts retries itself needs no [`Waits`], and [`max_elapsed_time`](Self::max_elapsed_time) is its
+    /// own deadline.
+    #[must_use]
+    pub fn wait(&self, retry: u32, unit: f64) -> Duration {
+        let doublings = i32::try_from(retry).unwrap_or(i32::MAX);
+        let interval = times(self.initial_interval, self.multiplier.powi(doublings)).min(self.max_interval);
+        self.jittered(interval, unit)
+    }
+
+    fn jittered(&self, interval: Duration, unit: f64) -> Duration {
+        let factor = self.randomization_factor.clamp(0.0, 1.0);
+        times(interval, 1.0 - factor + 2.0 * factor * unit)
+    }
+
     /// The waits, from the first.
     #[must_use]
     pub fn waits(&self, random: &Random) -> Waits {
@@ -104,9 +120,8 @@ impl Waits {
     /// `Internal` when the operating system has no randomness to give.
     pub fn next_wait(&mut self) -> Result<Option<Duration>> {
         let interval = self.interval.min(self.backoff.max_interval);
-        let factor = self.backoff.randomization_factor.clamp(0.0, 1.0);
-        let unit = if factor > 0.0 { self.random.unit()? } else { 0.5 };
-        let wait = times(interval, 1.0 - factor + 2.0 * factor * unit);
+        let unit = if self.backoff.randomization_factor > 0.0 { self.random.unit()? } else { 0.5 };
+        let wait = self.backoff.jittered(interval, unit);
         self.interval = times(interval, self.backoff.multiplier).min(self.backoff.max_interval);
         self.given = self.given.saturating_add(wait);
         Ok(self.backoff.max_elapsed_time.is_none_or(|max| self.given <= max).then_some(wait))
@@ -233,6 +248,20 @@ mod tests {
         let mut waits = sample(Some(Duration::from_secs(2))).waits(&Random::System);
         let given: Vec<u128> = std::iter::from_fn(|| waits.next_wait().unwrap()).map(|wait| wait.as_millis()).collect();
         assert_eq!(given, [500, 750]);
+    }
+
+    /// Without jitter, both ways to a wait are one.
+    #[test]
+    fn a_wait_by_its_number_is_the_one_of_the_schedule() {
+        let backoff = sample(None).max_interval(Duration::from_secs(7));
+        let mut waits = backoff.waits(&Random::System);
+        for retry in 0..40 {
+            let (one, other) = (backoff.wait(retry, 0.5), waits.next_wait().unwrap().unwrap());
+            assert!(one.abs_diff(other) <= Duration::from_micros(1), "{retry}: {one:?}, {other:?}");
+        }
+        let full = Backoff::new();
+        assert_eq!((full.wait(0, 0.0), full.wait(0, 1.0)), (Duration::ZERO, Duration::from_millis(50)));
+        assert_eq!(full.wait(u32::MAX, 1.0), Duration::from_secs(20));
     }
 
     #[test]

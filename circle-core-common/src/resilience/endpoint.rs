@@ -1,43 +1,57 @@
-//! What the machine knows of one endpoint: breaker, budget, rate limit, places.
+//! What the machine knows of one endpoint: breaker, retry budget, rate limit, places.
+
+mod breaker;
+mod budget;
+mod bulkhead;
+mod latency;
+mod limiter;
+mod shard;
+mod window;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// One place that requests go to: an origin, a region, a host.
+pub(super) use self::breaker::{Breaker, Refusal, Ticket};
+pub(super) use self::budget::Budget;
+pub(crate) use self::budget::Lent;
+pub use self::budget::RetryBudget;
+pub(super) use self::bulkhead::{Bulkhead, Place};
+pub(super) use self::latency::Latency;
+pub(super) use self::limiter::Limiter;
+use super::event::Step;
+use super::telemetry::Telemetry;
+use super::{RemoteOperation, Resolved};
+use crate::clock::Tick;
+
+/// One place that requests go to: an origin, a region, a host. [`Policy::endpoint`](super::Policy::endpoint) gives it.
 pub struct Endpoint {
     key: Box<str>,
-}
-
-impl Endpoint {
-    pub(super) fn new(key: &str) -> Self {
-        Self { key: key.into() }
-    }
-
-    /// What it is known by.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({})", self.key)
-    }
+    /// Whether its key is a label of metrics; of very many endpoints only the first are.
+    labelled: bool,
+    telemetry: Arc<Telemetry>,
+    pub(super) breaker: Option<Breaker>,
+    pub(super) budget: Arc<Budget>,
+    lent: [Lent; shard::SHARDS],
+    pub(super) limiter: Limiter,
+    pub(super) bulkhead: Bulkhead,
+    pub(super) latency: Latency,
 }
 
 /// How an endpoint is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EndpointState {
-    /// What it is known by.
+    /// What it is known by; empty for a service that has one endpoint.
     pub key: String,
-    /// Its breaker.
-    pub breaker: BreakerState,
+    /// Its breaker; `None` where that is switched off.
+    pub breaker: Option<BreakerState>,
     /// Attempts that run now.
     pub in_flight: u64,
     /// The tokens for retries that are left.
     pub retry_tokens: u32,
+    /// How long the service wants no requests yet.
+    pub held: Duration,
 }
 
 /// How a breaker is.
@@ -53,6 +67,144 @@ pub enum BreakerState {
     },
     /// One request at a time probes whether the endpoint is back.
     HalfOpen,
-    /// Refusing until somebody resets it.
+    /// Requests are refused until somebody resets it.
     Isolated,
+}
+
+impl fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed"),
+            Self::Open { remaining } => write!(f, "open for {:.1} s", remaining.as_secs_f64()),
+            Self::HalfOpen => f.write_str("half open"),
+            Self::Isolated => f.write_str("isolated"),
+        }
+    }
+}
+
+/// What one attempt holds of an endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) ticket: Option<Ticket>,
+    /// A request of the rate limit that is reserved and not made yet.
+    pub(super) reserved: bool,
+    pub(super) place: Option<Place>,
+}
+
+impl Endpoint {
+    pub(super) fn new(key: &str, labelled: bool, settings: &Resolved, telemetry: Arc<Telemetry>) -> Self {
+        let budget = Arc::new(Budget::new(settings));
+        Self {
+            key: key.into(),
+            labelled,
+            telemetry,
+            breaker: settings.breaker.then(|| Breaker::new(settings)),
+            lent: std::array::from_fn(|_| Lent::new(&budget)),
+            budget,
+            limiter: Limiter::new(settings),
+            bulkhead: Bulkhead::new(settings),
+            latency: Latency::new(),
+        }
+    }
+
+    /// What it is known by.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn state(&self) -> EndpointState {
+        let now = self.telemetry.now().since_start();
+        EndpointState {
+            key: self.key.to_string(),
+            breaker: self.breaker.as_ref().map(|breaker| breaker.state(now)),
+            in_flight: self.bulkhead.in_flight(),
+            retry_tokens: self.budget.tokens(now),
+            held: self.limiter.gate(now),
+        }
+    }
+
+    /// Refuses every request until [`reset`](Self::reset).
+    pub fn isolate(&self) {
+        self.force(true);
+    }
+
+    /// Closes the breaker with nothing counted.
+    pub fn reset(&self) {
+        self.force(false);
+    }
+
+    /// Lets no request out for so long, because the service has said that it takes none: a used-up quota that an answer
+    /// tells of. At most as long as a service may ask a retry to wait.
+    pub fn hold(&self, wait: Duration) {
+        self.limiter.hold(self.telemetry.now().since_start(), wait);
+    }
+
+    /// Whether nothing is known of it that would be missed.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.in_flight == 0 && state.held.is_zero() && matches!(state.breaker, None | Some(BreakerState::Closed))
+    }
+
+    /// The retry budget, for a call to carry.
+    pub(super) fn lend(&self) -> Lent {
+        self.lent[shard::mine()].clone()
+    }
+
+    fn force(&self, isolated: bool) {
+        if let Some(breaker) = &self.breaker {
+            breaker.force(isolated);
+            self.entered(breaker.state(self.telemetry.now().since_start()));
+        }
+    }
+
+    /// Tells that the breaker has changed.
+    pub(super) fn entered(&self, state: BreakerState) {
+        self.telemetry.breaker(if self.labelled { &self.key } else { "_OTHER" }, state);
+        self.tell(None, || Step::Breaker(state));
+    }
+
+    /// Tells the observer, if there is one.
+    pub(super) fn tell<'e>(&'e self, operation: Option<&'static RemoteOperation>, step: impl FnOnce() -> Step<'e>) {
+        self.telemetry.tell(&self.key, operation, step);
+    }
+
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Counts the result of an attempt for the breaker; what is neither success nor failure frees a probe's place.
+    pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick) {
+        let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) else { return };
+        match failed {
+            None => breaker.release(ticket),
+            Some(failed) => {
+                let entered = breaker.settle(ticket, failed, now.since_start(), || self.telemetry.jitter());
+                if let Some(state) = entered {
+                    self.entered(state);
+                }
+            }
+        }
+    }
+
+    /// Takes everything back that is held.
+    pub(super) fn take_back(&self, held: &mut Held) {
+        if let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) {
+            breaker.release(ticket);
+        }
+        if std::mem::take(&mut held.reserved) {
+            self.limiter.release();
+        }
+        if let Some(place) = held.place.take() {
+            self.bulkhead.leave(place);
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({:?})", self.state())
+    }
 }

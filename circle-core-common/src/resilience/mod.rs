@@ -6,14 +6,18 @@
 mod attempts;
 pub mod backoff;
 mod endpoint;
+mod endpoints;
 mod event;
+mod machine;
 mod permit;
 mod policy;
 mod remote;
 mod settings;
+mod telemetry;
 
 pub use attempts::{Attempt, Attempts};
-pub use endpoint::{BreakerState, Endpoint, EndpointState};
+pub(crate) use endpoint::Lent;
+pub use endpoint::{BreakerState, Endpoint, EndpointState, RetryBudget};
 pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{Done, Policy};
@@ -22,3 +26,4 @@ pub use settings::{
     BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, HedgeSettings, Profile, RateLimitSettings, Resilience,
     Resolved, Retry, Writes,
 };
+pub use telemetry::{BREAKER_STATE, REJECTED, RETRIES};

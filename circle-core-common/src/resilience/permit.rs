@@ -4,21 +4,30 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Endpoint;
+use super::endpoint::Held;
 
 /// One attempt's place at an endpoint.
 #[must_use = "dropping it gives the place back"]
 pub struct Permit<'a> {
-    endpoint: &'a Arc<Endpoint>,
+    pub(super) endpoint: &'a Arc<Endpoint>,
+    pub(super) held: Held,
 }
 
 impl<'a> Permit<'a> {
+    /// A permit that holds nothing yet; each policy adds its part.
     pub(super) fn new(endpoint: &'a Arc<Endpoint>) -> Self {
-        Self { endpoint }
+        Self { endpoint, held: Held::default() }
     }
 
     /// The same place without a borrow: it rides inside a streamed body.
-    pub fn into_owned(self) -> OwnedPermit {
-        OwnedPermit { endpoint: Arc::clone(self.endpoint) }
+    pub fn into_owned(mut self) -> OwnedPermit {
+        OwnedPermit { endpoint: Arc::clone(self.endpoint), held: std::mem::take(&mut self.held) }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.endpoint.take_back(&mut self.held);
     }
 }
 
@@ -32,6 +41,13 @@ impl fmt::Debug for Permit<'_> {
 #[must_use = "dropping it gives the place back"]
 pub struct OwnedPermit {
     endpoint: Arc<Endpoint>,
+    held: Held,
+}
+
+impl Drop for OwnedPermit {
+    fn drop(&mut self) {
+        self.endpoint.take_back(&mut self.held);
+    }
 }
 
 impl fmt::Debug for OwnedPermit {

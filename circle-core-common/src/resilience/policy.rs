@@ -1,27 +1,47 @@
-//! The machine: one request through every policy.
+//! The policies of one service.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::{Attempt, Attempts, Endpoint, Idempotency, Permit, RemoteOperation, Resilience, Resolved};
+use super::endpoints::Endpoints;
+use super::machine::Machine;
+use super::telemetry::Telemetry;
+use super::{Attempt, Attempts, Endpoint, EndpointState, Permit, RemoteOperation, Resilience, Resolved};
 use crate::context::CallContext;
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Result, Sent};
+use crate::error::Result;
 
-/// The policies of one service. Cheap to clone; clones share every endpoint.
+/// The policies of one service: values, and one state for each endpoint. Cheap to clone; clones share everything.
+///
+/// A provider gets it from [`BuildContext::policy`](crate::BuildContext::policy) and makes its requests through it:
+///
+/// ```
+/// # use circle_core_common::{BuildContext, CallContext, Environment, Result, operations};
+/// # use circle_core_common::resilience::{Idempotency, Policy, RemoteOperation};
+/// static PING: RemoteOperation = RemoteOperation::new("acme.Ping", Idempotency::Safe, "/ping");
+///
+/// # async fn request() -> Result<u32> { Ok(7) }
+/// async fn ping(policy: &Policy, cx: &CallContext) -> Result<u32> {
+///     policy.run(cx, &PING, |_attempt| request()).await
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Policy {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    service: Arc<str>,
     settings: Resolved,
-    endpoints: Mutex<HashMap<Box<str>, Arc<Endpoint>>>,
-    default: Arc<Endpoint>,
+    telemetry: Arc<Telemetry>,
+    endpoints: Endpoints,
+    /// The endpoint of a service that has one.
+    only: OnceLock<Arc<Endpoint>>,
 }
+
+/// The policy of the service of a name, for its health.
+#[derive(Default)]
+struct Current(Mutex<Option<Policy>>);
 
 /// What a request came to.
 #[derive(Debug)]
@@ -39,15 +59,27 @@ impl Policy {
     /// The policies of a service; a provider gets them from [`BuildContext::policy`](crate::BuildContext::policy).
     #[must_use]
     pub fn new(environment: &Environment, service: &str, resilience: &Resilience) -> Self {
-        let _ = environment;
-        Self {
+        let policy = Self {
             inner: Arc::new(Inner {
-                service: service.into(),
                 settings: resilience.resolved(),
-                endpoints: Mutex::default(),
-                default: Arc::new(Endpoint::new("")),
+                telemetry: Arc::new(Telemetry::new(environment, service)),
+                endpoints: Endpoints::default(),
+                only: OnceLock::new(),
             }),
+        };
+        if !service.is_empty() {
+            let current = environment.shared(service, Current::default);
+            *current.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy.clone());
         }
+        policy
+    }
+
+    /// The policies of the service of this name, where it has any.
+    #[must_use]
+    pub fn of(environment: &Environment, service: &str) -> Option<Self> {
+        let current = environment.shared(service, Current::default);
+        let policy = current.0.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.clone()
     }
 
     /// The values that hold.
@@ -56,19 +88,23 @@ impl Policy {
         &self.inner.settings
     }
 
-    /// The endpoint of this key, made when it is first asked for.
+    /// The endpoint of this key, made when it is first asked for. Of very many, those are forgotten that were not used
+    /// for long; whoever holds one keeps it.
     #[must_use]
     pub fn endpoint(&self, key: &str) -> Arc<Endpoint> {
-        let mut endpoints = self.inner.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = endpoints.get(key) {
-            return Arc::clone(found);
-        }
-        let made = Arc::new(Endpoint::new(key));
-        endpoints.insert(key.into(), Arc::clone(&made));
-        made
+        self.inner.endpoints.get(key, &self.inner.settings, &self.inner.telemetry)
+    }
+
+    /// How every endpoint is, by key.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<EndpointState> {
+        self.inner.endpoints.all().iter().map(|endpoint| endpoint.state()).collect()
     }
 
     /// Makes a request of a service that has one endpoint.
+    ///
+    /// `attempt` is called once per attempt; what it needs is borrowed: `|_| self.query(&request)`. An operation that is
+    /// [`Keyed`](super::Idempotency::Keyed) sends [`CallContext::operation_id`] with each.
     ///
     /// # Errors
     /// As [`execute`](Self::execute).
@@ -78,23 +114,19 @@ impl Policy {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        struct Closure<F>(F);
-        impl<T: Send, F: Fn(Attempt) -> Fut + Sync, Fut: Future<Output = Result<T>> + Send> Attempts for Closure<F> {
-            type Output = T;
-
-            fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<T>> + Send {
-                (self.0)(attempt)
-            }
-        }
-        let work = Closure(attempt);
-        self.execute(cx, operation, &self.inner.default, &work).await.map(|done| done.output)
+        let endpoint = self.inner.only.get_or_init(|| self.endpoint(""));
+        self.execute(cx, operation, endpoint, &Closure(attempt)).await.map(|done| done.output)
     }
 
     /// Makes a request at an endpoint: every policy in the contracted order around `work`.
     ///
+    /// The deadline is the caller's; without one it is the policy's total timeout, from now on.
+    ///
     /// # Errors
-    /// The last attempt's, with the number of attempts; `Timeout`; what refused it, with its
-    /// [`Reason`](crate::Reason); `OutcomeUnknown` for a request that must not be repeated and may have arrived.
+    /// The last attempt's error with the number of attempts; why it was not repeated is its reason: `RetryBudget`,
+    /// `BodyConsumed`. `Timeout`, `Cancelled`. What refused it: `Unavailable` with `BreakerOpen`, `RateLimited` with
+    /// `LocalRateLimit` or `BulkheadFull`; after an attempt, that attempt's error is the source. `OutcomeUnknown` with the
+    /// operation id for a request that must not be repeated and may have arrived.
     pub async fn execute<'a, A: Attempts>(
         &self,
         cx: &CallContext,
@@ -102,40 +134,33 @@ impl Policy {
         endpoint: &'a Arc<Endpoint>,
         work: &A,
     ) -> Result<Done<'a, A::Output>> {
-        let settings = &self.inner.settings;
-        let mut waits = settings.backoff.waits(cx.random());
-        let mut repaired = false;
-        let mut number = 1;
+        let mut machine = Machine::begin(cx, operation, endpoint, &self.inner.settings)?;
         loop {
-            let attempt = Attempt { number, deadline: cx.deadline(), hedged: false };
-            let error = match work.attempt(attempt).await {
-                Ok(output) => return Ok(Done { output, permit: Permit::new(endpoint), attempts: number }),
-                Err(error) => error,
+            let round = match machine.hedge_delay() {
+                Some(delay) => Box::pin(machine.hedged(work, delay)).await,
+                None => machine.round(work).await,
             };
-            cx.note_attempts(number);
-            if !repaired && work.replayable() && work.repair(&error).await {
-                repaired = true;
-                number += 1;
-                continue;
+            match round {
+                Ok((output, permit)) => return Ok(Done { output, permit, attempts: machine.succeeded() }),
+                Err(failed) => Box::pin(machine.recover(failed, work)).await?,
             }
-            let harmless = operation.idempotency() != Idempotency::NonIdempotent || error.sent() == Sent::No;
-            if !error.is_retryable() || number >= settings.max_attempts || !harmless || !work.replayable() {
-                return Err(error.with_attempts(number));
-            }
-            match waits.next_wait()? {
-                Some(wait) if cx.remaining().is_none_or(|remaining| wait < remaining) => cx.clock().sleep(wait).await,
-                _ => return Err(error.with_attempts(number)),
-            }
-            if cx.cancel().is_some_and(crate::Cancel::is_cancelled) {
-                return Err(Error::new(ErrorKind::Cancelled, "cancelled by the caller").with_source(error));
-            }
-            number += 1;
         }
+    }
+}
+
+/// A closure as [`Attempts`].
+struct Closure<F>(F);
+
+impl<T: Send, F: Fn(Attempt) -> Fut + Sync, Fut: Future<Output = Result<T>> + Send> Attempts for Closure<F> {
+    type Output = T;
+
+    fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<T>> + Send {
+        (self.0)(attempt)
     }
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Policy({})", self.inner.service)
+        write!(f, "Policy({}: {:?})", self.inner.telemetry.service(), self.inner.settings)
     }
 }

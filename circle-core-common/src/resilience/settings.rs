@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub use profile::Profile;
 pub use resolved::Resolved;
+pub(super) use resolved::limit;
 
 /// A table of optional settings: its struct, a setter for each, and the merge of two.
 macro_rules! settings {

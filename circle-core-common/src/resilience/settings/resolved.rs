@@ -112,6 +112,6 @@ impl BackoffSettings {
 }
 
 /// A limit of zero is none: nothing could be done within it.
-pub(crate) fn limit(chosen: Option<Duration>, base: Option<Duration>) -> Option<Duration> {
+pub(in crate::resilience) fn limit(chosen: Option<Duration>, base: Option<Duration>) -> Option<Duration> {
     chosen.or(base).filter(|limit| !limit.is_zero())
 }

@@ -1,0 +1,129 @@
+use super::*;
+use crate::resilience::Profile;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn breaker() -> Breaker {
+    Breaker::new(&Profile::Interactive.values())
+}
+
+fn call(breaker: &Breaker, failed: bool, now: Duration) -> Option<BreakerState> {
+    breaker.settle(breaker.admit(now).0.unwrap(), failed, now, || 0.0)
+}
+
+/// A breaker that has just opened, at one second.
+fn opened() -> Breaker {
+    let breaker = breaker();
+    let states: Vec<_> = (0..20).map(|_| call(&breaker, true, SECOND)).collect();
+    assert_eq!(states[19], Some(BreakerState::Open { remaining: 5 * SECOND }));
+    breaker
+}
+
+#[test]
+fn it_opens_at_exactly_the_threshold() {
+    // (successes, failures before the last, opens at the last failure)
+    for (successes, failures, opens) in
+        [(0, 18, false), (0, 19, true), (10, 8, false), (10, 9, true), (11, 9, false), (12, 11, true)]
+    {
+        let breaker = breaker();
+        for _ in 0..successes {
+            assert_eq!(call(&breaker, false, SECOND), None);
+        }
+        for _ in 0..failures {
+            assert_eq!(call(&breaker, true, SECOND), None, "{successes} {failures}");
+        }
+        assert_eq!(call(&breaker, true, SECOND).is_some(), opens, "{successes} {failures}");
+    }
+}
+
+#[test]
+fn failures_leave_the_window() {
+    let breaker = breaker();
+    (0..19).for_each(|_| assert_eq!(call(&breaker, true, SECOND), None));
+    assert_eq!(call(&breaker, true, 40 * SECOND), None);
+}
+
+#[test]
+fn it_refuses_until_the_time_is_over_then_probes_and_closes() {
+    let breaker = opened();
+    assert_eq!(breaker.admit(2 * SECOND), (Err(Refusal::Open { remaining: 4 * SECOND }), None));
+    for probe in 1..=3 {
+        let (ticket, entered) = breaker.admit(6 * SECOND);
+        assert_eq!(entered, (probe == 1).then_some(BreakerState::HalfOpen));
+        assert_eq!(breaker.admit(6 * SECOND).0, Err(Refusal::Probing));
+        let state = breaker.settle(ticket.unwrap(), false, 6 * SECOND, || 0.0);
+        assert_eq!(state, (probe == 3).then_some(BreakerState::Closed));
+    }
+    // What was counted before is forgotten.
+    (0..19).for_each(|_| assert_eq!(call(&breaker, true, 6 * SECOND), None));
+    assert!(call(&breaker, true, 6 * SECOND).is_some());
+}
+
+#[test]
+fn it_stays_open_twice_as_long_each_time_up_to_the_longest() {
+    let breaker = opened();
+    let mut now = SECOND;
+    for seconds in [10, 20, 40, 60, 60] {
+        now += 60 * SECOND;
+        assert_eq!(call(&breaker, true, now), Some(BreakerState::Open { remaining: seconds * SECOND }));
+    }
+    assert_eq!(breaker.open_for(0, 0.5), Duration::from_millis(4750));
+}
+
+#[test]
+fn ten_thousand_callers_are_one_probe() {
+    let breaker = opened();
+    let admitted = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..1250 {
+                    if breaker.admit(6 * SECOND).0.is_ok() {
+                        admitted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.into_inner(), 1);
+}
+
+#[test]
+fn a_cancelled_probe_frees_its_place() {
+    let breaker = opened();
+    let ticket = breaker.admit(6 * SECOND).0.unwrap();
+    breaker.release(ticket);
+    assert!(breaker.admit(6 * SECOND).0.is_ok());
+}
+
+#[test]
+fn results_of_an_earlier_state_are_ignored() {
+    let breaker = breaker();
+    let stale = breaker.admit(SECOND).0.unwrap();
+    (0..20).for_each(|_| drop(call(&breaker, true, SECOND)));
+    let probe = breaker.admit(6 * SECOND).0.unwrap();
+    assert_eq!(breaker.settle(stale, true, 6 * SECOND, || 0.0), None);
+    assert_eq!(breaker.settle(stale, false, 6 * SECOND, || 0.0), None);
+    breaker.release(stale);
+    assert_eq!(breaker.admit(6 * SECOND).0, Err(Refusal::Probing), "the stale ticket has freed nothing");
+    assert!(breaker.is_current(probe) && !breaker.is_current(stale));
+}
+
+#[test]
+fn it_can_be_isolated_and_reset() {
+    let breaker = breaker();
+    breaker.force(true);
+    assert_eq!(breaker.admit(1000 * SECOND).0, Err(Refusal::Isolated));
+    breaker.force(false);
+    assert_eq!(breaker.state(SECOND), BreakerState::Closed);
+    assert!(breaker.admit(SECOND).0.is_ok());
+}
+
+#[test]
+fn the_word_is_read_as_it_was_written() {
+    for phase in [Phase::Closed, Phase::Open, Phase::HalfOpen, Phase::Isolated] {
+        let word = Word { until: UNTIL_MAX - 3, generation: GENERATIONS - 1, streak: 15, successes: 9, probe: true, phase };
+        assert_eq!(Word::read(word.write()), word);
+        assert_eq!(word.turn(phase).generation, 0);
+    }
+}

@@ -1,0 +1,176 @@
+//! The tokens that the retries of one endpoint are paid with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::shard::Padded;
+use crate::clock::Clock;
+use crate::resilience::Resolved;
+
+/// A bucket of tokens. One word, `tokens (32) | second of the last refill (32)`.
+///
+/// A success at the first attempt puts one token back, as long as some are missing: while nothing fails, the word is
+/// read by every call and written by none.
+#[derive(Debug)]
+pub(in crate::resilience) struct Budget {
+    word: AtomicU64,
+    enabled: bool,
+    max: u32,
+    refill: u32,
+    retry_cost: u32,
+    throttle_cost: u32,
+}
+
+fn seconds(now: Duration) -> u32 {
+    u32::try_from(now.as_secs()).unwrap_or(u32::MAX)
+}
+
+impl Budget {
+    pub(super) fn new(settings: &Resolved) -> Self {
+        Self {
+            word: AtomicU64::new(u64::from(settings.budget_tokens) << 32),
+            enabled: settings.budget,
+            max: settings.budget_tokens,
+            refill: settings.refill_per_second,
+            retry_cost: settings.retry_cost,
+            throttle_cost: settings.throttle_cost,
+        }
+    }
+
+    fn refilled(&self, word: u64, now: u32) -> u32 {
+        let (tokens, last) = ((word >> 32) as u32, word as u32);
+        tokens.saturating_add(now.saturating_sub(last).saturating_mul(self.refill)).min(self.max)
+    }
+
+    /// The tokens that are there.
+    pub(super) fn tokens(&self, now: Duration) -> u32 {
+        self.refilled(self.word.load(Ordering::Relaxed), seconds(now))
+    }
+
+    fn change(&self, now: Duration, change: impl Fn(u32) -> Option<u32>) -> bool {
+        let now = seconds(now);
+        let next = |word: u64| {
+            let tokens = change(self.refilled(word, now))?.min(self.max);
+            // A call that read the clock earlier must not turn it back: the time between would be paid out twice.
+            Some(u64::from(tokens) << 32 | u64::from(now.max(word as u32)))
+        };
+        self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    /// Takes the price of a retry; `None` when it cannot be paid.
+    pub(in crate::resilience) fn draw(&self, now: Duration, throttled: bool) -> Option<u32> {
+        if !self.enabled {
+            return Some(0);
+        }
+        let cost = if throttled { self.throttle_cost } else { self.retry_cost };
+        self.change(now, |tokens| tokens.checked_sub(cost)).then_some(cost)
+    }
+
+    /// Puts tokens back: the price of retries that led to a success, or one for a success without any.
+    pub(in crate::resilience) fn put_back(&self, now: Duration, tokens: u32) {
+        if (self.word.load(Ordering::Relaxed) >> 32) as u32 != self.max {
+            self.change(now, |held| Some(held.saturating_add(tokens)));
+        }
+    }
+}
+
+/// A budget as one shard of threads lends it: each has a reference count of its own, so that handing it to every call
+/// makes no two threads write one cache line.
+#[derive(Clone, Debug)]
+pub(crate) struct Lent(Arc<Padded<Arc<Budget>>>);
+
+impl Lent {
+    pub(super) fn new(budget: &Arc<Budget>) -> Self {
+        Self(Arc::new(Padded(Arc::clone(budget))))
+    }
+
+    pub(crate) fn draw(&self, now: Duration) -> bool {
+        self.0.0.draw(now, false).is_some()
+    }
+}
+
+/// The retry budget of the endpoint that a call went to, for repetitions above the policies: of a download that is
+/// resumed, of a whole transaction.
+#[derive(Clone)]
+pub struct RetryBudget {
+    lent: Lent,
+    clock: Clock,
+}
+
+impl RetryBudget {
+    pub(crate) fn new(lent: Lent, clock: Clock) -> Self {
+        Self { lent, clock }
+    }
+
+    /// Takes the price of one repetition; `false` when the budget is used up, and nothing must be repeated.
+    #[must_use]
+    pub fn draw(&self) -> bool {
+        self.lent.draw(self.clock.now().since_start())
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RetryBudget({} tokens)", self.lent.0.0.tokens(self.clock.now().since_start()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resilience::Profile;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn budget() -> Budget {
+        Budget::new(&Profile::Interactive.values())
+    }
+
+    #[test]
+    fn it_drains_and_recovers_with_time_alone() {
+        let budget = budget();
+        let draws = (0..100).take_while(|_| budget.draw(SECOND, false).is_some()).count();
+        // One second has passed since the beginning, but the bucket was full then.
+        assert_eq!((draws, budget.tokens(SECOND)), (500 / 14, 500 % 14));
+        assert_eq!(budget.draw(4 * SECOND, false), None);
+        assert_eq!(budget.draw(4 * SECOND, true), Some(5));
+        assert_eq!(budget.tokens(1000 * SECOND), 500);
+        assert_eq!(budget.draw(1000 * SECOND, false), Some(14));
+    }
+
+    #[test]
+    fn successes_put_tokens_back_up_to_the_most() {
+        let budget = budget();
+        assert_eq!(budget.draw(SECOND, true), Some(5));
+        budget.put_back(SECOND, 1);
+        assert_eq!(budget.tokens(SECOND), 496);
+        budget.put_back(SECOND, 100);
+        assert_eq!(budget.tokens(SECOND), 500);
+    }
+
+    #[test]
+    fn a_clock_read_late_pays_no_time_twice() {
+        let budget = budget();
+        (0..35).for_each(|_| assert!(budget.draw(10 * SECOND, false).is_some()));
+        budget.put_back(5 * SECOND, 1);
+        assert_eq!(budget.tokens(10 * SECOND), 11);
+    }
+
+    #[test]
+    fn threads_draw_no_token_twice() {
+        let budget = budget();
+        let drawn = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while budget.draw(Duration::ZERO, true).is_some() {
+                        drawn.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(drawn.into_inner(), 100);
+    }
+}

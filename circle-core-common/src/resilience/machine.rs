@@ -1,0 +1,231 @@
+//! One request through every policy.
+//!
+//! A single state machine for every provider: [`Machine`] decides and waits, and is the same code for every kind of
+//! request; only [`Machine::round`], [`Machine::hedged`] and [`Machine::recover`] are generic over what is attempted.
+//! What is on every call's way is inline, without a box and without a lock; waits are cold and boxed, because inline they
+//! would grow the future of every caller.
+
+mod admission;
+mod hedge;
+mod recovery;
+mod running;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::running::Running;
+use super::event::{Stage, Step};
+use super::settings::limit;
+use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Permit, RemoteOperation, Resolved, Retry};
+use crate::clock::Tick;
+use crate::context::{CallContext, CallOptions};
+use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+
+/// The least that a hedge waits when its delay comes from measurements.
+const HEDGE_DELAY_MIN: Duration = Duration::from_millis(50);
+
+/// Why a round came to nothing.
+pub(super) enum Failed {
+    /// The attempt failed.
+    Attempt(Error),
+    /// A policy refused the attempt; nothing was sent.
+    Rejected(Error),
+    /// The call ends with this.
+    Over(Error),
+}
+
+/// The state of one request.
+pub(super) struct Machine<'c, 'a> {
+    cx: &'c CallContext,
+    operation: &'static RemoteOperation,
+    endpoint: &'a Arc<Endpoint>,
+    settings: &'c Resolved,
+    /// When the request began.
+    started: Tick,
+    /// The clock as it was read last.
+    now: Tick,
+    deadline: Option<Tick>,
+    attempt_timeout: Option<Duration>,
+    /// How many attempts may be made; a repaired error adds one.
+    max_attempts: u32,
+    hedges: bool,
+    /// Attempts made.
+    made: u32,
+    /// Repetitions, those included that a policy refused: what the waits grow by.
+    retries: u32,
+    /// What the last retry was paid with.
+    drawn: u32,
+    repaired: bool,
+    /// Whether an attempt may have arrived that was not answered.
+    unsure: bool,
+    /// Why the request is repeated, if it is.
+    last: Option<Error>,
+}
+
+impl<'c, 'a> Machine<'c, 'a> {
+    pub(super) fn begin(
+        cx: &'c CallContext,
+        operation: &'static RemoteOperation,
+        endpoint: &'a Arc<Endpoint>,
+        settings: &'c Resolved,
+    ) -> Result<Self> {
+        let started = cx.clock().now();
+        let options = cx.options();
+        let mut machine = Self {
+            cx,
+            operation,
+            endpoint,
+            settings,
+            started,
+            now: started,
+            // The caller's deadline takes the place of the policy's.
+            deadline: cx.deadline().or_else(|| settings.total_timeout.map(|total| started.after(total))),
+            attempt_timeout: limit(options.and_then(|options| options.attempt_timeout), settings.attempt_timeout),
+            max_attempts: settings.max_attempts,
+            hedges: settings.hedge,
+            made: 0,
+            retries: 0,
+            drawn: 0,
+            repaired: false,
+            unsure: false,
+            last: None,
+        };
+        if let Some(options) = options {
+            machine.choose(options);
+        }
+        machine.tell(|| Step::Passed(Stage::TotalDeadline));
+        if machine.remaining().is_some_and(|remaining| remaining.is_zero()) {
+            return Err(Error::new(ErrorKind::Timeout, "the deadline had passed before anything was sent"));
+        }
+        // So that every attempt carries it, and a repetition can be recognised.
+        if operation.idempotency() == Idempotency::Keyed {
+            cx.operation_id()?;
+        }
+        cx.lend(|| endpoint.lend());
+        machine.tell(|| Step::Passed(Stage::Retry));
+        Ok(machine)
+    }
+
+    fn choose(&mut self, options: &CallOptions) {
+        if let Some(attempts) = options.retry.as_ref().and_then(|retry| retry.max_attempts) {
+            self.max_attempts = attempts.max(1);
+        }
+        if let Some(hedge) = options.hedge.as_ref().and_then(|hedge| hedge.enabled) {
+            self.hedges = hedge;
+        }
+    }
+
+    /// What the caller chose about repetitions.
+    fn chosen_retry(&self) -> Option<&'c Retry> {
+        self.cx.options().and_then(|options| options.retry.as_ref())
+    }
+
+    /// After how long an attempt is hedged; `None` is never.
+    pub(super) fn hedge_delay(&self) -> Option<Duration> {
+        let harmless = matches!(self.operation.idempotency(), Idempotency::Safe | Idempotency::Keyed);
+        if !self.hedges || !harmless {
+            return None;
+        }
+        let chosen = self.cx.options().and_then(|options| options.hedge.as_ref()).and_then(|hedge: &HedgeSettings| hedge.delay);
+        chosen.or(self.settings.hedge_delay).or_else(|| Some(self.endpoint.latency.p95()?.max(HEDGE_DELAY_MIN)))
+    }
+
+    fn tell<'e>(&'e self, step: impl FnOnce() -> Step<'e>) {
+        self.endpoint.tell(Some(self.operation), step);
+    }
+
+    /// The time until the deadline, from when the clock was read last.
+    fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.since(self.now))
+    }
+
+    fn read_clock(&mut self) {
+        self.now = self.cx.clock().now();
+    }
+
+    /// One attempt, admitted by every policy.
+    pub(super) async fn round<A: Attempts>(&mut self, work: &A) -> Result<(A::Output, Permit<'a>), Failed> {
+        let permit = self.admit().await?;
+        let attempt = self.next_attempt(false);
+        let future = pin!(work.attempt(attempt));
+        let mut running = self.start(permit, attempt, future);
+        let clock = self.cx.clock();
+        let result = poll_fn(|context| running.poll(clock, context)).await;
+        self.finish(running, result)
+    }
+
+    fn next_attempt(&mut self, hedged: bool) -> Attempt {
+        self.made += 1;
+        self.tell(|| Step::Passed(Stage::AttemptTimeout));
+        let timeout = self.attempt_timeout.map(|timeout| self.now.after(timeout));
+        Attempt { number: self.made, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
+    }
+
+    fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, future: std::pin::Pin<&'f mut F>) -> Running<'a, 'f, F> {
+        // The request goes out: what the rate limit reserved is spent.
+        permit.held.reserved = false;
+        self.tell(|| Step::Passed(Stage::Attempt));
+        self.tell(|| Step::Started(attempt));
+        let span = self.endpoint.telemetry().span(self.operation, attempt);
+        Running::new(permit, attempt, self.now, span, future)
+    }
+
+    /// Settles an attempt: breaker, latency, span, observer. `None` is one whose time was over.
+    fn finish<T, F>(&mut self, running: Running<'a, '_, F>, result: Option<Result<T>>) -> Result<(T, Permit<'a>), Failed> {
+        let Running { mut permit, attempt, span, began, pended, .. } = running;
+        if pended {
+            self.read_clock();
+        }
+        let result = result.unwrap_or_else(|| Err(self.timed_out(attempt, began)));
+        let error = result.as_ref().err();
+        self.endpoint.settle(&mut permit.held, verdict(error), self.now);
+        if self.hedges {
+            self.endpoint.latency.record(self.now.since(began));
+        }
+        self.tell(|| Step::Ended { attempt, error });
+        if let Some(error) = error {
+            self.unsure |= error.sent() == Sent::Maybe;
+            span.record("error.type", error.kind().code());
+        }
+        result.map(|output| (output, permit)).map_err(Failed::Attempt)
+    }
+
+    fn timed_out(&self, attempt: Attempt, began: Tick) -> Error {
+        let text = match (attempt.deadline == self.deadline, self.deadline) {
+            (true, Some(deadline)) => format!("no answer within {:?}", deadline.since(self.started)),
+            _ => format!("the attempt had no answer within {:?}", self.now.since(began)),
+        };
+        Error::new(ErrorKind::Timeout, text).with_sent(Sent::Maybe)
+    }
+
+    /// Pays the budget back, and says how many attempts it took.
+    pub(super) fn succeeded(&self) -> u32 {
+        if self.made > 1 {
+            self.cx.note_attempts(self.made);
+        }
+        self.endpoint.budget.put_back(self.now.since_start(), self.drawn.max(1));
+        self.made
+    }
+}
+
+/// What an attempt's result says about the endpoint: `Some(true)` is a failure, `None` is nothing.
+///
+/// Any answer shows that the endpoint serves, except those of a service that fails itself. What never left this process
+/// shows nothing, nor does an answer that there are too many requests.
+fn verdict(error: Option<&Error>) -> Option<bool> {
+    let Some(error) = error else { return Some(false) };
+    if matches!(error.reason(), Some(Reason::BreakerOpen | Reason::BulkheadFull | Reason::LocalRateLimit)) {
+        return None;
+    }
+    let answered_by_fault = error.detail().and_then(|detail| detail.status).is_some_and(|status| status >= 500);
+    match error.kind() {
+        ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Connection => Some(true),
+        ErrorKind::RateLimited | ErrorKind::QuotaExceeded | ErrorKind::Cancelled => None,
+        ErrorKind::OutcomeUnknown => Some(true),
+        ErrorKind::Internal => answered_by_fault.then_some(true),
+        _ if error.sent() == Sent::No => None,
+        _ => Some(answered_by_fault),
+    }
+}

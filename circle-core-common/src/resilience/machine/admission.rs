@@ -1,0 +1,189 @@
+//! Breaker, rate limit, bulkhead: what lets an attempt go.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{Failed, Machine};
+use crate::clock::Tick;
+use crate::error::{Detail, Error, ErrorKind, Reason};
+use crate::resilience::Permit;
+use crate::resilience::endpoint::{Place, Refusal};
+use crate::resilience::event::{RejectedBy, Stage, Step};
+
+/// What ended a wait before its time.
+pub(super) enum Interrupted {
+    Deadline,
+    Cancelled,
+}
+
+impl<'a> Machine<'_, 'a> {
+    /// Passes breaker, rate limit and bulkhead. A wait in one of them starts over when the endpoint has changed in the
+    /// meantime.
+    pub(super) async fn admit(&mut self) -> Result<Permit<'a>, Failed> {
+        loop {
+            let mut permit = Permit::new(self.endpoint);
+            self.pass_breaker(&mut permit)?;
+            let mut wait = self.pass_rate_limit(&mut permit)?;
+            let mut waited = false;
+            while let Some(pause) = wait {
+                Box::pin(self.pause(Stage::RateLimit, pause)).await?;
+                waited = true;
+                wait = self.gate()?;
+            }
+            self.tell(|| Step::Passed(Stage::Bulkhead));
+            permit.held.place = match self.endpoint.bulkhead.enter() {
+                Some(place) => Some(place),
+                None => {
+                    waited = true;
+                    Some(Box::pin(self.queue()).await?)
+                }
+            };
+            if !waited || self.is_still_admitted(&permit) {
+                return Ok(permit);
+            }
+        }
+    }
+
+    fn is_still_admitted(&self, permit: &Permit<'a>) -> bool {
+        let current = match (&self.endpoint.breaker, permit.held.ticket) {
+            (Some(breaker), Some(ticket)) => breaker.is_current(ticket),
+            _ => true,
+        };
+        current && self.endpoint.limiter.gate(self.now.since_start()).is_zero()
+    }
+
+    fn pass_breaker(&self, permit: &mut Permit<'a>) -> Result<(), Failed> {
+        self.tell(|| Step::Passed(Stage::Breaker));
+        let Some(breaker) = &self.endpoint.breaker else { return Ok(()) };
+        let (admitted, entered) = breaker.admit(self.now.since_start());
+        if let Some(state) = entered {
+            self.endpoint.entered(state);
+        }
+        match admitted {
+            Ok(ticket) => {
+                permit.held.ticket = Some(ticket);
+                Ok(())
+            }
+            Err(refusal) => {
+                let (text, wait) = match refusal {
+                    Refusal::Open { remaining } => {
+                        ("the circuit breaker is open: too many requests have failed", Some(remaining))
+                    }
+                    Refusal::Probing => ("the circuit breaker is half open: another request probes the service", None),
+                    Refusal::Isolated => ("the circuit breaker is isolated: somebody has switched the endpoint off", None),
+                };
+                Err(self.rejected(RejectedBy::Breaker, ErrorKind::Unavailable, Reason::BreakerOpen, text, wait))
+            }
+        }
+    }
+
+    /// The longest that may be waited: a wait as long as the deadline leaves no time for the attempt.
+    fn patience(&self) -> Duration {
+        self.remaining().map_or(Duration::MAX, |remaining| remaining.saturating_sub(Duration::from_nanos(1)))
+    }
+
+    /// Reserves a request of the rate limit; the answer is how long it must wait.
+    fn pass_rate_limit(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
+        self.tell(|| Step::Passed(Stage::RateLimit));
+        let limiter = &self.endpoint.limiter;
+        let wait = limiter.reserve(self.now.since_start(), self.patience()).map_err(|wait| self.limited(wait))?;
+        permit.held.reserved = true;
+        Ok(self.spread(wait))
+    }
+
+    /// How long the service wants no requests yet, after a wait for it.
+    fn gate(&self) -> Result<Option<Duration>, Failed> {
+        let wait = self.endpoint.limiter.gate(self.now.since_start());
+        if wait > self.patience() { Err(self.limited(wait)) } else { Ok(self.spread(wait)) }
+    }
+
+    /// Up to a tenth longer, so that not everybody who waits for one moment goes in it.
+    fn spread(&self, wait: Duration) -> Option<Duration> {
+        if wait.is_zero() {
+            return None;
+        }
+        let extra = wait.mul_f64(self.endpoint.telemetry().jitter() / 10.0);
+        Some(wait.saturating_add(extra).min(self.patience()))
+    }
+
+    fn limited(&self, wait: Duration) -> Failed {
+        let text = "the rate limit leaves no time before the deadline";
+        self.rejected(RejectedBy::RateLimit, ErrorKind::RateLimited, Reason::LocalRateLimit, text, Some(wait))
+    }
+
+    /// Waits for a place, within deadline and cancellation.
+    async fn queue(&mut self) -> Result<Place, Failed> {
+        let full = "as many requests are running and waiting as the bulkhead allows";
+        if self.settings.max_queued == 0 {
+            return Err(self.rejected(RejectedBy::Bulkhead, ErrorKind::RateLimited, Reason::BulkheadFull, full, None));
+        }
+        self.tell(|| Step::Waits { at: Stage::Bulkhead, wait: None });
+        let began = self.now;
+        let place = self.within(self.deadline, self.endpoint.bulkhead.queue()).await;
+        self.read_clock();
+        let waited = self.now.since(began);
+        self.cx.report(|report| report.waits.push(waited));
+        let text = match place {
+            Ok(Some(place)) => return Ok(place),
+            Ok(None) => full,
+            Err(Interrupted::Deadline) => "no request has ended before the deadline that would have made room for this one",
+            Err(Interrupted::Cancelled) => return Err(self.cancelled()),
+        };
+        Err(self.rejected(RejectedBy::Bulkhead, ErrorKind::RateLimited, Reason::BulkheadFull, text, None))
+    }
+
+    /// Waits so long, unless the call is cancelled.
+    pub(super) async fn pause(&mut self, at: Stage, wait: Duration) -> Result<(), Failed> {
+        self.tell(|| Step::Waits { at, wait: Some(wait) });
+        self.cx.report(|report| report.waits.push(wait));
+        let paused = self.within(Some(self.now.after(wait)), std::future::pending::<()>()).await;
+        self.read_clock();
+        match paused {
+            Err(Interrupted::Cancelled) => Err(self.cancelled()),
+            Ok(()) | Err(Interrupted::Deadline) => Ok(()),
+        }
+    }
+
+    fn cancelled(&self) -> Failed {
+        Failed::Over(Error::new(ErrorKind::Cancelled, "cancelled by the caller while it waited"))
+    }
+
+    /// Runs a future until it ends, `until` has come or the call is cancelled.
+    pub(super) async fn within<T>(&self, until: Option<Tick>, future: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let (mut future, mut timer) = (pin!(future), until.map(|until| self.cx.clock().sleep_until(until)));
+        let mut cancelled = self.cx.cancel().map(|cancel| Box::pin(cancel.cancelled()));
+        poll_fn(|context| {
+            if cancelled.as_mut().is_some_and(|cancelled| cancelled.as_mut().poll(context).is_ready()) {
+                return Poll::Ready(Err(Interrupted::Cancelled));
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
+            }
+            match timer.as_mut().map(|timer| std::pin::Pin::new(timer).poll(context)) {
+                Some(Poll::Ready(())) => Poll::Ready(Err(Interrupted::Deadline)),
+                _ => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Counts and tells a refusal.
+    fn rejected(
+        &self,
+        by: RejectedBy,
+        kind: ErrorKind,
+        reason: Reason,
+        text: &'static str,
+        retry_after: Option<Duration>,
+    ) -> Failed {
+        self.endpoint.telemetry().rejected(self.operation, by);
+        self.tell(|| Step::Rejected(by));
+        let error = Error::new(kind, text).with_reason(reason);
+        Failed::Rejected(match retry_after {
+            Some(_) => error.with_detail(Detail { retry_after, ..Detail::default() }),
+            None => error,
+        })
+    }
+}

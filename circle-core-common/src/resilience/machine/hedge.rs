@@ -1,0 +1,100 @@
+//! A second attempt beside a slow one.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use super::running::Running;
+use super::{Failed, Machine};
+use crate::clock::Sleep;
+use crate::error::Result;
+use crate::resilience::event::{RejectedBy, Stage, Step};
+use crate::resilience::{Attempts, Permit};
+
+impl<'a> Machine<'_, 'a> {
+    /// One round of at most two attempts. The first success counts, the loser is dropped and counts for nothing; a failure
+    /// counts for the breaker, whoever wins.
+    pub(in crate::resilience) async fn hedged<A: Attempts>(
+        &mut self,
+        work: &A,
+        delay: Duration,
+    ) -> Result<(A::Output, Permit<'a>), Failed> {
+        self.tell(|| Step::Passed(Stage::Hedge));
+        let permit = self.admit().await?;
+        let attempt = self.next_attempt(false);
+        let future = pin!(work.attempt(attempt));
+        let mut first = self.start(permit, attempt, future);
+        let clock = self.cx.clock();
+        let hedge_at = first.began.after(delay);
+        let mut timer: Option<Sleep> = None;
+        let early = poll_fn(|context| match first.poll(clock, context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => Pin::new(timer.get_or_insert_with(|| clock.sleep_until(hedge_at))).poll(context).map(|()| None),
+        })
+        .await;
+        if let Some(result) = early {
+            return self.finish(first, result);
+        }
+        self.read_clock();
+        let Some(permit) = self.admit_hedge(work).await else {
+            let result = poll_fn(|context| first.poll(clock, context)).await;
+            return self.finish(first, result);
+        };
+        let attempt = self.next_attempt(true);
+        let mut future = Box::pin(work.attempt(attempt));
+        let mut second = self.start(permit, attempt, future.as_mut());
+        let (is_first, result) = poll_fn(|context| match first.poll(clock, context) {
+            Poll::Ready(result) => Poll::Ready((true, result)),
+            Poll::Pending => second.poll(clock, context).map(|result| (false, result)),
+        })
+        .await;
+        if is_first { self.decide(first, second, result).await } else { self.decide(second, first, result).await }
+    }
+
+    /// One of two attempts has ended: it wins, or the other has the word.
+    async fn decide<T, F, G>(
+        &mut self,
+        ended: Running<'a, '_, F>,
+        mut other: Running<'a, '_, G>,
+        result: Option<Result<T>>,
+    ) -> Result<(T, Permit<'a>), Failed>
+    where
+        G: Future<Output = Result<T>>,
+    {
+        let definite = match self.finish(ended, result) {
+            Err(Failed::Attempt(error)) if error.is_retryable() => error,
+            definite => return definite,
+        };
+        // What failed may pass, and the other attempt may show that it has.
+        tracing::debug!(target: "circle", error = %definite, "one of two hedged attempts has failed");
+        let clock = self.cx.clock();
+        let result = poll_fn(|context| other.poll(clock, context)).await;
+        self.finish(other, result)
+    }
+
+    /// Admits the second attempt, if that is possible at once: a hedge waits for nothing and is worth no refusal.
+    async fn admit_hedge<A: Attempts>(&mut self, work: &A) -> Option<Permit<'a>> {
+        if !work.replayable() {
+            return None;
+        }
+        let permit = {
+            let mut admission = Box::pin(self.admit());
+            match poll_fn(|context| Poll::Ready(admission.as_mut().poll(context))).await {
+                Poll::Ready(Ok(permit)) => permit,
+                Poll::Ready(Err(_)) | Poll::Pending => return None,
+            }
+        };
+        match self.endpoint.budget.draw(self.now.since_start(), false) {
+            Some(drawn) => {
+                self.drawn = drawn;
+                Some(permit)
+            }
+            None => {
+                self.endpoint.telemetry().rejected(self.operation, RejectedBy::RetryBudget);
+                self.tell(|| Step::Rejected(RejectedBy::RetryBudget));
+                None
+            }
+        }
+    }
+}
