@@ -27,6 +27,7 @@ enum Source {
     Bytes(Bytes),
     File { path: Arc<Path>, from: u64, length: Option<u64> },
     Once { stream: Arc<Mutex<Option<ByteStream>>>, length: Option<u64> },
+    Parts(Arc<[Body]>),
 }
 
 impl Body {
@@ -48,10 +49,20 @@ impl Body {
         Self { source: Source::Once { stream: Arc::new(Mutex::new(Some(stream))), length } }
     }
 
+    /// Several bodies one after the other. It can be sent again if all of them can.
+    #[must_use]
+    pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self { source: Source::Parts(parts.into_iter().collect()) }
+    }
+
     /// Whether it can be sent again.
     #[must_use]
     pub fn is_replayable(&self) -> bool {
-        !matches!(self.source, Source::Once { .. })
+        match &self.source {
+            Source::Once { .. } => false,
+            Source::Parts(parts) => parts.iter().all(Self::is_replayable),
+            Source::Bytes(_) | Source::File { .. } => true,
+        }
     }
 
     /// The bytes, where they are in memory.
@@ -75,10 +86,18 @@ impl Body {
                 let meta = tokio::fs::metadata(path).await.map_err(|error| file_error(path, error))?;
                 Ok(Some(meta.len().saturating_sub(*from)))
             }
+            Source::Parts(parts) => {
+                let mut total = Some(0_u64);
+                for part in parts.iter() {
+                    let length = Box::pin(part.length()).await?;
+                    total = total.zip(length).map(|(total, length)| total.saturating_add(length));
+                }
+                Ok(total)
+            }
         }
     }
 
-    /// A part of the body, if it is of a kind that can be read anywhere; the part is itself replayable.
+    /// A part of the body, if it is of a kind that can be read anywhere (bytes, a file); the part is itself replayable.
     #[must_use]
     pub fn slice(&self, from: u64, length: u64) -> Option<Self> {
         let source = match &self.source {
@@ -91,7 +110,7 @@ impl Body {
                 let length = known.map_or(length, |known| length.min(known.saturating_sub(from)));
                 Source::File { path: Arc::clone(path), from: base + from, length: Some(length) }
             }
-            Source::Once { .. } => return None,
+            Source::Once { .. } | Source::Parts(_) => return None,
         };
         Some(Self { source })
     }
@@ -105,6 +124,7 @@ impl Body {
         match &self.source {
             Source::Bytes(bytes) => Ok(ByteStream::from(bytes.clone())),
             Source::File { path, from, length } => open_file(Arc::clone(path), *from, *length).await,
+            Source::Parts(parts) => Ok(open_parts(Arc::clone(parts))),
             Source::Once { stream, .. } => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 stream.ok_or_else(|| {
@@ -118,6 +138,24 @@ impl Body {
 
 fn file_error(path: &Path, error: std::io::Error) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("the file {} cannot be read: {error}", path.display())).with_source(error)
+}
+
+/// Each part is opened when the one before has ended.
+fn open_parts(parts: Arc<[Body]>) -> ByteStream {
+    ByteStream::unfold((parts, 0, None::<ByteStream>), |(parts, mut at, mut open)| async move {
+        loop {
+            if let Some(mut stream) = open.take() {
+                if let Some(chunk) = stream.try_next().await? {
+                    return Ok(Some((chunk, (parts, at, Some(stream)))));
+                }
+                at += 1;
+            }
+            match parts.get(at) {
+                Some(part) => open = Some(Box::pin(part.open()).await?),
+                None => return Ok(None),
+            }
+        }
+    })
 }
 
 async fn open_file(path: Arc<Path>, from: u64, length: Option<u64>) -> Result<ByteStream> {
@@ -199,6 +237,7 @@ impl fmt::Debug for Body {
             Source::File { path, .. } => write!(f, "Body({})", path.display()),
             Source::Once { length: Some(length), .. } => write!(f, "Body(stream of {length} bytes)"),
             Source::Once { length: None, .. } => f.write_str("Body(stream)"),
+            Source::Parts(parts) => write!(f, "Body({} parts)", parts.len()),
         }
     }
 }
@@ -231,6 +270,21 @@ mod tests {
         assert_eq!(beyond.collect(None).await.unwrap_err().reason(), Some(Reason::Truncated));
         std::fs::remove_file(path).unwrap();
         assert!(body.open().await.unwrap_err().is(ErrorKind::InvalidInput));
+    }
+
+    #[tokio::test]
+    async fn parts_follow_each_other() {
+        let whole = Body::concat([Body::from("ab"), Body::empty(), Body::from("c")]);
+        assert!(whole.is_replayable() && whole.slice(0, 1).is_none());
+        assert_eq!(whole.length().await.unwrap(), Some(3));
+        for _ in 0..2 {
+            assert_eq!(whole.open().await.unwrap().collect(None).await.unwrap(), "abc");
+        }
+        let once = Body::from_stream(ByteStream::from(Bytes::from_static(b"x")), None);
+        let mixed = Body::concat([whole, once]);
+        assert!(!mixed.is_replayable() && mixed.length().await.unwrap().is_none());
+        assert_eq!(mixed.open().await.unwrap().collect(None).await.unwrap(), "abcx");
+        assert_eq!(mixed.open().await.unwrap().collect(None).await.unwrap_err().reason(), Some(Reason::BodyConsumed));
     }
 
     #[test]

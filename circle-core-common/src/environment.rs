@@ -3,12 +3,16 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+#[cfg(feature = "http")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::access::AccessControl;
 use crate::audit::{AuditMode, AuditSink};
 use crate::clock::Clock;
+#[cfg(feature = "http")]
+use crate::http::{HttpTransport, Interceptor, Transport};
 use crate::random::Random;
 use crate::resilience::Observer;
 
@@ -30,6 +34,10 @@ struct Parts {
     access: Option<Arc<dyn AccessControl>>,
     audit: Option<(Arc<dyn AuditSink>, AuditMode)>,
     observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "http")]
+    transport: Arc<OnceLock<Arc<dyn Transport>>>,
+    #[cfg(feature = "http")]
+    interceptors: Option<Arc<[Arc<dyn Interceptor>]>>,
     shared: Arc<Mutex<Shared>>,
     closed: Arc<AtomicBool>,
 }
@@ -75,6 +83,20 @@ impl Environment {
     #[must_use]
     pub fn observer(&self) -> Option<&Arc<dyn Observer>> {
         self.parts.observer.as_ref()
+    }
+
+    /// The transport of HTTP requests: the application's own, or one [`HttpTransport`] made when it is first asked for.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(self.parts.transport.get_or_init(|| Arc::new(HttpTransport::default())))
+    }
+
+    /// Who sees every HTTP attempt.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn interceptors(&self) -> Arc<[Arc<dyn Interceptor>]> {
+        self.parts.interceptors.clone().unwrap_or_default()
     }
 
     /// What the services of one hub share under this key, made by the first that asks: a pool, a credential cache.
@@ -164,6 +186,28 @@ impl EnvironmentBuilder {
     /// Tells this observer what the policies do.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.parts.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Sends HTTP requests through this transport.
+    #[cfg(feature = "http")]
+    pub fn transport(self, transport: impl Transport) -> Self {
+        self.transport_arc(Arc::new(transport))
+    }
+
+    /// As [`transport`](Self::transport), for one that is shared already.
+    #[cfg(feature = "http")]
+    pub fn transport_arc(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.parts.transport = Arc::new(OnceLock::from(transport));
+        self
+    }
+
+    /// Shows every HTTP attempt to this interceptor too, after those that were added before.
+    #[cfg(feature = "http")]
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        let earlier = self.parts.interceptors.take().unwrap_or_default();
+        let added: Arc<dyn Interceptor> = Arc::new(interceptor);
+        self.parts.interceptors = Some(earlier.iter().cloned().chain([added]).collect());
         self
     }
 

@@ -15,6 +15,8 @@ mod environment;
 mod error;
 mod extension;
 pub mod handle;
+#[cfg(feature = "http")]
+pub mod http;
 mod identifier;
 #[cfg(feature = "config")]
 mod integration;

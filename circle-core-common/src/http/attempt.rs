@@ -1,0 +1,349 @@
+//! One attempt: render, intercept, sign, send, judge.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use super::classify::Answer;
+use super::client::Inner;
+use super::compress;
+use super::flow::Flow;
+use super::interceptor::{Outcome, Outgoing};
+use super::redact::Secrets;
+use super::request::Request;
+use super::response::{Opened, Response};
+use super::said;
+use super::transport::{TransportBody, TransportRequest, TransportResponse};
+use crate::body::ByteStream;
+use crate::context::CallContext;
+use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
+use crate::resilience::{Attempt, Attempts, Permit, RemoteOperation};
+use crate::units::ByteSize;
+
+/// The attempts of one request.
+struct Exchange<'a> {
+    inner: &'a Inner,
+    cx: &'a CallContext,
+    operation: &'static RemoteOperation,
+    request: &'a Request,
+}
+
+/// Answers read into memory within the attempt.
+pub(super) struct Whole<'a>(Exchange<'a>);
+
+/// Answers whose body is read by somebody else.
+pub(super) struct Streamed<'a>(Exchange<'a>);
+
+/// An answer at its headers, judged.
+pub(super) struct Begun {
+    status: StatusCode,
+    headers: HeaderMap,
+    flow: Flow,
+}
+
+impl Begun {
+    pub(super) fn holding(self, permit: Permit<'_>) -> Opened {
+        Opened { status: self.status, headers: self.headers, body: self.flow.holding(permit.into_owned()) }
+    }
+}
+
+impl<'a> Whole<'a> {
+    pub(super) fn new(inner: &'a Inner, cx: &'a CallContext, operation: &'static RemoteOperation, request: &'a Request) -> Self {
+        Self(Exchange { inner, cx, operation, request })
+    }
+}
+
+impl<'a> Streamed<'a> {
+    pub(super) fn new(inner: &'a Inner, cx: &'a CallContext, operation: &'static RemoteOperation, request: &'a Request) -> Self {
+        Self(Exchange { inner, cx, operation, request })
+    }
+}
+
+impl Attempts for Whole<'_> {
+    type Output = Response;
+
+    async fn attempt(&self, attempt: Attempt) -> Result<Response> {
+        self.0.watched(attempt, self.0.whole(attempt)).await
+    }
+
+    fn replayable(&self) -> bool {
+        self.0.request.body.is_replayable()
+    }
+
+    async fn repair(&self, error: &Error) -> bool {
+        self.0.repair(error).await
+    }
+}
+
+impl Attempts for Streamed<'_> {
+    type Output = Begun;
+
+    async fn attempt(&self, attempt: Attempt) -> Result<Begun> {
+        self.0.watched(attempt, self.0.begun(attempt)).await
+    }
+
+    fn replayable(&self) -> bool {
+        self.0.request.body.is_replayable()
+    }
+
+    async fn repair(&self, error: &Error) -> bool {
+        self.0.repair(error).await
+    }
+}
+
+/// What interceptors and spans are told of an answer.
+trait Answered {
+    fn status(&self) -> StatusCode;
+    fn headers(&self) -> &HeaderMap;
+}
+
+impl Answered for Response {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+impl Answered for Begun {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+impl Exchange<'_> {
+    /// Puts the span of the attempt around it, named as OpenTelemetry's HTTP conventions have it, and tells interceptors.
+    async fn watched<T: Answered>(&self, attempt: Attempt, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (origin, method) = (&self.request.target.origin, &self.request.method);
+        let span = tracing::debug_span!(
+            target: "circle",
+            "attempt",
+            otel.name = Empty,
+            otel.kind = "client",
+            circle.remote_operation = self.operation.name(),
+            http.request.method = method.as_str(),
+            http.request.resend_count = Empty,
+            http.response.status_code = Empty,
+            server.address = origin.host(),
+            server.port = origin.port(),
+            url.scheme = origin.scheme().as_str(),
+            url.template = self.operation.template(),
+            error.r#type = Empty,
+        );
+        if !span.is_disabled() {
+            span.record("otel.name", format!("{method} {}", self.operation.template()).trim_end());
+            if attempt.number > 1 {
+                span.record("http.request.resend_count", attempt.number - 1);
+            }
+        }
+        let started = self.cx.clock().now();
+        let result = work.instrument(span.clone()).await;
+        if !span.is_disabled() {
+            let status = match &result {
+                Ok(answer) => Some(answer.status().as_u16()),
+                Err(error) => error.detail().and_then(|detail| detail.status),
+            };
+            status.inspect(|&status| _ = span.record("http.response.status_code", status));
+            if let Err(error) = &result {
+                span.record("error.type", error.kind().code());
+            }
+        }
+        if !self.inner.interceptors.is_empty() {
+            self.told(attempt, self.cx.clock().now().since(started), &result);
+        }
+        result
+    }
+
+    fn told<T: Answered>(&self, attempt: Attempt, duration: Duration, result: &Result<T>) {
+        let failed = result.as_ref().err();
+        let status = match result {
+            Ok(answer) => Some(answer.status()),
+            Err(error) => error.detail().and_then(|detail| StatusCode::from_u16(detail.status?).ok()),
+        };
+        let headers = result.as_ref().ok().map(Answered::headers);
+        let origin = &*self.request.target.origin;
+        let outcome = Outcome { operation: self.operation, attempt, origin, status, headers, duration, error: failed };
+        for interceptor in &*self.inner.interceptors {
+            // What an observer breaks is its own: the answer is there.
+            if catch_unwind(AssertUnwindSafe(|| interceptor.after(&outcome))).is_err() {
+                tracing::warn!(target: "circle", "an interceptor panicked");
+            }
+        }
+    }
+
+    async fn whole(&self, attempt: Attempt) -> Result<Response> {
+        let (mut answer, secrets) = self.exchanged(attempt).await?;
+        if self.is_failure(&answer) {
+            return Err(self.failed(answer, &secrets).await);
+        }
+        let limit = self.body_limit();
+        let announced = self.announced(&answer);
+        if let Some(length) = announced.filter(|&length| length > limit.as_u64()) {
+            return Err(Error::outside_limit(Limit::at_most("body_limit", limit.as_u64(), "bytes"), length).with_sent(Sent::Yes));
+        }
+        let body = self.watched_body(answer.body, announced);
+        let body = match self.request.compressed {
+            true => compress::decompress(&mut answer.headers, body)?,
+            false => body,
+        };
+        let body = body.collect(Some(limit)).await.map_err(answered)?;
+        self.judge(answer.status, &answer.headers, &body, &secrets)?;
+        Ok(Response::new(answer.status, answer.headers, body))
+    }
+
+    async fn begun(&self, attempt: Attempt) -> Result<Begun> {
+        let (mut answer, secrets) = self.exchanged(attempt).await?;
+        if self.is_failure(&answer) {
+            return Err(self.failed(answer, &secrets).await);
+        }
+        self.judge(answer.status, &answer.headers, &[], &secrets)?;
+        let announced = self.announced(&answer);
+        let (source, announced) = match self.request.compressed {
+            true => {
+                let body = self.watched_body(answer.body, announced);
+                let kept = answer.headers.len();
+                let body = compress::decompress(&mut answer.headers, body)?;
+                (body, announced.filter(|_| answer.headers.len() == kept))
+            }
+            false => (answer.body, announced),
+        };
+        let flow = Flow::new(source, self.cx.clock(), self.stall(), announced);
+        Ok(Begun { status: answer.status, headers: answer.headers, flow })
+    }
+
+    /// Sends the request and gives the answer at its headers, with the secrets that it must not repeat.
+    async fn exchanged(&self, attempt: Attempt) -> Result<(TransportResponse, Secrets)> {
+        let outgoing = self.rendered(attempt).await?;
+        let secrets = Secrets::of(&outgoing.headers);
+        let answer = self.inner.transport.send(outgoing).await?;
+        self.cx.report(|report| report.request_ids.extend(said::request_id(&answer.headers).map(str::to_owned)));
+        Ok((answer, secrets))
+    }
+
+    async fn rendered(&self, attempt: Attempt) -> Result<TransportRequest> {
+        let request = self.request;
+        let mut headers = request.headers.clone();
+        for (name, value) in &self.inner.headers {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        if request.compressed {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let origin = &request.target.origin;
+        for interceptor in &*self.inner.interceptors {
+            let mut outgoing = Outgoing::new(self.operation, attempt, &request.method, origin, &mut headers);
+            catch_unwind(AssertUnwindSafe(|| interceptor.before(&mut outgoing)))
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "an interceptor panicked")))?;
+        }
+        let body = match request.body.as_bytes() {
+            Some(bytes) if bytes.is_empty() => TransportBody::Empty,
+            Some(bytes) => TransportBody::Bytes(bytes.clone()),
+            None => {
+                let length = request.body.length().await?;
+                TransportBody::Stream { stream: request.body.open().await?, length }
+            }
+        };
+        let mut outgoing = TransportRequest { method: request.method.clone(), target: request.target.clone(), headers, body };
+        if !request.anonymous && !self.inner.auth.is_none() {
+            if !self.inner.trusts(origin) {
+                let text = format!("the credential of {} must not be sent to {origin}", self.inner.origin);
+                return Err(Error::new(ErrorKind::InvalidInput, text));
+            }
+            self.inner.auth.sign(self.cx, &mut outgoing).await?;
+        }
+        Ok(outgoing)
+    }
+
+    fn is_failure(&self, answer: &TransportResponse) -> bool {
+        !answer.status.is_success() && !self.request.keep.contains(&answer.status)
+    }
+
+    /// The error of a failed answer, with as much of its body as errors keep.
+    async fn failed(&self, answer: TransportResponse, secrets: &Secrets) -> Error {
+        let announced = self.announced(&answer);
+        let mut headers = answer.headers;
+        let body = self.watched_body(answer.body, announced);
+        let body = match self.request.compressed {
+            true => compress::decompress(&mut headers, body),
+            false => Ok(body),
+        };
+        let kept = match body {
+            Ok(body) => beginning(body).await,
+            Err(_) => Vec::new(),
+        };
+        match self.judge(answer.status, &headers, &kept, secrets) {
+            Err(error) => error,
+            // A failed status that the classification takes for a success would have to be kept by the request.
+            Ok(()) => {
+                let answer = Answer::new(self.operation, answer.status, &headers, &kept).without(secrets);
+                super::StatusTable::new().error(&answer.at(self.cx.clock().timestamp()))
+            }
+        }
+    }
+
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Result<()> {
+        if self.request.keep.contains(&status) {
+            return Ok(());
+        }
+        let answer = Answer::new(self.operation, status, headers, body).without(secrets).at(self.cx.clock().timestamp());
+        let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
+        match judged {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => Err(error),
+            Err(_) => Err(Error::new(ErrorKind::Internal, "the classification of the answer panicked").with_sent(Sent::Yes)),
+        }
+    }
+
+    /// How long the body says that it is, where it has one and says so.
+    fn announced(&self, answer: &TransportResponse) -> Option<u64> {
+        let bodiless =
+            self.request.method == Method::HEAD || matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if bodiless {
+            return None;
+        }
+        answer.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    fn watched_body(&self, body: ByteStream, announced: Option<u64>) -> ByteStream {
+        // Content that is here already can neither stall nor be cut by a network.
+        if body.is_whole() { body } else { ByteStream::new(Flow::new(body, self.cx.clock(), self.stall(), announced)) }
+    }
+
+    fn stall(&self) -> Duration {
+        self.request.stall.unwrap_or(self.inner.stall)
+    }
+
+    fn body_limit(&self) -> ByteSize {
+        let chosen = self.cx.options().and_then(|options| options.body_limit);
+        chosen.or(self.request.body_limit).unwrap_or(self.inner.body_limit)
+    }
+
+    async fn repair(&self, error: &Error) -> bool {
+        !self.request.anonymous && self.inner.auth.repair(self.cx, error).await
+    }
+}
+
+/// The beginning of a failed answer's body. What breaks off after it is no error: the failure is known.
+async fn beginning(mut body: ByteStream) -> Vec<u8> {
+    let mut kept = Vec::new();
+    while kept.len() < Detail::BODY_MAX {
+        let Ok(Some(chunk)) = body.try_next().await else { break };
+        kept.extend_from_slice(&chunk[..chunk.len().min(Detail::BODY_MAX - kept.len())]);
+    }
+    kept
+}
+
+/// A body that is too large was sent all the same.
+fn answered(error: Error) -> Error {
+    if error.limit().is_some() { error.with_sent(Sent::Yes) } else { error }
+}

@@ -1,0 +1,229 @@
+//! The client that every HTTP provider sends with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
+
+use super::attempt::{Streamed, Whole};
+use super::auth::Auth;
+use super::classify::{Classify, StatusTable};
+use super::guard::Guard;
+use super::headers;
+use super::interceptor::Interceptor;
+use super::origin::{BaseUrl, Origin};
+use super::request::Request;
+use super::response::{Opened, Response};
+use super::target::Target;
+use super::transport::Transport;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::resilience::{Endpoint, Policy, RemoteOperation};
+use crate::service::BuildContext;
+use crate::units::ByteSize;
+
+/// The largest body that is read into memory where nobody says otherwise.
+const BODY_LIMIT: ByteSize = ByteSize::mib(16);
+/// How long a body may send nothing where nobody says otherwise.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Sends requests: every policy around every attempt, the credential last, the answer judged. Cheap to clone.
+///
+/// A provider has one for each credential, made by [`BuildContext::http`].
+#[derive(Clone)]
+pub struct HttpClient {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) origin: Arc<Origin>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) policy: Policy,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
+    pub(super) auth: Auth,
+    pub(super) trusted: Vec<Trusted>,
+    pub(super) classify: Arc<dyn Classify>,
+    pub(super) headers: HeaderMap,
+    pub(super) body_limit: ByteSize,
+    pub(super) stall: Duration,
+}
+
+/// Another origin that the credential may be sent to.
+pub(super) enum Trusted {
+    Exactly(Arc<Origin>),
+    Within(Arc<Origin>),
+}
+
+impl Inner {
+    /// Whether the credential belongs to this origin.
+    pub(super) fn trusts(&self, origin: &Origin) -> bool {
+        *origin == *self.origin
+            || self.trusted.iter().any(|trusted| match trusted {
+                Trusted::Exactly(own) => *origin == **own,
+                Trusted::Within(own) => origin.is_within(own),
+            })
+    }
+
+    pub(super) fn endpoint_of(&self, origin: &Origin) -> Arc<Endpoint> {
+        if *origin == *self.origin { Arc::clone(&self.endpoint) } else { self.policy.endpoint(origin.as_str()) }
+    }
+}
+
+impl HttpClient {
+    /// Sends a request and reads its answer into memory, within the attempt: an answer that breaks off is asked for again
+    /// where that is harmless.
+    ///
+    /// # Errors
+    /// What the classification makes of the answer; `Connection`; `Timeout`; `InvalidInput`, reason
+    /// [`OutsideLimit`](crate::Reason::OutsideLimit), for an answer beyond the body limit; what the policies refuse.
+    pub async fn send(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Response> {
+        let inner = &*self.inner;
+        let endpoint = inner.endpoint_of(&request.target.origin);
+        let work = Whole::new(inner, cx, operation, &request);
+        inner.policy.execute(cx, operation, &endpoint, &work).await.map(|done| done.output)
+    }
+
+    /// Sends a request and returns at the headers of its answer. The body holds the call's place at the endpoint until it is
+    /// read or dropped; it is not under the attempt's timeout, but must not stall for longer than 30 s.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). An error within the body comes from the body.
+    pub async fn open(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Opened> {
+        let inner = &*self.inner;
+        let endpoint = inner.endpoint_of(&request.target.origin);
+        let work = Streamed::new(inner, cx, operation, &request);
+        let done = inner.policy.execute(cx, operation, &endpoint, &work).await?;
+        Ok(done.output.holding(done.permit))
+    }
+
+    /// The origin that it was made for.
+    #[must_use]
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.inner.origin
+    }
+
+    /// A target at its origin; the path is percent-encoded already.
+    #[must_use]
+    pub fn target(&self, path_and_query: impl Into<String>) -> Target {
+        Target::new(&self.inner.origin, path_and_query)
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpClient({}, {:?})", self.inner.origin, self.inner.auth)
+    }
+}
+
+/// Makes an [`HttpClient`].
+#[must_use]
+pub struct HttpClientBuilder {
+    inner: Inner,
+}
+
+impl HttpClientBuilder {
+    /// How requests are authorised; bound to the client's own origin.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.inner.auth = auth;
+        self
+    }
+
+    /// Lets the credential go to this origin too.
+    pub fn also_at(mut self, origin: impl Into<Arc<Origin>>) -> Self {
+        self.inner.trusted.push(Trusted::Exactly(origin.into()));
+        self
+    }
+
+    /// Lets the credential go to this origin and every host below it, with the same scheme and port: a service that has a
+    /// host for each bucket.
+    pub fn also_within(mut self, origin: impl Into<Arc<Origin>>) -> Self {
+        self.inner.trusted.push(Trusted::Within(origin.into()));
+        self
+    }
+
+    /// How answers are judged; by [`StatusTable::new`] where nothing is said.
+    pub fn classify(mut self, classify: impl Classify) -> Self {
+        self.inner.classify = Arc::new(classify);
+        self
+    }
+
+    /// A header of every request; a request's own wins.
+    ///
+    /// # Errors
+    /// As [`Request::header`].
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
+        headers::insert(&mut self.inner.headers, name, value)?;
+        Ok(self)
+    }
+
+    /// The largest body that is read into memory; 16 MiB where nothing is said.
+    pub fn body_limit(mut self, limit: ByteSize) -> Self {
+        self.inner.body_limit = limit;
+        self
+    }
+
+    /// How long a body may send nothing while somebody waits; 30 s where nothing is said, zero is for ever.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.inner.stall = timeout;
+        self
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn build(self) -> HttpClient {
+        HttpClient { inner: Arc::new(self.inner) }
+    }
+}
+
+impl fmt::Debug for HttpClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpClientBuilder({}, {:?})", self.inner.origin, self.inner.auth)
+    }
+}
+
+impl BuildContext {
+    /// A client for requests to `origin`, with the policies of the service and the transport of the environment.
+    pub fn http(&self, origin: impl Into<Arc<Origin>>) -> HttpClientBuilder {
+        let (origin, policy) = (origin.into(), self.policy());
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
+        HttpClientBuilder {
+            inner: Inner {
+                endpoint: policy.endpoint(origin.as_str()),
+                origin,
+                policy,
+                transport: self.environment().transport(),
+                interceptors: self.environment().interceptors(),
+                auth: Auth::None,
+                trusted: Vec::new(),
+                classify: Arc::new(StatusTable::new()),
+                headers,
+                body_limit: BODY_LIMIT,
+                stall: STALL,
+            },
+        }
+    }
+
+    /// Parses the origin of an endpoint from the service's configuration: public, or on this machine with `allow_loopback`.
+    ///
+    /// # Errors
+    /// As [`Origin::parse`].
+    pub fn origin(&self, endpoint: &str) -> Result<Origin> {
+        Origin::parse_guarded(endpoint, self.guard())
+    }
+
+    /// As [`origin`](Self::origin), for an endpoint with a path.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`].
+    pub fn base_url(&self, endpoint: &str) -> Result<BaseUrl> {
+        BaseUrl::parse_guarded(endpoint, self.guard())
+    }
+
+    fn guard(&self) -> Guard {
+        Guard::new().loopback(self.allows_loopback())
+    }
+}

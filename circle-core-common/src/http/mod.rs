@@ -1,0 +1,48 @@
+//! The HTTP pipeline of every provider that speaks HTTP: requests, credentials, transport, classification.
+//!
+//! A provider describes a [`Request`], a static [`RemoteOperation`](crate::resilience::RemoteOperation), and which answers are
+//! failures ([`StatusTable`]); [`HttpClient`] does the rest, once and in one order: policies → interceptors → credential →
+//! transport → classification.
+
+mod attempt;
+mod auth;
+mod classify;
+mod client;
+mod compress;
+mod date;
+pub mod encode;
+mod flow;
+mod follow;
+mod form;
+mod guard;
+pub mod headers;
+mod interceptor;
+mod json;
+mod multipart;
+mod origin;
+pub mod paging;
+mod rate_limit;
+mod redact;
+mod request;
+mod response;
+mod retry_after;
+mod said;
+mod target;
+mod transport;
+
+pub use auth::{Auth, Sign};
+pub use classify::{Answer, Classify, Rule, StatusTable};
+pub use client::{HttpClient, HttpClientBuilder};
+pub use date::parse_date;
+pub use guard::Guard;
+pub use interceptor::{Interceptor, Outcome, Outgoing};
+pub use multipart::Multipart;
+pub use origin::{BaseUrl, Origin};
+pub use rate_limit::RateLimit;
+pub use redact::Secrets;
+pub use request::Request;
+pub use response::{Opened, Response};
+pub use retry_after::retry_after;
+pub use said::Said;
+pub use target::Target;
+pub use transport::{HttpTransport, HttpTransportBuilder, Transport, TransportBody, TransportRequest, TransportResponse};

@@ -1,0 +1,285 @@
+//! What may be shown of a request and an answer: headers by a list of what is allowed, bodies without their secrets.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What stands for a value that is not shown.
+pub(super) const REDACTED: &str = "REDACTED";
+
+/// Headers whose values hold no secret; sorted. All others are shown by name only.
+const SHOWN: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "accept-ranges",
+    "age",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expires",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "last-modified",
+    "pragma",
+    "range",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "server",
+    "traceparent",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-amz-id-2",
+    "x-amz-request-id",
+    "x-amzn-requestid",
+    "x-github-request-id",
+    "x-ms-client-request-id",
+    "x-ms-error-code",
+    "x-ms-request-id",
+    "x-ms-retry-after-ms",
+    "x-ms-version",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+];
+
+/// Whether the value of a header may be shown.
+fn is_shown(name: &HeaderName, value: &HeaderValue) -> bool {
+    !value.is_sensitive() && SHOWN.binary_search(&name.as_str()).is_ok()
+}
+
+/// Headers for people: values off the list are not shown.
+pub(super) struct Headers<'a>(pub(super) &'a HeaderMap);
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redacted = HeaderValue::from_static(REDACTED);
+        let shown = |(name, value)| (name, if is_shown(name, value) { value } else { &redacted }.clone());
+        f.debug_map().entries(self.0.iter().map(shown)).finish()
+    }
+}
+
+/// The secrets that one attempt sent, so that a server that repeats them in its answer does not get them into an error.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    sent: Vec<HeaderValue>,
+}
+
+impl Secrets {
+    /// The values of the headers that are marked as sensitive.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self { sent: headers.values().filter(|value| value.is_sensitive()).cloned().collect() }
+    }
+
+    /// The text without them, and without what looks like a secret: values of keys that name one, the query and
+    /// user-info of addresses, what follows `Bearer` and `Basic`.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for value in &self.sent {
+            let Ok(value) = value.to_str() else { continue };
+            // The scheme in front of a credential is no secret, and a server may repeat only what follows it.
+            let bare = value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
+            for secret in [value, bare] {
+                if secret.len() >= 4 {
+                    text = text.replace(secret, REDACTED);
+                }
+            }
+        }
+        mask(&text)
+    }
+}
+
+/// Parts of a key's name that say that its value is a secret, lower case without separators.
+const SECRET_KEYS: &[&str] = &[
+    "accesskey",
+    "apikey",
+    "assertion",
+    "authorization",
+    "clientsecret",
+    "cookie",
+    "credential",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
+    "securitytoken",
+    "sessiontoken",
+    "signature",
+    "stringtosign",
+    "canonicalrequest",
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "bearer",
+    "authtoken",
+];
+
+fn names_a_secret(key: &str) -> bool {
+    let key: String = key.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    matches!(key.as_str(), "token" | "sig" | "pwd") || SECRET_KEYS.iter().any(|part| key.contains(part))
+}
+
+/// Masks what looks like a secret in JSON, XML, forms and prose alike.
+fn mask(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let skipped = masked_part(rest, out.as_str(), letter);
+        match skipped {
+            Some((shown, hidden)) => {
+                out.push_str(&rest[..shown]);
+                out.push_str(REDACTED);
+                rest = &rest[hidden..];
+            }
+            None => {
+                out.push(letter);
+                rest = &rest[letter.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// At the beginning of `rest`: up to where it is shown, and where it goes on after what is hidden.
+fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)> {
+    match letter {
+        // `"key": "value"` in JSON; a number or `null` holds no secret.
+        '"' => {
+            let end = 1 + rest[1..].find('"')?;
+            let value = end + 1 + rest[end + 1..].find(|c: char| !c.is_whitespace() && c != ':')?;
+            let quoted = rest[end + 1..value].contains(':') && rest[value..].starts_with('"');
+            (quoted && names_a_secret(&rest[1..end])).then(|| (value + 1, string_end(rest, value + 1)))
+        }
+        // `<Key>value</Key>` in XML.
+        '<' => {
+            let end = rest.find('>')?;
+            let name = rest[1..end].split_whitespace().next()?;
+            let close = end + 1 + rest[end + 1..].find('<')?;
+            (close > end + 1 && names_a_secret(name)).then_some((end + 1, close))
+        }
+        // `https://…?query`: signed addresses carry their credential there; and `https://user:password@host`.
+        ':' if rest.starts_with("://") => {
+            let end =
+                rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\')).unwrap_or(rest.len());
+            let address = &rest[..end];
+            let host_end = address[3..].find(['/', '?', '#']).map_or(end, |at| at + 3);
+            if let Some(at) = address[..host_end].rfind('@') {
+                return Some((3, at));
+            }
+            address.find('?').map(|at| (at + 1, end))
+        }
+        // `key=value` in a form or prose.
+        '=' => {
+            let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).next()?;
+            let end = rest
+                .find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | ',' | ';' | ')'))
+                .unwrap_or(rest.len());
+            (end > 1 && names_a_secret(key)).then_some((1, end))
+        }
+        ' ' => {
+            let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next()?;
+            let end =
+                1 + rest[1..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | ',')).unwrap_or(rest.len() - 1);
+            let scheme = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
+            // A word of prose after it ("bearer token") is short; a credential is not.
+            (scheme && end > 8).then_some((1, end))
+        }
+        _ => None,
+    }
+}
+
+/// Where the JSON string ends that starts at `from`, its quote not included.
+fn string_end(text: &str, from: usize) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(from) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted() {
+        assert!(SHOWN.is_sorted());
+    }
+
+    #[test]
+    fn headers_off_the_list_show_their_name_only() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("text/plain"));
+        headers.insert("x-vault-token", HeaderValue::from_static("hunter2"));
+        let mut marked = HeaderValue::from_static("hunter2");
+        marked.set_sensitive(true);
+        headers.insert("etag", marked);
+        let text = format!("{:?}", Headers(&headers));
+        assert!(text.contains("text/plain") && text.contains("x-vault-token") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn secrets_that_were_sent_are_not_repeated() {
+        let mut headers = HeaderMap::new();
+        let mut value = HeaderValue::from_static("Token hunter22");
+        value.set_sensitive(true);
+        headers.insert("authorization", value);
+        let secrets = Secrets::of(&headers);
+        assert_eq!(secrets.redact("you sent Token hunter22, or hunter22"), "you sent REDACTED, or REDACTED");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked() {
+        let none = Secrets::default();
+        for (text, expected) in [
+            (r#"{"access_token": "hun\"ter2", "expires_in": "x"}"#, r#"{"access_token": "REDACTED", "expires_in": "x"}"#),
+            (r#"{"code":"NoSuchKey","Key":"a.txt","total_tokens":7}"#, r#"{"code":"NoSuchKey","Key":"a.txt","total_tokens":7}"#),
+            ("<AWSAccessKeyId>hunter2</AWSAccessKeyId><Key>a</Key>", "<AWSAccessKeyId>REDACTED</AWSAccessKeyId><Key>a</Key>"),
+            ("<SignatureProvided>hunter2</SignatureProvided>", "<SignatureProvided>REDACTED</SignatureProvided>"),
+            ("see https://a.example/b?X-Amz-Signature=hunter2&c=d now", "see https://a.example/b?REDACTED now"),
+            ("at https://u:hunter2@a.example/b", "at https://REDACTED@a.example/b"),
+            ("grant_type=x&client_secret=hunter2&scope=y", "grant_type=x&client_secret=REDACTED&scope=y"),
+            ("Authorization: Bearer hunter2hunter2, x", "Authorization: Bearer REDACTED, x"),
+            ("the bearer token is missing", "the bearer token is missing"),
+            (r#"{"api_key":"hunter2"#, r#"{"api_key":"REDACTED"#),
+            ("ü\"", "ü\""),
+            ("a < b, c: \"d\" = e", "a < b, c: \"d\" = e"),
+        ] {
+            assert_eq!(none.redact(text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_can_be_masked(text in "\\PC*|[\"<>=:/?@ a-z&]{0,40}") {
+            let _ = Secrets::default().redact(&text);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Connections: name, TCP and TLS within one time limit.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::tls::Tls;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Makes connections. The inner connector resolves names: a guard on the addresses that a name turns out to have belongs
+/// into its resolver.
+#[derive(Clone)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    tls: Arc<Tls>,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(tls: Tls, timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        // Each address of a name gets its share of it, so that a dead one does not use it up.
+        tcp.set_connect_timeout(Some(timeout));
+        Self { tcp, tls: Arc::new(tls), timeout }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let mut tcp = self.tcp.clone();
+        let (tls, timeout) = (Arc::clone(&self.tls), self.timeout);
+        Box::pin(async move {
+            let connected = tokio::time::timeout(timeout, async move {
+                if address.scheme() == Some(&Scheme::HTTP) {
+                    return Ok(MaybeHttpsStream::Http(tcp.call(address).await?));
+                }
+                HttpsConnector::from((tcp, tls.config()?)).call(address).await
+            });
+            connected.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        })
+    }
+}

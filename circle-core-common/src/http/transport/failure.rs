@@ -1,0 +1,96 @@
+//! What went wrong below HTTP, told as an [`Error`].
+
+use std::error::Error as StdError;
+use std::io;
+
+use hyper_util::client::legacy;
+
+use crate::error::{Error, ErrorKind, Reason, Sent};
+
+/// A request without an answer. hyper's errors hold no address, so they can be kept as they are.
+pub(super) fn request(failed: legacy::Error, place: &str) -> Error {
+    if let Some(own) = find::<Error>(&failed) {
+        // Our own error, from the request's body or the set-up of TLS, says why already.
+        return own.clone().with_sent(if failed.is_connect() { Sent::No } else { Sent::Maybe });
+    }
+    let error = if failed.is_connect() { connect(&failed, place) } else { exchange(&failed, place) };
+    error.with_source(failed)
+}
+
+fn connect(failed: &legacy::Error, place: &str) -> Error {
+    let connection = |text: String| Error::new(ErrorKind::Connection, text);
+    match find::<rustls::Error>(failed) {
+        Some(why @ rustls::Error::InvalidCertificate(_)) => {
+            connection(format!("the certificate of {place} is refused: {why}")).with_retryable(false)
+        }
+        // A server that speaks no TLS, or none that is safe, will not a second later.
+        Some(why @ (rustls::Error::InvalidMessage(_) | rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(_))) => {
+            connection(format!("no TLS connection to {place}: {why}")).with_retryable(false)
+        }
+        Some(why) => connection(format!("no TLS connection to {place}: {why}")),
+        None => match find::<io::Error>(failed) {
+            Some(why) if why.kind() == io::ErrorKind::TimedOut => connection(format!("no connection to {place} in time")),
+            _ => connection(format!("no connection to {place}: {}", innermost(failed))),
+        },
+    }
+}
+
+fn exchange(failed: &legacy::Error, place: &str) -> Error {
+    let sent = if is_proved_unsent(failed) { Sent::No } else { Sent::Maybe };
+    let (kind, text) = match find::<hyper::Error>(failed) {
+        // hyper says what is wrong with it, and repeats nothing of it.
+        Some(why) if why.is_parse() => (ErrorKind::Decode, format!("the answer is not HTTP: {why}")),
+        _ => (ErrorKind::Connection, "the connection broke before an answer".to_owned()),
+    };
+    Error::new(kind, format!("{text} ({place})")).with_sent(sent)
+}
+
+/// Whether hyper gave the request back unsent, or the server said that it did not look at it.
+///
+/// An incomplete message is no proof: the server may have worked on the request and died then.
+fn is_proved_unsent(failed: &legacy::Error) -> bool {
+    find::<hyper::Error>(failed).is_some_and(hyper::Error::is_canceled) || find::<h2::Error>(failed).is_some_and(is_refused)
+}
+
+fn is_refused(error: &h2::Error) -> bool {
+    let graceful = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (graceful || refused)
+}
+
+/// An answer's body that broke off.
+pub(super) fn body(failed: hyper::Error) -> Error {
+    let end = find::<io::Error>(&failed).is_some_and(|why| why.kind() == io::ErrorKind::UnexpectedEof);
+    let error = if failed.is_incomplete_message() || end {
+        Error::new(ErrorKind::Connection, "the answer ended before its end").with_reason(Reason::Truncated)
+    } else {
+        Error::new(ErrorKind::Connection, "the connection broke within the answer")
+    };
+    error.with_sent(Sent::Maybe).with_source(failed)
+}
+
+/// The first error of this type in the chain, looking also into I/O errors that wrap another one.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = below(error);
+    }
+    None
+}
+
+fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut innermost = error;
+    while let Some(source) = below(innermost) {
+        innermost = source;
+    }
+    innermost
+}
+
+/// `source` of an I/O error skips the error that it wraps.
+fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+}
