@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub trait Extension<O>: Any + Send + Sync + fmt::Debug {
     /// The service id of the provider that understands it.
     const PROVIDER: &'static str;
+
+    /// Other services that understand it, because they speak the same protocol.
+    const ALSO: &'static [&'static str] = &[];
 }
 
 /// A set of extensions, one per type. Empty, it costs no allocation.
@@ -23,6 +26,7 @@ pub struct Extensions {
 struct Entry {
     id: TypeId,
     provider: &'static str,
+    also: &'static [&'static str],
     name: &'static str,
     value: Arc<dyn Any + Send + Sync>,
 }
@@ -30,8 +34,13 @@ struct Entry {
 impl Extensions {
     /// Puts an extension of the options type `O` in; one of the same type is replaced.
     pub fn put<O, E: Extension<O>>(&mut self, extension: E) {
-        let entry =
-            Entry { id: TypeId::of::<E>(), provider: E::PROVIDER, name: std::any::type_name::<E>(), value: Arc::new(extension) };
+        let entry = Entry {
+            id: TypeId::of::<E>(),
+            provider: E::PROVIDER,
+            also: E::ALSO,
+            name: std::any::type_name::<E>(),
+            value: Arc::new(extension),
+        };
         let entries = Arc::make_mut(self.entries.get_or_insert_default());
         entries.retain(|other| other.id != entry.id);
         entries.push(entry);
@@ -49,7 +58,8 @@ impl Extensions {
     /// # Errors
     /// `Unsupported`, naming the extension, its provider and this one.
     pub fn check(&self, provider: &str) -> Result<()> {
-        match self.entries.as_deref().and_then(|entries| entries.iter().find(|entry| entry.provider != provider)) {
+        let foreign = |entry: &&Entry| entry.provider != provider && !entry.also.contains(&provider);
+        match self.entries.as_deref().and_then(|entries| entries.iter().find(foreign)) {
             None => Ok(()),
             Some(entry) => {
                 let name = entry.name.rsplit("::").next().unwrap_or(entry.name);
@@ -74,6 +84,7 @@ mod tests {
     struct Class(&'static str);
     impl Extension<()> for Class {
         const PROVIDER: &'static str = "s3";
+        const ALSO: &'static [&'static str] = &["s3-compatible"];
     }
 
     #[test]
@@ -82,7 +93,7 @@ mod tests {
         extensions.put::<(), _>(Class("a"));
         extensions.put::<(), _>(Class("b"));
         assert_eq!(extensions.get::<Class>().map(|class| class.0), Some("b"));
-        assert!(extensions.check("s3").is_ok());
+        assert!(extensions.check("s3").is_ok() && extensions.check("s3-compatible").is_ok());
         let error = extensions.check("memory").unwrap_err();
         assert_eq!(error.message(), "the option `Class` is for the provider `s3`; this one is `memory`");
     }

@@ -1,0 +1,47 @@
+//! What goes over the wire: tolerant readers of answers, and the few documents that are sent.
+
+mod bucket;
+mod delete;
+mod list;
+mod multipart;
+
+pub use bucket::{LifecycleRule, ListedBucket, Versioning};
+pub(crate) use bucket::{buckets, lifecycle, location, push_location, push_tags, push_versioning, tags, versioning};
+pub use delete::DeleteEntry;
+pub(crate) use delete::{DeleteResult, push_delete};
+pub use list::{ListObjects, ListVersions, ListedObject, ListedVersion};
+pub(crate) use multipart::{Copied, initiated, push_complete};
+pub use multipart::{ListParts, ListUploads, ListedPart, ListedUpload};
+
+use circle_core_common::{Error, ErrorKind, Result, Timestamp};
+
+use crate::xml::{Xml, XmlError};
+
+/// Reads an answer; `root` is what it must be.
+fn read<T>(body: &[u8], roots: &[&str], read: impl FnOnce(&mut Xml<'_>) -> Result<T, XmlError>) -> Result<T> {
+    let unreadable = |error: XmlError| {
+        let what = roots.first().copied().unwrap_or_default();
+        Error::new(ErrorKind::Decode, format!("the service's `{what}` cannot be read: {error}")).with_source(error)
+    };
+    let (mut xml, root) = Xml::open(body).map_err(unreadable)?;
+    if !roots.contains(&&*root) {
+        let text = format!("the service answered `{}` where `{}` was expected", root.escape_debug(), roots.join("` or `"));
+        return Err(Error::new(ErrorKind::Decode, text));
+    }
+    read(&mut xml).map_err(unreadable)
+}
+
+/// A time that no service is known to leave out; the epoch tells that one did.
+fn timestamp(xml: &mut Xml<'_>) -> Result<Timestamp, XmlError> {
+    Ok(xml.text()?.trim().parse().unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// An ETag without its quotes: lists of some services have none.
+pub(crate) fn unquoted(etag: &str) -> &str {
+    let etag = etag.trim();
+    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
