@@ -92,6 +92,7 @@ impl CallContext {
             deadline: Some(started.after(timeout)),
             id: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            budget: OnceLock::new(),
         }
     }
 

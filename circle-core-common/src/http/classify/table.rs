@@ -100,7 +100,8 @@ mod tests {
     fn judge(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Option<Error> {
         static CODES: &[(&str, Rule)] =
             &[("SlowDown", Rule::new(ErrorKind::RateLimited)), ("Gone", Rule::new(ErrorKind::NotFound))];
-        let table = StatusTable::new().codes(CODES).statuses(&[(404, Rule::new(ErrorKind::Conflict))]);
+        static STATUSES: &[(u16, Rule)] = &[(404, Rule::new(ErrorKind::Conflict))];
+        let table = StatusTable::new().codes(CODES).statuses(STATUSES);
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         table.classify(&Answer::new(&GET, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes()))
