@@ -4,6 +4,8 @@
 //! of the rounds; a ratio is the median of the rounds' own ratios to the first contestant, with the order statistics
 //! that hold that median with a probability of 95 %.
 
+pub mod call_path;
+
 use std::time::{Duration, Instant};
 
 /// One of those that are compared.
@@ -58,16 +60,17 @@ impl Contest {
             let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
             let (time, ratio) = (median(&sorted(own.clone())), median(&ratios));
             let time = readable(time);
-            println!(
-                "| {} | {time} | {allocations} | {ratio:.3} ({:.3} to {:.3}) |",
-                contestant.name, ratios[low], ratios[high]
-            );
+            println!("| {} | {time} | {allocations} | {ratio:.3} ({:.3} to {:.3}) |", contestant.name, ratios[low], ratios[high]);
         }
     }
 }
 
 fn readable(nanoseconds: f64) -> String {
-    if nanoseconds < 10_000.0 { format!("{nanoseconds:.0} ns") } else { format!("{:.1?}", Duration::from_nanos(nanoseconds as u64)) }
+    if nanoseconds < 10_000.0 {
+        format!("{nanoseconds:.0} ns")
+    } else {
+        format!("{:.1?}", Duration::from_nanos(nanoseconds as u64))
+    }
 }
 
 /// The ranks, counted from 0, between which the median of so many values lies with a probability of 95 %: the widest
