@@ -285,5 +285,6 @@ pub enum Writes {
     Keyed,
 }
 
-#[cfg(all(test, feature = "config"))]
+#[cfg(test)]
+#[cfg(feature = "config")]
 mod tests;

@@ -208,10 +208,10 @@ impl Breaker {
 
     /// Gives a ticket back whose attempt came to nothing: a probe's place becomes free.
     pub(super) fn release(&self, ticket: Ticket) {
-        while ticket.probe {
+        loop {
             let word = self.load();
-            let still = word.generation == ticket.generation && word.phase == Phase::HalfOpen;
-            if !still || self.swap(word, Word { probe: false, ..word }) {
+            let holds = ticket.probe && word.generation == ticket.generation && word.phase == Phase::HalfOpen;
+            if !holds || self.swap(word, Word { probe: false, ..word }) {
                 return;
             }
         }
