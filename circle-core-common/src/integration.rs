@@ -19,6 +19,10 @@ pub trait Integration: 'static {
     /// The interfaces that [`build`](Self::build) offers, by [`Handle::NAME`](crate::Handle::NAME).
     const INTERFACES: &'static [&'static str];
 
+    /// Whether calls leave the process. Then the config key `resilience` acts on them, through
+    /// [`BuildContext::policy`]; for any other provider that key is a config error.
+    const REMOTE: bool = false;
+
     /// Builds the provider. Touches no network: what cannot be had yet is had at first use.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::suggest::nearest;
 use super::tree::unknown_key;
 use super::{KeyPath, Node, Problem, Problems, decode};
+use crate::resilience::Resilience;
 
 /// The common keys of a service's table.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,8 +69,41 @@ impl Common {
         }
     }
 
+    /// The table `resilience`; without one, nothing is chosen. `service` is where the service's table stands.
+    pub fn decode_resilience(&self, service: &KeyPath, problems: &mut Problems) -> Resilience {
+        let Some(table) = &self.resilience else { return Resilience::default() };
+        let path = service.key("resilience");
+        let resilience = match decode::<Resilience>(table, &path, &[]).value {
+            Ok(resilience) => resilience,
+            Err(found) => {
+                problems.extend(found);
+                return Resilience::default();
+            }
+        };
+        for (keys, message) in resilience.mistakes() {
+            let (at, node) = keys
+                .iter()
+                .fold((path.clone(), Some(table)), |(path, node), key| (path.key(key), node.and_then(|node| node.get(key))));
+            let origin = node.unwrap_or(table).origin.clone();
+            problems.push(Problem::new(at, origin, message));
+        }
+        resilience
+    }
+
+    /// As [`schema`](Self::schema), for a provider whose calls leave the process: what `resilience` may hold is in it.
+    #[must_use]
+    pub fn remote_schema() -> serde_json::Value {
+        let (mut common, mut resilience) = (Self::schema(), super::schema_of::<Resilience>());
+        if let Some(types) = resilience.as_object_mut().and_then(|schema| schema.remove("$defs")) {
+            common["$defs"] = types;
+        }
+        resilience["description"] = "Overrides of the resilience policy.".into();
+        common["properties"]["resilience"] = resilience;
+        common
+    }
+
     /// The JSON Schema of the common keys, for [`schema_for_service`](super::schema_for_service). `resilience` is any
-    /// table in it; whoever decodes that key can put its schema in.
+    /// table in it.
     #[must_use]
     pub fn schema() -> serde_json::Value {
         json!({

@@ -77,18 +77,18 @@ mod tests {
     use crate::resilience::Profile;
 
     #[test]
-    fn a_hundred_thousand_keys_are_few_endpoints_and_those_in_use_stay() {
+    fn thousands_of_keys_are_few_endpoints_and_those_in_use_stay() {
         let (endpoints, settings) = (Endpoints::default(), Profile::Interactive.values());
         let telemetry = Arc::new(Telemetry::new(&Environment::default(), "hooks"));
         let get = |key: &str| endpoints.get(key, &settings, &telemetry);
         let held = get("held");
         get("isolated").isolate();
-        for key in 0..100_000 {
+        for key in 0..4000 {
             get(&key.to_string());
         }
         assert_eq!(endpoints.all().len(), MAX);
         assert!(Arc::ptr_eq(&held, &get("held")));
         assert_eq!(get("isolated").state().breaker, Some(crate::resilience::BreakerState::Isolated));
-        assert!(Arc::ptr_eq(&get("99999"), &get("99999")));
+        assert!(Arc::ptr_eq(&get("3999"), &get("3999")));
     }
 }

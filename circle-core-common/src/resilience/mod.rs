@@ -27,3 +27,6 @@ pub use settings::{
     Resolved, Retry, Writes,
 };
 pub use telemetry::{BREAKER_STATE, REJECTED, RETRIES};
+
+#[cfg(test)]
+mod tests;

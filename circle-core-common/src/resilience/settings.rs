@@ -1,5 +1,6 @@
 //! What a user may choose about the policies: values, all of them optional.
 
+mod check;
 mod profile;
 mod resolved;
 
@@ -283,3 +284,7 @@ pub enum Writes {
     /// Only those whose repetition the service recognises by their operation id.
     Keyed,
 }
+
+#[cfg(test)]
+#[cfg(feature = "config")]
+mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use circle_core_common::resilience::{BreakerState, EndpointState, Policy};
 use circle_core_common::scope::ServiceStats;
 use circle_core_common::{CallContext, CallOptions, Environment, Error, ErrorKind, HealthState, Reason};
 
@@ -40,6 +41,9 @@ pub struct ServiceHealth {
     pub calls: u64,
     /// Calls since the start that failed on the service's side: unavailable, connection, timeout, and the like.
     pub failures: u64,
+    /// The endpoints that its calls went to, by key: breaker, attempts that run, tokens left for retries. Empty for a
+    /// provider whose calls do not leave the process.
+    pub endpoints: Vec<EndpointState>,
     /// What the provider or its error says, in one line.
     pub note: Option<String>,
     /// Why the probe failed.
@@ -73,6 +77,12 @@ impl fmt::Display for HealthReport {
                 None => write!(f, "  {:>8}", "-")?,
             }
             write!(f, "  {:.1} % errors", service.error_rate() * 100.0)?;
+            for endpoint in &service.endpoints {
+                if let Some(breaker) = endpoint.breaker.filter(|breaker| *breaker != BreakerState::Closed) {
+                    let key = if endpoint.key.is_empty() { "breaker" } else { &endpoint.key };
+                    write!(f, "  {key} {breaker}")?;
+                }
+            }
             if let Some(note) = &service.note {
                 write!(f, "  {note}")?;
             }
@@ -90,6 +100,7 @@ fn unasked(environment: &Environment, slot: &Slot) -> ServiceHealth {
         latency: None,
         calls: stats.calls(),
         failures: stats.failures(),
+        endpoints: Policy::of(environment, &slot.name).map(|policy| policy.endpoints()).unwrap_or_default(),
         note: None,
         error: None,
         last_error: stats.last_error(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use circle_core_common::audit::AuditMode;
 use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
+use circle_core_common::resilience::Resilience;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -34,6 +35,7 @@ pub(super) struct Planned {
     pub(super) name: String,
     pub(super) entry: Entry,
     pub(super) common: Common,
+    pub(super) resilience: Resilience,
     /// The provider's own keys.
     pub(super) node: Node,
     pub(super) references: Vec<Reference>,
@@ -95,12 +97,21 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         problems.push(Problem::new(path.key("provider"), origin, message).with_suggestion(suggestion));
         return None;
     };
-    for (key, table) in [("resilience", &common.resilience), ("slo", &common.slo)] {
+    let mut without_effect = |key: &str, table: &Option<Node>, why: &str| {
         if let Some(table) = table {
-            let message = format!("`{}` runs in this process: no call leaves it, so `{key}` has nothing to act on", entry.name());
+            let message = format!("`{}` {why}, so `{key}` has nothing to act on", entry.name());
             problems.push(Problem::new(path.key(key), table.origin.clone(), message));
         }
-    }
+    };
+    let resilience = if entry.is_remote() {
+        without_effect("slo", &common.slo, "is not measured against objectives yet");
+        common.decode_resilience(&path, problems)
+    } else {
+        let why = "runs in this process: no call leaves it";
+        without_effect("resilience", &common.resilience, why);
+        without_effect("slo", &common.slo, why);
+        Resilience::default()
+    };
     let inspected = entry.inspect(&node, &path);
     problems.extend(inspected.problems);
     for secret in inspected.secrets {
@@ -112,7 +123,7 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
             problems.push(Problem::new(secret.path, secret.origin, message));
         }
     }
-    Some(Planned { name: name.to_owned(), entry: *entry, common, node, references: inspected.references })
+    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, node, references: inspected.references })
 }
 
 /// The value at `path`, which lies below the service's table.

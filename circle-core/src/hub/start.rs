@@ -71,6 +71,7 @@ impl Started {
         let services = self.services.iter().map(|(name, slot)| (name.clone(), slot.service.clone()));
         let cx = BuildContext::new(self.environment.clone(), planned.name.clone())
             .services(services)
+            .resilience(planned.resilience.clone())
             .allow_loopback(planned.common.allow_loopback);
         let built = build_once(&planned, &cx).await;
         let service = match built {

@@ -29,6 +29,7 @@ pub struct Registry {
 pub struct Entry {
     name: &'static str,
     interfaces: &'static [&'static str],
+    remote: bool,
     schema: fn() -> serde_json::Value,
     inspect: fn(&Node, &KeyPath) -> Inspected,
     build: fn(&Node, &KeyPath, BuildContext) -> Building,
@@ -60,6 +61,7 @@ impl Registry {
         let entry = Entry {
             name: I::NAME,
             interfaces: I::INTERFACES,
+            remote: I::REMOTE,
             schema: config::schema_of::<I::Config>,
             inspect: |node, path| {
                 let Decoded { value, references, secrets } = decode::<I>(node, path);
@@ -88,8 +90,9 @@ impl Registry {
     /// The JSON Schema of a `circle.toml` with these providers, for editors.
     #[must_use]
     pub fn document_schema(&self) -> serde_json::Value {
+        let common = |entry: &Entry| if entry.remote { Common::remote_schema() } else { Common::schema() };
         let services =
-            self.iter().map(|entry| (entry.name, config::schema_for_service(entry.name, entry.schema(), Common::schema())));
+            self.iter().map(|entry| (entry.name, config::schema_for_service(entry.name, entry.schema(), common(entry))));
         config::document_schema(services, crate::hub::sections())
     }
 
@@ -126,6 +129,12 @@ impl Entry {
     #[must_use]
     pub fn interfaces(&self) -> &'static [&'static str] {
         self.interfaces
+    }
+
+    /// Whether its calls leave the process.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// The JSON Schema of its own config keys.

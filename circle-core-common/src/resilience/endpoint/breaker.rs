@@ -208,10 +208,10 @@ impl Breaker {
 
     /// Gives a ticket back whose attempt came to nothing: a probe's place becomes free.
     pub(super) fn release(&self, ticket: Ticket) {
-        while ticket.probe {
+        loop {
             let word = self.load();
-            let still = word.generation == ticket.generation && word.phase == Phase::HalfOpen;
-            if !still || self.swap(word, Word { probe: false, ..word }) {
+            let holds = ticket.probe && word.generation == ticket.generation && word.phase == Phase::HalfOpen;
+            if !holds || self.swap(word, Word { probe: false, ..word }) {
                 return;
             }
         }
@@ -228,11 +228,21 @@ impl Breaker {
         }
     }
 
-    fn is_failing(&self, stamp: u64, generation: u64) -> bool {
-        let (calls, failures) = self.windows.iter().fold((0, 0), |sum, window| {
+    fn sum(&self, stamp: u64, generation: u64) -> (u64, u64) {
+        self.windows.iter().fold((0, 0), |sum, window| {
             let (calls, failures) = window.sum(stamp, generation);
             (sum.0 + calls, sum.1 + failures)
-        });
+        })
+    }
+
+    /// The attempts and failures in the window.
+    #[cfg(test)]
+    pub(in crate::resilience) fn counted(&self, now: Duration) -> (u64, u64) {
+        self.sum(millis(now) / self.slot, u64::from(self.load().generation))
+    }
+
+    fn is_failing(&self, stamp: u64, generation: u64) -> bool {
+        let (calls, failures) = self.sum(stamp, generation);
         calls >= self.min_calls && failures as f64 >= self.failure_ratio * calls as f64
     }
 

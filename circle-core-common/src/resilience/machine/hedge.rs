@@ -85,16 +85,12 @@ impl<'a> Machine<'_, 'a> {
                 Poll::Ready(Err(_)) | Poll::Pending => return None,
             }
         };
-        match self.endpoint.budget.draw(self.now.since_start(), false) {
-            Some(drawn) => {
-                self.drawn = drawn;
-                Some(permit)
-            }
-            None => {
-                self.endpoint.telemetry().rejected(self.operation, RejectedBy::RetryBudget);
-                self.tell(|| Step::Rejected(RejectedBy::RetryBudget));
-                None
-            }
+        // Not given back after a success, as the price of a retry is: it is what bounds the share of hedged calls.
+        if self.endpoint.budget.draw(self.now.since_start(), false).is_some() {
+            return Some(permit);
         }
+        self.endpoint.telemetry().rejected(self.operation, RejectedBy::RetryBudget);
+        self.tell(|| Step::Rejected(RejectedBy::RetryBudget));
+        None
     }
 }

@@ -26,8 +26,8 @@ impl Machine<'_, '_> {
         if self.repair(&error, work).await? {
             return Ok(());
         }
-        let number = self.made - u32::from(self.repaired);
-        if !error.is_retryable() || number >= self.max_attempts || !self.may_repeat(&error) {
+        // A hedge is one more beside an attempt, not one of them; nor is the repetition after a repair.
+        if !error.is_retryable() || self.retries + 1 >= self.max_attempts || !self.may_repeat(&error) {
             return Err(self.conclude(error));
         }
         if !work.replayable() {

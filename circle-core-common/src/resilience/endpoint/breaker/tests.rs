@@ -100,7 +100,7 @@ fn a_cancelled_probe_frees_its_place() {
 fn results_of_an_earlier_state_are_ignored() {
     let breaker = breaker();
     let stale = breaker.admit(SECOND).0.unwrap();
-    (0..20).for_each(|_| drop(call(&breaker, true, SECOND)));
+    (0..20).for_each(|_| _ = call(&breaker, true, SECOND));
     let probe = breaker.admit(6 * SECOND).0.unwrap();
     assert_eq!(breaker.settle(stale, true, 6 * SECOND, || 0.0), None);
     assert_eq!(breaker.settle(stale, false, 6 * SECOND, || 0.0), None);

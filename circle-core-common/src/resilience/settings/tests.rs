@@ -1,0 +1,145 @@
+use super::*;
+use crate::config::{Common, KeyPath, Problems, Tree, schema_of};
+use crate::resilience::backoff::Backoff;
+
+/// What a service's table with these lines is read as, and what is wrong with it.
+fn read(lines: &str) -> (Resilience, String) {
+    let tree = Tree::from_toml(&format!("[services.a]\nprovider = \"s3\"\n[services.a.resilience]\n{lines}"), "f").unwrap();
+    let mut node = tree.service("a").unwrap().clone();
+    let (path, mut problems) = (KeyPath::service("a"), Problems::new());
+    let common = Common::take(&mut node, &path, &mut problems).unwrap();
+    let resilience = common.decode_resilience(&path, &mut problems);
+    problems.sort();
+    (resilience, problems.to_string())
+}
+
+#[test]
+fn every_key_is_read() {
+    let (resilience, problems) = read(
+        r#"
+        profile = "batch"
+        total_timeout = "1m"
+        attempt_timeout = "5s"
+        retry.max_attempts = 4
+        retry.writes = "keyed"
+        retry.retry_after_max = "20s"
+        retry.backoff = { initial_interval = "1s", max_interval = "2s", multiplier = 3, randomization_factor = 0.5 }
+        retry.throttle_backoff.max_interval = "4s"
+        retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
+        breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1 }
+        rate_limit = { per_second = 0.5, burst = 3 }
+        bulkhead = { max_in_flight = 10, max_queued = 20 }
+        hedge = { enabled = true, delay = "80ms" }
+        "#,
+    );
+    assert_eq!(problems, "");
+    let second = Duration::from_secs;
+    let throttle_backoff = Backoff::new().initial_interval(Duration::from_millis(500)).max_interval(second(4));
+    let expected = Resolved {
+        total_timeout: Some(second(60)),
+        attempt_timeout: Some(second(5)),
+        max_attempts: 4,
+        writes: Writes::Keyed,
+        retry_after_max: second(20),
+        backoff: Backoff::new().initial_interval(second(1)).max_interval(second(2)).multiplier(3.0).randomization_factor(0.5),
+        throttle_backoff,
+        budget: false,
+        budget_tokens: 1,
+        retry_cost: 2,
+        throttle_cost: 3,
+        refill_per_second: 4,
+        breaker: false,
+        window: second(10),
+        min_calls: 5,
+        failure_ratio: 0.25,
+        open: second(1),
+        open_max: second(2),
+        close_after: 1,
+        per_second: Some(0.5),
+        burst: Some(3),
+        max_in_flight: 10,
+        max_queued: 20,
+        hedge: true,
+        hedge_delay: Some(Duration::from_millis(80)),
+    };
+    assert_eq!(resilience.resolved(), expected);
+}
+
+#[test]
+fn what_is_not_chosen_is_the_profiles() {
+    for (lines, profile) in
+        [("", Profile::Interactive), ("profile = \"llm\"", Profile::Llm), ("profile = \"payments\"", Profile::Payments)]
+    {
+        assert_eq!(
+            read(lines),
+            (Resilience { profile: (!lines.is_empty()).then_some(profile), ..Resilience::new() }, String::new())
+        );
+        assert_eq!(read(lines).0.resolved(), profile.values());
+    }
+    let batch = read("profile = \"batch\"\nattempt_timeout = \"0s\"").0.resolved();
+    assert_eq!((batch.max_attempts, batch.attempt_timeout, batch.total_timeout), (8, None, Some(Duration::from_secs(300))));
+    assert_eq!(Profile::Llm.values().total_timeout, None);
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    for (lines, expected) in [
+        ("totl_timeout = \"1s\"", "services.a.resilience.totl_timeout (f:4): unknown key, did you mean `total_timeout`?"),
+        ("retry.max_atempts = 3", "services.a.resilience.retry.max_atempts (f:4): unknown key, did you mean `max_attempts`?"),
+        ("attempt_timeout = 3", "services.a.resilience.attempt_timeout (f:4): expected a duration with a unit"),
+        ("attempt_timeout = \"1.5s\"", "services.a.resilience.attempt_timeout (f:4): a duration takes whole numbers"),
+        ("profile = \"bach\"", "services.a.resilience.profile (f:4): "),
+        ("retry.max_attempts = 0", "services.a.resilience.retry.max_attempts (f:4): expected at least 1, which is no retry"),
+        (
+            "\nbreaker.failure_ratio = 1.5",
+            "services.a.resilience.breaker.failure_ratio (f:5): expected a number above 0 and at most 1",
+        ),
+        ("breaker = { window = \"10ms\" }", "services.a.resilience.breaker.window (f:4): expected at least `30ms`"),
+        ("breaker.close_after = 16", "services.a.resilience.breaker.close_after (f:4): expected a whole number from 1 to 15"),
+        ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),
+        ("rate_limit.burst = 3", "services.a.resilience.rate_limit.burst (f:4): without `per_second` there is no local limit"),
+        (
+            "retry.backoff.multiplier = 0.5\nretry.throttle_backoff.randomization_factor = 2",
+            "services.a.resilience.retry.backoff.multiplier (f:4): expected a number from 1\n\
+             services.a.resilience.retry.throttle_backoff.randomization_factor (f:5): expected a number from 0 to 1",
+        ),
+    ] {
+        let (_, problems) = read(lines);
+        assert!(problems.starts_with(expected), "{lines}\n{problems}");
+        assert_eq!(problems.lines().count(), expected.lines().count(), "{problems}");
+    }
+}
+
+#[test]
+fn variables_set_single_values() {
+    let mut tree = Tree::from_toml("services.a.provider = \"s3\"", "f").unwrap();
+    let variables = [("TOTAL_TIMEOUT", "7s"), ("RETRY__MAX_ATTEMPTS", "2"), ("BREAKER__FAILURE_RATIO", "0.9")];
+    let variables = variables.map(|(name, text)| (format!("CIRCLE__SERVICES__A__RESILIENCE__{name}"), text.to_owned()));
+    tree.apply_environment("CIRCLE", variables).unwrap();
+    let (mut node, path, mut problems) = (tree.service("a").unwrap().clone(), KeyPath::service("a"), Problems::new());
+    let common = Common::take(&mut node, &path, &mut problems).unwrap();
+    let resolved = common.decode_resilience(&path, &mut problems).resolved();
+    assert_eq!(problems.to_string(), "");
+    assert_eq!((resolved.total_timeout, resolved.max_attempts), (Some(Duration::from_secs(7)), 2));
+    assert!((resolved.failure_ratio - 0.9).abs() < f64::EPSILON);
+}
+
+#[test]
+fn options_of_a_call_lie_over_those_of_the_handle() {
+    use crate::CallOptions;
+    let base = CallOptions::new().retry(Retry::new().max_attempts(5).writes(Writes::Keyed)).hedge(HedgeSettings::on());
+    let merged = CallOptions::new().retry(Retry::off()).attempt_timeout(Duration::from_secs(1)).over(&base);
+    assert_eq!(merged.retry, Some(Retry::off().writes(Writes::Keyed)));
+    assert_eq!((merged.hedge, merged.attempt_timeout), (Some(HedgeSettings::on()), Some(Duration::from_secs(1))));
+}
+
+#[test]
+fn the_schema_has_every_table_and_no_other_key() {
+    let schema = schema_of::<Resilience>();
+    assert_eq!(schema["additionalProperties"], false);
+    for table in ["retry", "breaker", "rate_limit", "bulkhead", "hedge"] {
+        assert!(schema["properties"].get(table).is_some(), "{table}");
+    }
+    let common = Common::remote_schema();
+    assert!(common["$defs"].get("Retry").is_some() && common["properties"]["resilience"]["properties"].get("retry").is_some());
+}

@@ -1,0 +1,213 @@
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_bound_attempts_waits_and_the_whole() {
+    let seconds = |count| CallOptions::new().timeout(count * SECOND);
+    for (resilience, options, hits, took, text) in [
+        // Three attempts of 10 s, and the total of 30 s ends the third.
+        (Resilience::new(), CallOptions::new(), 3, 30, "within 30s"),
+        (Resilience::new(), seconds(4), 1, 4, "within 4s"),
+        (Resilience::new(), seconds(15), 2, 15, "within 15s"),
+        // The caller's deadline takes the place of the policy's.
+        (Resilience::new().total_timeout(2 * SECOND), seconds(60), 3, 30, "within 10s"),
+        (Resilience::new().total_timeout(2 * SECOND), CallOptions::new(), 1, 2, "within 2s"),
+        (Resilience::new().attempt_timeout(SECOND), CallOptions::new(), 3, 3, "within 1s"),
+        (Resilience::new(), CallOptions::new().attempt_timeout(2 * SECOND), 3, 6, "within 2s"),
+        (Resilience::new(), seconds(7).attempt_timeout(Duration::ZERO), 1, 7, "within 7s"),
+    ] {
+        let bench = Bench::new(resilience);
+        let came = bench.call(&SAFE, &Script::always(|| Answer::Never), options).await;
+        let error = came.result.unwrap_err();
+        assert!(error.is(ErrorKind::Timeout) && error.sent() == Sent::Maybe && error.message().contains(text), "{error}");
+        assert_eq!(came.hits, hits, "{error}");
+        assert!(came.took.abs_diff(took * SECOND) <= 5 * MILLI, "{error}: {:?}", came.took);
+        bench.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    let bench = Bench::new(Resilience::new());
+    let cx = bench.cx(CallOptions::new().timeout(SECOND));
+    tokio::time::sleep(2 * SECOND).await;
+    let script = Script::new([]);
+    let error = bench.policy.execute(&cx, &SAFE, &bench.endpoint, &script).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), script.hits()), (ErrorKind::Timeout, Sent::No, 0));
+}
+
+/// Outside a runtime, a timer would panic.
+#[test]
+fn an_answer_that_is_there_at_once_needs_no_timer() {
+    let (bench, script) = (Bench::new(Resilience::new()), Script::new([]));
+    let mut call = std::pin::pin!(bench.plain(&SAFE, &script));
+    match call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(came) => assert_eq!(came.result.ok(), Some(1)),
+        std::task::Poll::Pending => panic!("the answer is there"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_breaker_opens_fails_fast_probes_and_closes() {
+    let bench = Bench::new(Resilience::new().retry(Retry::off()));
+    let down = Script::always(|| Answer::Fail(unavailable()));
+    for call in 1..=20 {
+        assert_eq!(bench.plain(&SAFE, &down).await.hits, 1, "{call}");
+    }
+    let came = bench.plain(&SAFE, &down).await;
+    let error = came.result.unwrap_err();
+    assert_eq!((came.hits, error.kind(), error.reason()), (0, ErrorKind::Unavailable, Some(Reason::BreakerOpen)));
+    assert_eq!((error.retry_after(), error.sent()), (Some(5 * SECOND), Sent::No));
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Open { remaining: 5 * SECOND }));
+    // Another endpoint is another breaker.
+    let other = bench.policy.endpoint("https://other.test");
+    let cx = bench.cx(CallOptions::new());
+    assert!(bench.policy.execute(&cx, &SAFE, &other, &Script::new([])).await.is_ok());
+
+    tokio::time::sleep(5 * SECOND).await;
+    // One probe among ten thousand.
+    let up = Script::new((0..1).map(|_| Answer::after(SECOND, Answer::Ok)));
+    let calls: Vec<_> = (0..10_000).map(|_| Box::pin(bench.plain(&SAFE, &up))).collect();
+    let mut calls: Vec<_> = calls;
+    let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    let pending = calls.iter_mut().filter_map(|call| call.as_mut().poll(context).is_pending().then_some(())).count();
+    assert_eq!((pending, up.hits()), (1, 1));
+    // Cancelled, it makes room for the next.
+    drop(calls);
+    assert_eq!(bench.endpoint.state().in_flight, 0);
+    for _ in 0..3 {
+        assert!(bench.plain(&SAFE, &Script::new([])).await.result.is_ok());
+    }
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Closed));
+    let states: Vec<String> = bench.notes.take().into_iter().filter(|note| note.starts_with("breaker")).collect();
+    assert_eq!(states, ["breaker open for 5.0 s", "breaker half open", "breaker closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_speak_of_the_service_does_not_open_the_breaker() {
+    let error = |kind, status, sent| {
+        Error::new(kind, "").with_sent(sent).with_detail(Detail { status, ..Detail::default() }).with_retryable(false)
+    };
+    for (failed, opens) in [
+        (error(ErrorKind::Unavailable, Some(503), Sent::Yes), true),
+        (error(ErrorKind::Internal, Some(500), Sent::Yes), true),
+        (refused(), true),
+        (cut(), true),
+        (error(ErrorKind::RateLimited, Some(429), Sent::Yes), false),
+        (error(ErrorKind::NotFound, Some(404), Sent::Yes), false),
+        (error(ErrorKind::PermissionDenied, Some(403), Sent::Yes), false),
+        (error(ErrorKind::Decode, Some(200), Sent::Yes), false),
+        (error(ErrorKind::Internal, None, Sent::No), false),
+        (error(ErrorKind::Unavailable, None, Sent::No).with_reason(Reason::BreakerOpen), false),
+        (error(ErrorKind::Cancelled, None, Sent::Maybe), false),
+    ] {
+        let bench = Bench::new(Resilience::new().retry(Retry::off()));
+        for _ in 0..40 {
+            let _ = bench.plain(&SAFE, &Script::new([Answer::Fail(failed.clone())])).await;
+        }
+        let open = matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. }));
+        assert_eq!(open, opens, "{failed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_opens_soon_is_waited_for() {
+    let settings = BreakerSettings::new().min_calls(1).open(10 * MILLI);
+    for (dice, hits) in [(255, 2), (0, 1)] {
+        // The next wait is almost 50 ms with high dice, and nothing with low ones.
+        let bench = Bench::with_dice(Resilience::new().breaker(settings.clone()), dice);
+        let came = bench.plain(&SAFE, &Script::new([Answer::Fail(unavailable())])).await;
+        assert_eq!(came.hits, hits);
+        if let Err(error) = came.result {
+            assert_eq!((error.reason(), error.sent()), (Some(Reason::BreakerOpen), Sent::No));
+            assert!(error.provider_error::<Error>().is_some_and(|last| last.message() == "503"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_can_be_isolated_and_reset() {
+    let bench = Bench::new(Resilience::new());
+    bench.endpoint.isolate();
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.hits, 0);
+    bench.endpoint.reset();
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.hits, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_throttled_answer_holds_every_caller_back() {
+    let bench = Bench::new(Resilience::new());
+    let script = Script::new([Answer::Fail(throttled(Some(5 * SECOND)))]);
+    let came = bench.call(&SAFE, &script, CallOptions::new().retry(Retry::off())).await;
+    assert!(came.result.unwrap_err().is(ErrorKind::RateLimited));
+    // Who has time waits; who has none learns how long, and nothing is sent.
+    let came = bench.call(&SAFE, &Script::new([]), CallOptions::new().timeout(3 * SECOND)).await;
+    let error = came.result.unwrap_err();
+    assert_eq!((came.hits, error.kind(), error.reason()), (0, ErrorKind::RateLimited, Some(Reason::LocalRateLimit)));
+    assert_eq!((error.retry_after(), came.took), (Some(5 * SECOND), Duration::ZERO));
+    let came = bench.plain(&SAFE, &Script::new([])).await;
+    assert_eq!((came.hits, came.took.as_secs()), (1, 5));
+    // What an answer's headers tell of a quota does the same.
+    bench.endpoint.hold(2 * SECOND);
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.took.as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_local_rate_limit_spreads_calls_and_refuses_what_cannot_wait() {
+    let bench = Bench::new(Resilience::new().rate_limit(RateLimitSettings::new().per_second(10.0).burst(2)));
+    let mut took = Vec::new();
+    for _ in 0..4 {
+        took.push(bench.plain(&SAFE, &Script::new([])).await.took.as_millis());
+    }
+    assert!(took[..2] == [0, 0] && took[2..].iter().all(|took| (100..=101).contains(took)), "{took:?}");
+    let came = bench.call(&SAFE, &Script::new([]), CallOptions::new().timeout(50 * MILLI)).await;
+    let error = came.result.unwrap_err();
+    assert_eq!((came.hits, error.reason()), (0, Some(Reason::LocalRateLimit)));
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bulkhead_refuses_and_with_a_queue_it_waits_until_the_deadline() {
+    let slow = || Answer::after(4 * SECOND, Answer::Ok);
+    let bench = Bench::new(Resilience::new().bulkhead(BulkheadSettings::new().max_in_flight(1)));
+    let (first, second) = (Script::new([slow()]), Script::new([]));
+    let (first, second) = tokio::join!(bench.plain(&SAFE, &first), bench.plain(&SAFE, &second));
+    assert!(first.result.is_ok());
+    let error = second.result.unwrap_err();
+    assert_eq!((second.hits, error.kind(), error.reason()), (0, ErrorKind::RateLimited, Some(Reason::BulkheadFull)));
+
+    let bench = Bench::new(Resilience::new().bulkhead(BulkheadSettings::new().max_in_flight(1).max_queued(2)));
+    let scripts = [Script::new([slow()]), Script::new([]), Script::new([]), Script::new([])];
+    let [running, waiting, hasty, fourth] = &scripts;
+    let hurry = CallOptions::new().timeout(SECOND);
+    let (running, waiting, hasty, fourth) = tokio::join!(
+        bench.plain(&SAFE, running),
+        bench.plain(&SAFE, waiting),
+        bench.call(&SAFE, hasty, hurry),
+        bench.plain(&SAFE, fourth)
+    );
+    assert!(running.result.is_ok() && waiting.result.is_ok());
+    assert_eq!(waiting.took.as_secs(), 4);
+    assert_eq!((hasty.hits, hasty.took.as_secs()), (0, 1));
+    assert_eq!(hasty.result.unwrap_err().reason(), Some(Reason::BulkheadFull));
+    assert_eq!((fourth.took, fourth.hits), (Duration::ZERO, 0), "the queue is full");
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_not_held_between_attempts_and_rides_with_the_answer() {
+    let bench = Bench::with_dice(Resilience::new().bulkhead(BulkheadSettings::new().max_in_flight(1)), 128);
+    let (failing, quick) = (Script::new([Answer::Fail(throttled(None))]), Script::new([]));
+    let quick_call = async {
+        tokio::time::sleep(100 * MILLI).await;
+        bench.plain(&SAFE, &quick).await
+    };
+    let (failing, quick) = tokio::join!(bench.plain(&SAFE, &failing), quick_call);
+    assert!(failing.result.is_ok() && quick.result.is_ok() && failing.took > quick.took);
+
+    let cx = bench.cx(CallOptions::new());
+    let done = bench.policy.execute(&cx, &SAFE, &bench.endpoint, &Script::new([])).await.unwrap();
+    let permit = done.permit.into_owned();
+    assert_eq!(bench.endpoint.state().in_flight, 1);
+    drop(permit);
+    bench.assert_at_rest();
+}

@@ -1,0 +1,210 @@
+use super::*;
+
+/// Hits at the service, and the kind of the error.
+#[tokio::test(start_paused = true)]
+async fn what_is_repeated_depends_on_the_operation_and_on_whether_it_was_sent() {
+    use ErrorKind::{Connection, OutcomeUnknown, Unavailable};
+    for (operation, error, replayable, hits, kind) in [
+        (&SAFE, unavailable as fn() -> Error, true, 3, Unavailable),
+        (&SAFE, cut, true, 3, Connection),
+        (&SAFE, refused, true, 3, Connection),
+        (&SAFE, unavailable, false, 1, Unavailable),
+        (&IDEMPOTENT, unavailable, true, 3, Unavailable),
+        (&IDEMPOTENT, cut, true, 3, Connection),
+        (&IDEMPOTENT, cut, false, 1, Connection),
+        (&KEYED, unavailable, true, 3, Unavailable),
+        (&KEYED, cut, true, 3, Connection),
+        (&KEYED, cut, false, 1, Connection),
+        (&ONCE, unavailable, true, 1, Unavailable),
+        (&ONCE, cut, true, 1, OutcomeUnknown),
+        (&ONCE, refused, true, 3, Connection),
+        (&ONCE, refused, false, 1, Connection),
+        (&ONCE, cut, false, 1, OutcomeUnknown),
+    ] {
+        let bench = Bench::new(Resilience::new());
+        let script = Script { replayable, ..Script::new((0..3).map(|_| Answer::Fail(error()))) };
+        let came = bench.plain(operation, &script).await;
+        let failed = came.result.unwrap_err();
+        assert_eq!((came.hits, failed.kind()), (hits, kind), "{operation} {} {replayable}", error());
+        assert_eq!(failed.attempts(), hits);
+        let once_only = hits == 1 && !replayable && kind != OutcomeUnknown;
+        assert_eq!(failed.reason(), once_only.then_some(Reason::BodyConsumed), "{failed}");
+        bench.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_has_the_operation_id_and_the_cause() {
+    let bench = Bench::new(Resilience::new());
+    let came = bench.call(&ONCE, &Script::new([Answer::Fail(cut())]), CallOptions::new().idempotency_key("order-7")).await;
+    let error = came.result.unwrap_err();
+    assert!(error.is(ErrorKind::OutcomeUnknown) && error.sent() == Sent::Maybe && !error.is_retryable());
+    assert_eq!(error.operation_id().map(ToString::to_string).as_deref(), Some("order-7"));
+    assert!(error.provider_error::<Error>().is_some_and(|cause| cause.is(ErrorKind::Connection)));
+
+    // A timeout is as ambiguous, and what only reads has no outcome.
+    let came = bench.plain(&ONCE, &Script::new([Answer::Never])).await;
+    assert_eq!((came.result.unwrap_err().kind(), came.took), (ErrorKind::OutcomeUnknown, 10 * SECOND));
+    let cx = CallContext::new(&bench.environment, &READ, None);
+    let read = bench.policy.execute(&cx, &ONCE, &bench.endpoint, &Script::new([Answer::Fail(cut())])).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Connection);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_says_that_an_earlier_attempt_may_have_arrived() {
+    let bench = Bench::new(Resilience::new());
+    let script = Script::new([Answer::Fail(cut()), Answer::Fail(refused()), Answer::Fail(refused())]);
+    let error = bench.plain(&IDEMPOTENT, &script).await.result.unwrap_err();
+    assert_eq!((error.sent(), error.attempts()), (Sent::Maybe, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_bounded_by_settings_and_options() {
+    for (settings, options, hits) in [
+        (Retry::new(), CallOptions::new(), 3),
+        (Retry::new().max_attempts(5), CallOptions::new(), 5),
+        (Retry::new().max_attempts(5), CallOptions::new().retry(Retry::off()), 1),
+        (Retry::off(), CallOptions::new(), 1),
+        (Retry::off(), CallOptions::new().retry(Retry::new().max_attempts(2)), 2),
+    ] {
+        let bench = Bench::new(Resilience::new().retry(settings));
+        let came = bench.call(&SAFE, &Script::always(|| Answer::Fail(unavailable())), options).await;
+        assert_eq!((came.hits, came.result.unwrap_err().attempts()), (hits, hits));
+    }
+    // Not what will not pass.
+    let bench = Bench::new(Resilience::new());
+    let missing = || Answer::Fail(Error::new(ErrorKind::NotFound, "404").with_sent(Sent::Yes));
+    assert_eq!(bench.plain(&SAFE, &Script::always(missing)).await.hits, 1);
+    let passing = || Answer::Fail(Error::new(ErrorKind::Conflict, "409").with_sent(Sent::Yes).with_retryable(true));
+    assert_eq!(bench.plain(&SAFE, &Script::always(passing)).await.hits, 3);
+    // Writes that the service would not recognise, where only such are wanted.
+    let bench = Bench::new(Resilience::new().profile(Profile::Payments));
+    assert_eq!(bench.plain(&IDEMPOTENT, &Script::always(|| Answer::Fail(cut()))).await.hits, 1);
+    assert_eq!(bench.plain(&KEYED, &Script::always(|| Answer::Fail(cut()))).await.hits, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_of_a_keyed_call_has_one_key() {
+    let bench = Bench::new(Resilience::new());
+    let (cx, keys) = (bench.cx(CallOptions::new()), Mutex::new(Vec::new()));
+    let failed = bench.policy.run(&cx, &KEYED, |_| async {
+        keys.lock().unwrap().push(cx.operation_id()?.clone());
+        Err::<(), _>(cut())
+    });
+    failed.await.unwrap_err();
+    let keys = keys.into_inner().unwrap();
+    assert!(keys.len() == 3 && keys.iter().all(|key| *key == keys[0]));
+}
+
+/// What a service asks to wait, and what is made of it: with the dice at 0 the jitter adds nothing.
+#[tokio::test(start_paused = true)]
+async fn retry_after_table() {
+    for (asked, dice, timeout, hits, took) in [
+        (Some(Duration::ZERO), 0, 30, 2, Duration::ZERO),
+        (Some(Duration::ZERO), 128, 30, 2, SECOND / 2 + SECOND / 40), // jittered all the same
+        (Some(SECOND), 0, 30, 2, SECOND),
+        (Some(SECOND), 128, 30, 2, SECOND + SECOND / 20),
+        (Some(29 * SECOND), 0, 30, 2, 29 * SECOND),
+        (Some(30 * SECOND), 0, 30, 1, Duration::ZERO), // as long as the deadline
+        (Some(120 * SECOND), 0, 300, 2, 120 * SECOND),
+        (Some(121 * SECOND), 0, 300, 1, Duration::ZERO), // longer than anybody waits
+        (Some(Duration::MAX), 0, 300, 1, Duration::ZERO),
+        (None, 0, 30, 2, Duration::ZERO),
+        (None, 128, 30, 2, SECOND / 2),
+    ] {
+        let bench = Bench::with_dice(Resilience::new(), dice);
+        let script = Script::new([Answer::Fail(throttled(asked))]);
+        let came = bench.call(&SAFE, &script, CallOptions::new().timeout(timeout * SECOND)).await;
+        assert_eq!(came.hits, hits, "{asked:?} {dice}");
+        assert!(came.took.abs_diff(took) <= 3 * MILLI, "{asked:?} {dice}: {:?}", came.took);
+        assert_eq!(came.result.err().and_then(|error| error.retry_after()), asked.filter(|_| hits == 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_passes_the_deadline_is_not_begun() {
+    let bench = Bench::with_dice(Resilience::new(), 128);
+    // The throttle schedule waits half a second.
+    let script = Script::always(|| Answer::Fail(throttled(None)));
+    let came = bench.call(&SAFE, &script, CallOptions::new().timeout(SECOND / 2)).await;
+    assert_eq!((came.hits, came.took), (1, Duration::ZERO));
+    assert!(came.result.unwrap_err().is(ErrorKind::RateLimited));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_has_attempts_and_waits() {
+    let bench = Bench::with_dice(Resilience::new(), 128);
+    let (report, script) = (crate::CallReport::new(), Script::new([Answer::Fail(unavailable()), Answer::Fail(unavailable())]));
+    let cx = bench.cx(CallOptions::new().report(&report));
+    bench.policy.execute(&cx, &SAFE, &bench.endpoint, &script).await.unwrap();
+    assert_eq!(report.get().waits, [25 * MILLI, 50 * MILLI]);
+    assert_eq!(cx.attempts(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repaired_error_is_repeated_once_and_for_free() {
+    let unauthenticated = || Answer::Fail(Error::new(ErrorKind::Unauthenticated, "401").with_sent(Sent::Yes));
+    for (operation, retry) in [(&SAFE, Retry::new()), (&ONCE, Retry::off())] {
+        let bench = Bench::new(Resilience::new().retry(retry.clone()));
+        let script = Script::new([unauthenticated()]);
+        let came = bench.plain(operation, &script).await;
+        assert_eq!((came.result.unwrap(), came.hits, came.took), (2, 2, Duration::ZERO));
+        assert_eq!(bench.endpoint.state().retry_tokens, 500);
+
+        let script = Script::always(unauthenticated);
+        let came = bench.plain(operation, &script).await;
+        assert_eq!((came.hits, came.result.unwrap_err().kind()), (2, ErrorKind::Unauthenticated));
+        assert_eq!(script.repairs.load(Ordering::Relaxed), 1);
+
+        // It does not count against the attempts.
+        let bench = Bench::new(Resilience::new().retry(retry));
+        let script = Script::new([unauthenticated(), Answer::Fail(refused()), Answer::Fail(refused()), Answer::Ok]);
+        let more = if operation.idempotency() == Idempotency::Safe { 4 } else { 2 };
+        assert_eq!(bench.plain(operation, &script).await.hits, more);
+
+        let script = Script { replayable: false, ..Script::new([unauthenticated()]) };
+        assert_eq!(bench.plain(operation, &script).await.hits, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_runs_out_says_so_and_comes_back() {
+    // The breaker would open first.
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::new().enabled(false)));
+    let script = Script::always(|| Answer::Fail(unavailable()));
+    let mut hits = Vec::new();
+    for _ in 0..20 {
+        hits.push(bench.plain(&SAFE, &script).await.hits);
+    }
+    // 500 tokens are 35 retries.
+    assert_eq!(hits.iter().sum::<u32>(), 20 + 35);
+    assert_eq!((hits[0], hits[19]), (3, 1));
+    let error = bench.plain(&SAFE, &script).await.result.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Unavailable, Some(Reason::RetryBudget)));
+    assert!(bench.notes.take().contains(&"rejected by retry_budget".to_owned()));
+
+    // With time alone.
+    tokio::time::sleep(10 * SECOND).await;
+    assert_eq!(bench.plain(&SAFE, &script).await.hits, 2);
+    // And a success gives the price of its retry back, or one token without any.
+    tokio::time::sleep(20 * SECOND).await;
+    let tokens = bench.endpoint.state().retry_tokens;
+    bench.plain(&SAFE, &Script::new([Answer::Fail(unavailable())])).await.result.unwrap();
+    assert_eq!(bench.endpoint.state().retry_tokens, tokens);
+    bench.plain(&SAFE, &Script::new([])).await.result.unwrap();
+    assert_eq!(bench.endpoint.state().retry_tokens, tokens + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_above_the_policies_draws_from_the_same_budget() {
+    let bench = Bench::new(Resilience::new());
+    let cx = bench.cx(CallOptions::new());
+    assert!(cx.draw_retry() && cx.retry_budget().is_none(), "no policy has run");
+    bench.policy.execute(&cx, &SAFE, &bench.endpoint, &Script::new([])).await.unwrap();
+    assert!(cx.draw_retry() && cx.retry_budget().unwrap().draw());
+    assert_eq!(bench.endpoint.state().retry_tokens, 500 - 28);
+    let draws = (0..100).take_while(|_| cx.draw_retry()).count();
+    assert_eq!(draws, 33);
+    // Which the policies feel.
+    assert_eq!(bench.plain(&SAFE, &Script::always(|| Answer::Fail(unavailable()))).await.hits, 1);
+}
