@@ -127,6 +127,39 @@ async fn what_a_server_repeats_of_a_credential_stays_out_of_the_error() {
     assert!(!format!("{error} {error:#?} {:?} {client:?}", error.to_problem()).contains(CANARY));
 }
 
+#[tokio::test]
+async fn an_open_body_holds_its_place_until_it_is_read_or_dropped() {
+    let server = Server::start(vec![ok("0123456789")]).await;
+    let environment = Environment::default();
+    let context_of = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+    let client = context_of.http(context_of.origin(&server.origin()).unwrap()).build();
+    let in_flight = || context_of.policy().endpoints()[0].in_flight;
+    let open = async || client.open(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    let (first, mut second) = (open().await, open().await);
+    assert_eq!(in_flight(), 2);
+    drop(first);
+    assert_eq!(in_flight(), 1);
+    while second.body.try_next().await.unwrap().is_some() {}
+    assert_eq!(in_flight(), 0, "read to its end, though still there");
+    client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_used_up_quota_holds_everybody_back() {
+    let server = Server::start(vec![status(200, "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 9\r\n")]).await;
+    let environment = Environment::default();
+    let context_of = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+    let client = context_of.http(context_of.origin(&server.origin()).unwrap()).build();
+    let response = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    assert_eq!(response.rate_limit(environment.clock().timestamp()).and_then(|limit| limit.remaining), Some(0));
+    let held = context_of.policy().endpoints()[0].held;
+    assert!(held > Duration::from_secs(8) && held <= Duration::from_secs(9), "{held:?}");
+    let cx = context_with(&environment, CallOptions::new().timeout(Duration::from_secs(1)));
+    let error = client.send(&cx, &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 1), "{error:?}");
+}
+
 struct Stale {
     repairs: AtomicU32,
 }
