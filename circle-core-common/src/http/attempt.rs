@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tracing::Instrument;
-use tracing::field::Empty;
+use tracing::{Level, Span};
 
 use super::classify::Answer;
 use super::client::Inner;
 use super::compress;
 use super::flow::Flow;
 use super::interceptor::{Outcome, Outgoing};
+use super::rate_limit::RateLimit;
 use super::redact::Secrets;
 use super::request::Request;
 use super::response::{Opened, Response};
@@ -21,22 +21,23 @@ use super::transport::{TransportBody, TransportRequest, TransportResponse};
 use crate::body::ByteStream;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
-use crate::resilience::{Attempt, Attempts, Permit, RemoteOperation};
+use crate::resilience::{Attempt, Attempts, Endpoint, Permit, RemoteOperation};
 use crate::units::ByteSize;
 
 /// The attempts of one request.
-struct Exchange<'a> {
-    inner: &'a Inner,
-    cx: &'a CallContext,
-    operation: &'static RemoteOperation,
-    request: &'a Request,
+pub(super) struct Exchange<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) cx: &'a CallContext,
+    pub(super) operation: &'static RemoteOperation,
+    pub(super) request: &'a Request,
+    pub(super) endpoint: &'a Endpoint,
 }
 
 /// Answers read into memory within the attempt.
-pub(super) struct Whole<'a>(Exchange<'a>);
+pub(super) struct Whole<'a>(pub(super) Exchange<'a>);
 
 /// Answers whose body is read by somebody else.
-pub(super) struct Streamed<'a>(Exchange<'a>);
+pub(super) struct Streamed<'a>(pub(super) Exchange<'a>);
 
 /// An answer at its headers, judged.
 pub(super) struct Begun {
@@ -48,18 +49,6 @@ pub(super) struct Begun {
 impl Begun {
     pub(super) fn holding(self, permit: Permit<'_>) -> Opened {
         Opened { status: self.status, headers: self.headers, body: self.flow.holding(permit.into_owned()) }
-    }
-}
-
-impl<'a> Whole<'a> {
-    pub(super) fn new(inner: &'a Inner, cx: &'a CallContext, operation: &'static RemoteOperation, request: &'a Request) -> Self {
-        Self(Exchange { inner, cx, operation, request })
-    }
-}
-
-impl<'a> Streamed<'a> {
-    pub(super) fn new(inner: &'a Inner, cx: &'a CallContext, operation: &'static RemoteOperation, request: &'a Request) -> Self {
-        Self(Exchange { inner, cx, operation, request })
     }
 }
 
@@ -95,6 +84,12 @@ impl Attempts for Streamed<'_> {
     }
 }
 
+/// The span of the attempt, where somebody wants spans of attempts; else the current one is the operation's.
+fn attempt_span() -> Option<Span> {
+    let wanted = tracing::enabled!(target: "circle", Level::DEBUG);
+    wanted.then(Span::current).filter(|span| span.metadata().is_some_and(|meta| meta.name() == "attempt"))
+}
+
 /// What interceptors and spans are told of an answer.
 trait Answered {
     fn status(&self) -> StatusCode;
@@ -122,46 +117,32 @@ impl Answered for Begun {
 }
 
 impl Exchange<'_> {
-    /// Puts the span of the attempt around it, named as OpenTelemetry's HTTP conventions have it, and tells interceptors.
+    /// Fills the span that the policy has opened around the attempt, and tells interceptors.
     async fn watched<T: Answered>(&self, attempt: Attempt, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let (origin, method) = (&self.request.target.origin, &self.request.method);
-        let span = tracing::debug_span!(
-            target: "circle",
-            "attempt",
-            otel.name = Empty,
-            otel.kind = "client",
-            circle.remote_operation = self.operation.name(),
-            http.request.method = method.as_str(),
-            http.request.resend_count = Empty,
-            http.response.status_code = Empty,
-            server.address = origin.host(),
-            server.port = origin.port(),
-            url.scheme = origin.scheme().as_str(),
-            url.template = self.operation.template(),
-            error.r#type = Empty,
-        );
-        if !span.is_disabled() {
-            span.record("otel.name", format!("{method} {}", self.operation.template()).trim_end());
-            if attempt.number > 1 {
-                span.record("http.request.resend_count", attempt.number - 1);
-            }
+        let span = attempt_span();
+        if let Some(span) = &span {
+            self.describe(span);
         }
         let started = self.cx.clock().now();
-        let result = work.instrument(span.clone()).await;
-        if !span.is_disabled() {
-            let status = match &result {
-                Ok(answer) => Some(answer.status().as_u16()),
-                Err(error) => error.detail().and_then(|detail| detail.status),
-            };
+        let result = work.await;
+        if let Some(span) = span {
+            let failed = |error: &Error| error.detail().and_then(|detail| detail.status);
+            let status = result.as_ref().map_or_else(failed, |answer| Some(answer.status().as_u16()));
             status.inspect(|&status| _ = span.record("http.response.status_code", status));
-            if let Err(error) = &result {
-                span.record("error.type", error.kind().code());
-            }
         }
         if !self.inner.interceptors.is_empty() {
             self.told(attempt, self.cx.clock().now().since(started), &result);
         }
         result
+    }
+
+    /// As OpenTelemetry's HTTP conventions have it. The address itself is not told: it may hold a credential.
+    fn describe(&self, span: &Span) {
+        let (origin, method) = (&self.request.target.origin, &self.request.method);
+        span.record("otel.name", format!("{method} {}", self.operation.template()).trim_end());
+        span.record("http.request.method", method.as_str());
+        span.record("server.address", origin.host());
+        span.record("server.port", origin.port());
     }
 
     fn told<T: Answered>(&self, attempt: Attempt, duration: Duration, result: &Result<T>) {
@@ -226,6 +207,10 @@ impl Exchange<'_> {
         let outgoing = self.rendered(attempt).await?;
         let secrets = Secrets::of(&outgoing.headers);
         let answer = self.inner.transport.send(outgoing).await?;
+        if let Some(wait) = RateLimit::closed_for(&answer.headers, self.cx.clock()) {
+            // The quota is used up: whoever else waits for this endpoint need not find that out too.
+            self.endpoint.hold(wait);
+        }
         self.cx.report(|report| report.request_ids.extend(said::request_id(&answer.headers).map(str::to_owned)));
         Ok((answer, secrets))
     }

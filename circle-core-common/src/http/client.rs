@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
-use super::attempt::{Streamed, Whole};
+use super::attempt::{Exchange, Streamed, Whole};
 use super::auth::Auth;
 use super::classify::{Classify, StatusTable};
 use super::guard::Guard;
@@ -82,7 +82,7 @@ impl HttpClient {
     pub async fn send(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Response> {
         let inner = &*self.inner;
         let endpoint = inner.endpoint_of(&request.target.origin);
-        let work = Whole::new(inner, cx, operation, &request);
+        let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint: &endpoint });
         inner.policy.execute(cx, operation, &endpoint, &work).await.map(|done| done.output)
     }
 
@@ -94,7 +94,7 @@ impl HttpClient {
     pub async fn open(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Opened> {
         let inner = &*self.inner;
         let endpoint = inner.endpoint_of(&request.target.origin);
-        let work = Streamed::new(inner, cx, operation, &request);
+        let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint: &endpoint });
         let done = inner.policy.execute(cx, operation, &endpoint, &work).await?;
         Ok(done.output.holding(done.permit))
     }

@@ -108,7 +108,7 @@ fn v6(address: Ipv6Addr) -> Option<Range> {
         [0xfc00..=0xfdff, ..] => Range::Private,
         [0xfe80..=0xfebf, ..] => Range::LinkLocal,
         // Site-local, multicast, discard-only, documentation, Teredo and the local NAT64 prefix.
-        [0xfec0..=0xfeff | 0xff00..=0xffff, ..] | [0x0100, 0, 0, 0, ..] => Range::Special,
+        [0xfec0..=0xffff, ..] | [0x0100, 0, 0, 0, ..] => Range::Special,
         [0x2001, 0x0db8 | 0 | 0x0002, ..] | [0x3fff, 0..=0x0fff, ..] | [0x5f00, ..] | [0x0064, 0xff9b, 0x0001, ..] => {
             Range::Special
         }

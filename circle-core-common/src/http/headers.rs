@@ -34,7 +34,9 @@ pub fn name(name: &str) -> Result<HeaderName> {
 /// # Errors
 /// `InvalidInput` naming the header, never the value, when there is a line break, a NUL or another letter in it.
 pub fn value(name: &HeaderName, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value).map_err(|_| {
+    // Other letters would pass as bytes, which servers read in several encodings.
+    let parsed = HeaderValue::from_str(value).ok().filter(|_| value.is_ascii());
+    parsed.ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
             format!("the value of the header `{name}` holds a character that headers cannot carry"),

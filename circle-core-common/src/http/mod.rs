@@ -28,6 +28,8 @@ mod response;
 mod retry_after;
 mod said;
 mod target;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use auth::{Auth, Sign};

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use super::date::parse_date;
 use super::headers;
 use super::retry_after::{answered, seconds};
+use crate::clock::Clock;
 use crate::units::Timestamp;
 
 /// What a service says about its rate limit.
@@ -47,10 +48,13 @@ impl RateLimit {
     }
 
     /// How long nothing will be accepted, where the headers say that a window is used up.
-    pub(super) fn closed_for(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-        let windows = FAMILIES[..WINDOWS].iter().filter_map(|family| Self::of_family(headers, family, now));
+    pub(super) fn closed_for(headers: &HeaderMap, clock: &Clock) -> Option<Duration> {
+        // Nearly no answer has such headers, and then neither dates nor clocks are read.
+        let draft = Self::of_draft(headers).into_iter();
+        let families = FAMILIES[..WINDOWS].iter().filter(|[_, remaining, _]| headers::text(headers, remaining) == Some("0"));
+        let windows = families.filter_map(|family| Self::of_family(headers, family, clock.timestamp()));
         let closed = |limit: Self| limit.reset_after.filter(|_| limit.remaining == Some(0));
-        windows.chain(Self::of_draft(headers)).filter_map(closed).max()
+        draft.chain(windows).filter_map(closed).max()
     }
 
     fn of_family(headers: &HeaderMap, [limit, remaining, reset]: &[&str; 3], now: Timestamp) -> Option<Self> {
@@ -208,8 +212,7 @@ mod tests {
 
     #[test]
     fn only_a_window_that_is_used_up_closes() {
-        let now = Timestamp::from_unix(NOW, 0);
-        let closed = |pairs: &[(&'static str, &str)]| RateLimit::closed_for(&headers(pairs), now);
+        let closed = |pairs: &[(&'static str, &str)]| RateLimit::closed_for(&headers(pairs), &Clock::System);
         assert_eq!(closed(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")]), Some(Duration::from_secs(9)));
         assert_eq!(closed(&[("ratelimit", "\"a\";r=0;t=4")]), Some(Duration::from_secs(4)));
         assert_eq!(closed(&[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "9")]), None);

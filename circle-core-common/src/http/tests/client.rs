@@ -1,0 +1,271 @@
+//! The client: retries, repairs, limits, what is told and what is not.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::server::{Server, answer, ok, status};
+use super::*;
+use crate::context::CallReport;
+use crate::error::{Error, ErrorKind, Limit, Reason, Result, Sent};
+use crate::http::{Answer, Interceptor, Outcome, Outgoing, Request, Sign, TransportRequest, headers};
+use crate::units::ByteSize;
+
+#[tokio::test]
+async fn a_failure_that_may_pass_is_repeated_with_the_same_body() {
+    let server = Server::start(vec![status(503, "x-request-id: r1\r\n"), ok("{\"a\":1}")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let report = CallReport::new();
+    let cx = context_with(&environment, CallOptions::new().report(&report));
+    let request = Request::put(target(&client, "/a")).json(&serde_json::json!({"b": 2})).unwrap();
+    let response = client.send(&cx, &PUT, request).await.unwrap();
+    assert_eq!(response.json::<serde_json::Value>().unwrap()["a"], 1);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0], requests[1]);
+    assert!(requests[0].ends_with("{\"b\":2}") && requests[0].contains("content-type: application/json\r\n"));
+    assert_eq!(report.get().request_ids, ["r1"]);
+}
+
+#[tokio::test]
+async fn a_write_that_was_answered_is_not_repeated() {
+    let server = Server::start(vec![status(503, "")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let error = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.kind(), server.hits()), (ErrorKind::Unavailable, 1), "{error:?}");
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed_and_take_nothing_along() {
+    let elsewhere = Server::start(vec![ok("")]).await;
+    for code in [301, 302, 303, 307, 308] {
+        let server = Server::start(vec![status(code, &format!("Location: {}/x\r\n", elsewhere.origin()))]).await;
+        let environment = Environment::default();
+        let client = client(&environment, &server.origin());
+        let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+        assert_eq!((error.kind(), server.hits(), elsewhere.connections()), (ErrorKind::ConfigInvalid, 1, 0), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_status_is_a_success() {
+    let server =
+        Server::start(vec![answer("HTTP/1.1 304 X\r\nContent-Length: 99\r\nEtag: \"e\"\r\n\r\n"), status(404, "")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let get = || Request::get(target(&client, "/a")).keep_status(StatusCode::NOT_MODIFIED);
+    let response = client.send(&context(&environment), &GET, get()).await.unwrap();
+    assert_eq!((response.status, response.header("etag")), (StatusCode::NOT_MODIFIED, Some("\"e\"")));
+    assert!(client.open(&context(&environment), &GET, get()).await.unwrap_err().is(ErrorKind::NotFound));
+}
+
+#[tokio::test]
+async fn a_failure_inside_a_200_is_found() {
+    let server = Server::start(vec![ok("<Error/>")]).await;
+    let environment = Environment::default();
+    let judge = |answer: &Answer<'_>| {
+        answer.body.starts_with(b"<Error").then(|| Error::new(ErrorKind::Unavailable, "inside").with_sent(Sent::Yes))
+    };
+    let client = builder(&environment, &server.origin()).classify(judge).build();
+    let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.message(), server.hits()), ("inside", 3));
+    // A stream is not looked into.
+    assert!(client.open(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_panics_is_an_error() {
+    let server = Server::start(vec![ok("")]).await;
+    let environment = Environment::default();
+    let client = builder(&environment, &server.origin()).classify(|_: &Answer<'_>| panic!("{CANARY}")).build();
+    let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert!(error.is(ErrorKind::Internal) && !format!("{error:?}").contains(CANARY), "{error:?}");
+}
+
+#[tokio::test]
+async fn bodies_are_limited_before_and_while_they_are_read() {
+    let chunked = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n012345\r\n0\r\n\r\n");
+    let server = Server::start(vec![ok("0123456789ab"), chunked]).await;
+    let environment = Environment::default();
+    let client = builder(&environment, &server.origin()).body_limit(ByteSize::bytes(10)).build();
+    for _ in 0..2 {
+        let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+        assert_eq!((error.reason(), error.sent(), error.attempts()), (Some(Reason::OutsideLimit), Sent::Yes, 1));
+        assert_eq!(error.limit(), Some(Limit::at_most("body_limit", 10, "bytes")));
+    }
+    let request = || Request::get(target(&client, "/a"));
+    assert!(client.send(&context(&environment), &GET, request().body_limit(ByteSize::bytes(12))).await.is_ok());
+    let options = CallOptions::new().body_limit(ByteSize::bytes(3));
+    let error =
+        client.send(&context_with(&environment, options), &GET, request().body_limit(ByteSize::kib(1))).await.unwrap_err();
+    assert!(error.limit().is_some_and(|limit| limit.max == Some(3)));
+}
+
+#[tokio::test]
+async fn of_a_large_failure_the_beginning_is_kept() {
+    let large = "ä".repeat(1 << 20);
+    let server = Server::start(vec![answer(format!("HTTP/1.1 400 X\r\nContent-Length: {}\r\n\r\n{large}", large.len()))]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    let body = error.detail().unwrap().body.as_deref().unwrap();
+    assert!(error.is(ErrorKind::InvalidInput) && body.len() <= 64 * 1024 && body.len() > 60 * 1024);
+}
+
+#[tokio::test]
+async fn what_a_server_repeats_of_a_credential_stays_out_of_the_error() {
+    let body = format!("{{\"message\":\"bad token {CANARY}\",\"sent\":\"Bearer {CANARY}\"}}");
+    let server = Server::start(vec![answer(format!("HTTP/1.1 401 X\r\nContent-Length: {}\r\n\r\n{body}", body.len()))]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert!(error.is(ErrorKind::Unauthenticated) && error.message().contains("bad token REDACTED"));
+    assert!(!format!("{error} {error:#?} {:?} {client:?}", error.to_problem()).contains(CANARY));
+}
+
+#[tokio::test]
+async fn an_open_body_holds_its_place_until_it_is_read_or_dropped() {
+    let server = Server::start(vec![ok("0123456789")]).await;
+    let environment = Environment::default();
+    let context_of = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+    let client = context_of.http(context_of.origin(&server.origin()).unwrap()).build();
+    let in_flight = || context_of.policy().endpoints()[0].in_flight;
+    let open = async || client.open(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    let (first, mut second) = (open().await, open().await);
+    assert_eq!(in_flight(), 2);
+    drop(first);
+    assert_eq!(in_flight(), 1);
+    while second.body.try_next().await.unwrap().is_some() {}
+    assert_eq!(in_flight(), 0, "read to its end, though still there");
+    client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_used_up_quota_holds_everybody_back() {
+    let server = Server::start(vec![status(200, "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 9\r\n")]).await;
+    let environment = Environment::default();
+    let context_of = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+    let client = context_of.http(context_of.origin(&server.origin()).unwrap()).build();
+    let response = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    assert_eq!(response.rate_limit(environment.clock().timestamp()).and_then(|limit| limit.remaining), Some(0));
+    let held = context_of.policy().endpoints()[0].held;
+    assert!(held > Duration::from_secs(8) && held <= Duration::from_secs(9), "{held:?}");
+    let cx = context_with(&environment, CallOptions::new().timeout(Duration::from_secs(1)));
+    let error = client.send(&cx, &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 1), "{error:?}");
+}
+
+struct Stale {
+    repairs: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl Sign for Stale {
+    async fn sign(&self, _: &CallContext, request: &mut TransportRequest) -> Result<()> {
+        let token = format!("token-{}", self.repairs.load(Ordering::SeqCst));
+        let name = http::header::AUTHORIZATION;
+        request.headers.insert(name.clone(), headers::secret(&name, &token)?);
+        Ok(())
+    }
+
+    async fn repair(&self, _: &CallContext, error: &Error) -> bool {
+        let refused = error.is(ErrorKind::Unauthenticated);
+        self.repairs.fetch_add(u32::from(refused), Ordering::SeqCst);
+        refused
+    }
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_replaced_once() {
+    for (scripts, succeeds) in [(vec![status(401, ""), ok("")], true), (vec![status(401, "")], false)] {
+        let server = Server::start(scripts).await;
+        let environment = Environment::default();
+        let auth = Auth::custom(Stale { repairs: AtomicU32::new(0) });
+        let client = builder(&environment, &server.origin()).auth(auth).build();
+        let result = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await;
+        assert_eq!((result.is_ok(), server.hits()), (succeeds, 2));
+        assert!(server.requests()[0].contains("token-0") && server.requests()[1].contains("token-1"));
+    }
+}
+
+#[tokio::test]
+async fn a_credential_goes_to_its_own_origins_only() {
+    let (own, other) = (Server::start(vec![ok("")]).await, Server::start(vec![ok("")]).await);
+    let environment = Environment::default();
+    let there = client(&environment, &other.origin()).target("/a");
+    let bound = client(&environment, &own.origin());
+    let error = bound.send(&context(&environment), &GET, Request::get(there.clone())).await.unwrap_err();
+    assert!(error.is(ErrorKind::InvalidInput) && error.sent() == Sent::No && other.connections() == 0, "{error:?}");
+    bound.send(&context(&environment), &GET, Request::get(there.clone()).anonymous()).await.unwrap();
+    assert!(!other.requests()[0].contains(CANARY));
+    let wider = builder(&environment, &own.origin()).auth(Auth::Bearer(SecretRef::literal(CANARY)));
+    let wider = wider.also_at(Arc::clone(&there.origin)).build();
+    wider.send(&context(&environment), &GET, Request::get(there)).await.unwrap();
+    assert!(other.requests()[1].contains(CANARY));
+}
+
+#[derive(Clone, Default)]
+struct Watch {
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Interceptor for Watch {
+    fn before(&self, outgoing: &mut Outgoing<'_>) -> Result<()> {
+        assert!(outgoing.add_header("authorization", "mine").is_err());
+        assert!(outgoing.add_header("x-own", "theirs").is_err());
+        assert!(outgoing.add_header("content-length", "7").is_err());
+        outgoing.add_header("x-trace", &format!("t{}", outgoing.attempt.number))?;
+        self.seen.lock().unwrap().push(format!("before {outgoing:?}"));
+        Ok(())
+    }
+
+    fn after(&self, outcome: &Outcome<'_>) {
+        let status = outcome.status.map(|status| status.as_u16());
+        self.seen.lock().unwrap().push(format!("after {status:?} {}", outcome.error.is_some()));
+        assert!(outcome.duration < Duration::from_secs(60));
+        panic!("observers may be broken");
+    }
+}
+
+#[tokio::test]
+async fn interceptors_add_headers_and_never_see_the_credential() {
+    let server = Server::start(vec![status(503, ""), ok("")]).await;
+    let watch = Watch::default();
+    let environment = Environment::builder().interceptor(watch.clone()).build();
+    let client = client(&environment, &server.origin());
+    let request = Request::get(target(&client, "/a")).header("x-own", "mine").unwrap();
+    client.send(&context(&environment), &GET, request).await.unwrap();
+    let requests = server.requests();
+    assert!(requests[0].contains("x-trace: t1\r\n") && requests[1].contains("x-trace: t2\r\n"));
+    assert!(requests.iter().all(|request| request.contains(CANARY) && request.contains("x-own: mine\r\n")));
+    let seen = watch.seen.lock().unwrap();
+    assert_eq!((seen[1].as_str(), seen[3].as_str()), ("after Some(503) true", "after Some(200) false"));
+    assert!(!seen.concat().contains(CANARY), "{seen:?}");
+}
+
+#[tokio::test]
+async fn compressed_answers_are_asked_for_and_limited_after_decompression() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&vec![b'a'; 100_000]).unwrap();
+    let packed = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+    let server = Server::start(vec![answer([head.as_bytes(), &packed].concat())]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let get = || Request::get(target(&client, "/a"));
+    let plain = client.send(&context(&environment), &GET, get()).await.unwrap();
+    assert_eq!((plain.body.len(), plain.header("content-encoding")), (packed.len(), Some("gzip")));
+    let unpacked = client.send(&context(&environment), &GET, get().accept_compressed()).await.unwrap();
+    assert_eq!((unpacked.body.len(), unpacked.header("content-encoding")), (100_000, None));
+    let limited = get().accept_compressed().body_limit(ByteSize::bytes(99_999));
+    assert!(client.send(&context(&environment), &GET, limited).await.unwrap_err().limit().is_some());
+    let opened = client.open(&context(&environment), &GET, get().accept_compressed()).await.unwrap();
+    assert_eq!(opened.body.collect(None).await.unwrap().len(), 100_000);
+    assert!(!server.requests()[0].contains("accept-encoding") && server.requests()[1].contains("accept-encoding: gzip\r\n"));
+}
