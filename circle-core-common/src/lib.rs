@@ -11,6 +11,7 @@ mod clock;
 #[cfg(feature = "config")]
 pub mod config;
 mod context;
+pub mod credentials;
 mod environment;
 mod error;
 mod extension;
