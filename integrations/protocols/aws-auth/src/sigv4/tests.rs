@@ -1,0 +1,116 @@
+//! The examples that AWS documents, and what surrounds them.
+
+use std::time::Duration;
+
+use aws_sigv4::http_request::SignableBody;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::scope::SigningScope;
+use super::signature::{Signing, SigningStyle};
+use crate::credentials::AwsCredentials;
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>, `sigv4-streaming.html`,
+/// `sigv4-streaming-trailers.html`.
+#[test]
+fn the_examples_of_s3() {
+    let credentials = AwsCredentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    let scope = SigningScope::new("us-east-1", "s3");
+    let time = "2013-05-24T00:00:00Z".parse().unwrap();
+    let signing = Signing { credentials: &credentials, scope: &scope, style: SigningStyle::S3, time };
+    let bucket = "https://examplebucket.s3.amazonaws.com";
+    let streamed = |hash: &str| SignableBody::Precomputed(hash.to_owned());
+    for (method, uri, sent, body, signed, signature) in [
+        (
+            Method::GET,
+            format!("{bucket}/test.txt"),
+            headers(&[("range", "bytes=0-9")]),
+            SignableBody::Bytes(b""),
+            "host;range;x-amz-content-sha256;x-amz-date",
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        ),
+        (
+            Method::PUT,
+            format!("{bucket}/test%24file.text"),
+            headers(&[("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")]),
+            SignableBody::Bytes(b"Welcome to Amazon S3."),
+            "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+        ),
+        (
+            Method::GET,
+            format!("{bucket}/?lifecycle"),
+            headers(&[("user-agent", "not signed"), ("accept-encoding", "gzip")]),
+            SignableBody::Bytes(b""),
+            "host;x-amz-content-sha256;x-amz-date",
+            "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        ),
+        (
+            Method::GET,
+            format!("{bucket}/?max-keys=2&prefix=J"),
+            headers(&[("authorization", "an old one"), ("x-amz-date", "20000101T000000Z"), ("x-amz-content-sha256", "old")]),
+            SignableBody::Bytes(b""),
+            "host;x-amz-content-sha256;x-amz-date",
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        ),
+        (
+            Method::PUT,
+            "https://s3.amazonaws.com/examplebucket/chunkObject.txt".to_owned(),
+            headers(&[
+                ("content-encoding", "aws-chunked"),
+                ("content-length", "66824"),
+                ("x-amz-decoded-content-length", "66560"),
+                ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+            ]),
+            streamed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class",
+            "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+        ),
+        (
+            Method::PUT,
+            "https://s3.amazonaws.com/examplebucket/chunkObject.txt".to_owned(),
+            headers(&[
+                ("content-encoding", "aws-chunked"),
+                ("x-amz-decoded-content-length", "66560"),
+                ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ("x-amz-trailer", "x-amz-checksum-crc32c"),
+            ]),
+            streamed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
+            "content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class;x-amz-trailer",
+            "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
+        ),
+    ] {
+        let mut sent = sent;
+        assert_eq!(signing.headers(&method, &uri, &mut sent, body).unwrap(), signature, "{method} {uri}");
+        let authorization = sent.get("authorization").unwrap();
+        assert!(authorization.is_sensitive());
+        assert_eq!(
+            authorization.to_str().unwrap(),
+            format!(
+                "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders={signed}, \
+                 Signature={signature}"
+            )
+        );
+        assert_eq!(sent.get("x-amz-date").unwrap(), "20130524T000000Z");
+        assert!(sent.contains_key("x-amz-content-sha256"));
+    }
+    // <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+    let uri = format!("{bucket}/test.txt").parse().unwrap();
+    let presigned = signing.query(&Method::GET, &uri, &HeaderMap::new(), Duration::from_secs(86400)).unwrap();
+    let mut query: Vec<_> = presigned.query().unwrap().split('&').collect();
+    query.sort_unstable();
+    assert_eq!(
+        query,
+        [
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request",
+            "X-Amz-Date=20130524T000000Z",
+            "X-Amz-Expires=86400",
+            "X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+            "X-Amz-SignedHeaders=host",
+        ]
+    );
+}
