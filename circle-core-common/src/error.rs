@@ -49,6 +49,7 @@ struct Inner {
     capability: Option<&'static str>,
     limit: Option<Limit>,
     operation_id: Option<OperationId>,
+    credential: Option<u64>,
     detail: Option<Box<Detail>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -74,6 +75,7 @@ impl Error {
                 capability: None,
                 limit: None,
                 operation_id: None,
+                credential: None,
                 detail: None,
                 source: None,
             }),
@@ -143,6 +145,14 @@ impl Error {
     #[must_use]
     pub fn with_operation_id(mut self, id: OperationId) -> Self {
         self.inner.operation_id = Some(id);
+        self
+    }
+
+    /// Sets the version of the credential that the refused request was signed with
+    /// ([`Lease::version`](crate::credentials::Lease::version)), so that this one is replaced and no newer one.
+    #[must_use]
+    pub fn with_credential(mut self, version: u64) -> Self {
+        self.inner.credential = Some(version);
         self
     }
 
@@ -261,6 +271,12 @@ impl Error {
     #[must_use]
     pub fn operation_id(&self) -> Option<&OperationId> {
         self.inner.operation_id.as_ref()
+    }
+
+    /// The version of the credential that the request was signed with.
+    #[must_use]
+    pub fn credential(&self) -> Option<u64> {
+        self.inner.credential
     }
 
     /// What the service said: status, code, request id, message, body.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::units::Timestamp;
+
 /// Whether a request can have reached the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +31,8 @@ pub struct Detail {
     pub request_id: Option<String>,
     /// How long the service asked to wait.
     pub retry_after: Option<Duration>,
+    /// When the service answered, by its own clock; not of an answer that came from a cache.
+    pub answered_at: Option<Timestamp>,
     /// The service's own message.
     pub message: Option<String>,
     /// The body of the answer, redacted and capped at 64 KiB.
