@@ -4,6 +4,7 @@ mod chunked;
 mod payload;
 mod scope;
 mod signature;
+mod skew;
 
 pub use self::payload::{PayloadHash, Trailer, TrailerChecksum};
 pub use self::scope::SigningScope;

@@ -114,3 +114,70 @@ fn the_examples_of_s3() {
         ]
     );
 }
+
+/// The suite that AWS publishes for every other service.
+#[test]
+fn the_examples_of_other_services() {
+    let credentials = AwsCredentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+    let scope = SigningScope::new("us-east-1", "service");
+    let time = "2015-08-30T12:36:00Z".parse().unwrap();
+    let signing = Signing { credentials: &credentials, scope: &scope, style: SigningStyle::Standard, time };
+    let vanilla = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+    for (method, path, signature) in [
+        (Method::GET, "/", vanilla),
+        (Method::GET, "/example/..", vanilla),
+        (Method::GET, "/example1/example2/../..", vanilla),
+        (Method::GET, "/./", vanilla),
+        (Method::GET, "/./example", "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5"),
+        (Method::GET, "//example//", "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84"),
+        (Method::GET, "/?Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),
+        (Method::POST, "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+    ] {
+        let mut sent = HeaderMap::new();
+        let uri = format!("https://example.amazonaws.com{path}");
+        assert_eq!(signing.headers(&method, &uri, &mut sent, SignableBody::Bytes(b"")).unwrap(), signature, "{method} {path}");
+        assert!(!sent.contains_key("x-amz-content-sha256"));
+    }
+    // The path is encoded once more than it is sent.
+    let sign = |style, path: &str| {
+        let signing = Signing { credentials: &credentials, scope: &scope, style, time };
+        signing.headers(&Method::GET, &format!("https://h{path}"), &mut HeaderMap::new(), SignableBody::Bytes(b"")).unwrap()
+    };
+    assert_eq!(sign(SigningStyle::Standard, "/a/../b%20c"), sign(SigningStyle::Standard, "/b%20c"));
+    assert_ne!(sign(SigningStyle::Standard, "/b%20c"), sign(SigningStyle::Standard, "/b%2520c"));
+    assert_ne!(sign(SigningStyle::S3, "/a/../b"), sign(SigningStyle::S3, "/b"));
+}
+
+#[test]
+fn a_session_token_is_signed_and_shown_to_nobody() {
+    let credentials = AwsCredentials::new("AKID", "s3cr3t").session_token("t0k3n");
+    let scope = SigningScope::new("eu-west-1", "s3");
+    let time = "2026-11-21T09:30:00Z".parse().unwrap();
+    let signing = Signing { credentials: &credentials, scope: &scope, style: SigningStyle::S3, time };
+    let mut sent = HeaderMap::new();
+    signing.headers(&Method::GET, "https://h/", &mut sent, SignableBody::UnsignedPayload).unwrap();
+    assert!(sent["x-amz-security-token"].is_sensitive());
+    let authorization = sent["authorization"].to_str().unwrap();
+    assert!(authorization.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token"), "{authorization}");
+    assert!(!format!("{sent:?} {credentials:?}").contains("t0k3n"), "{sent:?}");
+    let presigned =
+        signing.query(&Method::GET, &"https://h/k?versionId=1".parse().unwrap(), &HeaderMap::new(), Duration::from_secs(60));
+    let query = presigned.unwrap().query().unwrap().to_owned();
+    assert!(query.contains("X-Amz-Security-Token=t0k3n") && query.contains("versionId=1"), "{query}");
+}
+
+#[test]
+fn what_cannot_be_signed_is_an_error_that_names_the_header_alone() {
+    let credentials = AwsCredentials::new("AKID", "s3cr3t");
+    let scope = SigningScope::new("eu-west-1", "s3");
+    let signing = Signing {
+        credentials: &credentials,
+        scope: &scope,
+        style: SigningStyle::S3,
+        time: circle_core_common::Timestamp::UNIX_EPOCH,
+    };
+    let mut sent = HeaderMap::new();
+    sent.insert("x-amz-meta-name", HeaderValue::from_bytes("früh".as_bytes()).unwrap());
+    let error = signing.headers(&Method::PUT, "https://h/k", &mut sent, SignableBody::UnsignedPayload).unwrap_err();
+    assert_eq!(error.message(), "the header `x-amz-meta-name` holds more than visible ASCII, which cannot be signed");
+}
