@@ -121,6 +121,22 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
         }
     }
 
+    /// Replaces the version that a service refused, and answers whether there is another credential now: a reason to
+    /// repeat the request. The same credential from the same source is none.
+    pub async fn renew(&self, cx: &CallContext, refused: u64, differs: impl Fn(&C, &C) -> bool) -> bool {
+        let held = self.peek(cx);
+        match &held {
+            // Somebody else has replaced it already.
+            Some(held) if held.version() != refused => return true,
+            _ => self.invalidate(refused),
+        }
+        match (self.get(cx).await, held) {
+            (Ok(new), Some(old)) => differs(&old, &new),
+            (Ok(_), None) => true,
+            (Err(_), _) => false,
+        }
+    }
+
     /// The credential that is held and has not expired, whatever its refresh does; nothing is loaded.
     #[must_use]
     pub fn peek(&self, cx: &CallContext) -> Option<Arc<Lease<C>>> {

@@ -46,6 +46,19 @@ pub(super) struct Begun {
     flow: Flow,
 }
 
+/// What signing put on a request, for what is made of its answer.
+struct Signed {
+    /// What the answer must not repeat.
+    secrets: Secrets,
+    credential: Option<u64>,
+}
+
+impl Signed {
+    fn mark(&self, error: Error) -> Error {
+        self.credential.into_iter().fold(error, Error::with_credential)
+    }
+}
+
 impl Begun {
     pub(super) fn holding(self, permit: Permit<'_>) -> Opened {
         Opened { status: self.status, headers: self.headers, body: self.flow.holding(permit.into_owned()) }
@@ -163,9 +176,9 @@ impl Exchange<'_> {
     }
 
     async fn whole(&self, attempt: Attempt) -> Result<Response> {
-        let (mut answer, secrets) = self.exchanged(attempt).await?;
+        let (mut answer, signed) = self.exchanged(attempt).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &secrets).await);
+            return Err(self.failed(answer, &signed).await);
         }
         let limit = self.body_limit();
         let announced = self.announced(&answer);
@@ -178,16 +191,16 @@ impl Exchange<'_> {
             false => body,
         };
         let body = body.collect(Some(limit)).await.map_err(answered)?;
-        self.judge(answer.status, &answer.headers, &body, &secrets)?;
+        self.judge(answer.status, &answer.headers, &body, &signed)?;
         Ok(Response::new(answer.status, answer.headers, body))
     }
 
     async fn begun(&self, attempt: Attempt) -> Result<Begun> {
-        let (mut answer, secrets) = self.exchanged(attempt).await?;
+        let (mut answer, signed) = self.exchanged(attempt).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &secrets).await);
+            return Err(self.failed(answer, &signed).await);
         }
-        self.judge(answer.status, &answer.headers, &[], &secrets)?;
+        self.judge(answer.status, &answer.headers, &[], &signed)?;
         let announced = self.announced(&answer);
         let (source, announced) = match self.request.compressed {
             true => {
@@ -202,17 +215,18 @@ impl Exchange<'_> {
         Ok(Begun { status: answer.status, headers: answer.headers, flow })
     }
 
-    /// Sends the request and gives the answer at its headers, with the secrets that it must not repeat.
-    async fn exchanged(&self, attempt: Attempt) -> Result<(TransportResponse, Secrets)> {
+    /// Sends the request and gives the answer at its headers, with what was put on the request.
+    async fn exchanged(&self, attempt: Attempt) -> Result<(TransportResponse, Signed)> {
         let outgoing = self.rendered(attempt).await?;
-        let secrets = Secrets::of(&outgoing.headers);
+        let signed =
+            Signed { secrets: Secrets::of(&outgoing.headers).and(&outgoing.extensions), credential: outgoing.credential };
         let answer = self.inner.transport.send(outgoing).await?;
         if let Some(wait) = RateLimit::closed_for(&answer.headers, self.cx.clock()) {
             // The quota is used up: whoever else waits for this endpoint need not find that out too.
             self.endpoint.hold(wait);
         }
         self.cx.report(|report| report.request_ids.extend(said::request_id(&answer.headers).map(str::to_owned)));
-        Ok((answer, secrets))
+        Ok((answer, signed))
     }
 
     async fn rendered(&self, attempt: Attempt) -> Result<TransportRequest> {
@@ -238,7 +252,8 @@ impl Exchange<'_> {
                 TransportBody::Stream { stream: request.body.open().await?, length }
             }
         };
-        let mut outgoing = TransportRequest { method: request.method.clone(), target: request.target.clone(), headers, body };
+        let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
+        outgoing.extensions.clone_from(&request.extensions);
         if !request.anonymous && !self.inner.auth.is_none() {
             if !self.inner.trusts(origin) {
                 let text = format!("the credential of {} must not be sent to {origin}", self.inner.origin);
@@ -254,7 +269,7 @@ impl Exchange<'_> {
     }
 
     /// The error of a failed answer, with as much of its body as errors keep.
-    async fn failed(&self, answer: TransportResponse, secrets: &Secrets) -> Error {
+    async fn failed(&self, answer: TransportResponse, signed: &Signed) -> Error {
         let announced = self.announced(&answer);
         let mut headers = answer.headers;
         let body = self.watched_body(answer.body, announced);
@@ -266,25 +281,25 @@ impl Exchange<'_> {
             Ok(body) => beginning(body).await,
             Err(_) => Vec::new(),
         };
-        match self.judge(answer.status, &headers, &kept, secrets) {
+        match self.judge(answer.status, &headers, &kept, signed) {
             Err(error) => error,
             // A failed status that the classification takes for a success would have to be kept by the request.
             Ok(()) => {
-                let answer = Answer::new(self.operation, answer.status, &headers, &kept).without(secrets);
-                super::StatusTable::new().error(&answer.at(self.cx.clock().timestamp()))
+                let answer = Answer::new(self.operation, answer.status, &headers, &kept).without(&signed.secrets);
+                signed.mark(super::StatusTable::new().error(&answer.at(self.cx.clock().timestamp())))
             }
         }
     }
 
-    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Result<()> {
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], signed: &Signed) -> Result<()> {
         if self.request.keep.contains(&status) {
             return Ok(());
         }
-        let answer = Answer::new(self.operation, status, headers, body).without(secrets).at(self.cx.clock().timestamp());
+        let answer = Answer::new(self.operation, status, headers, body).without(&signed.secrets).at(self.cx.clock().timestamp());
         let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
         match judged {
             Ok(None) => Ok(()),
-            Ok(Some(error)) => Err(error),
+            Ok(Some(error)) => Err(signed.mark(error)),
             Err(_) => Err(Error::new(ErrorKind::Internal, "the classification of the answer panicked").with_sent(Sent::Yes)),
         }
     }

@@ -1,39 +1,45 @@
 //! How a request is authorised: the last step before the transport, anew for every attempt.
 
+mod authorizer;
+mod scheme;
+
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderName;
-use http::header::AUTHORIZATION;
-use secrecy::ExposeSecret;
 
-use super::headers;
+pub(super) use self::authorizer::Authorizer;
+
 use super::transport::TransportRequest;
 use crate::context::CallContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::secret::SecretRef;
 
 /// Puts a credential on a request.
 #[async_trait::async_trait]
 pub trait Sign: Send + Sync + 'static {
     /// Signs `request`, which nothing changes afterwards. Headers that hold a credential are marked sensitive
-    /// ([`headers::secret`]).
+    /// ([`headers::secret`](super::headers::secret)), and [`TransportRequest::credential`] names the version of a credential
+    /// from a cache. The client has made sure that the credential may go to the request's origin.
     ///
     /// # Errors
     /// Why there is no credential; the request is not sent then.
     async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()>;
 
-    /// Repairs what `error` complains of: drops a refused credential, corrects a clock skew. `true` repeats the request
-    /// once, for free.
+    /// Repairs what `error` complains of: replaces a refused credential ([`Error::credential`] says which), corrects a clock
+    /// skew ([`Detail::answered_at`](crate::Detail::answered_at)). `true` repeats the request once, for free.
     async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
         let _ = (cx, error);
         false
     }
 }
 
-/// How the requests of a client are authorised.
+/// How the requests of a client are authorised. The credential is bound to the client's origin, and to those that
+/// [`also_at`](super::HttpClientBuilder::also_at) and [`also_within`](super::HttpClientBuilder::also_within) add: a request
+/// to another one is refused before anything is sent.
+///
+/// A secret is read at first use and kept. When the service refuses it with 401 it is read again, and the request is
+/// repeated once if it has changed.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Auth {
@@ -44,6 +50,13 @@ pub enum Auth {
     Header {
         /// The header.
         name: HeaderName,
+        /// The secret.
+        secret: SecretRef,
+    },
+    /// A secret in the query, for services that have no header for it: addresses end up in the logs of servers and proxies.
+    Query {
+        /// The parameter.
+        name: String,
         /// The secret.
         secret: SecretRef,
     },
@@ -66,39 +79,6 @@ impl Auth {
     pub fn custom(sign: impl Sign) -> Self {
         Self::Custom(Arc::new(sign))
     }
-
-    pub(super) fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
-    pub(super) async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
-        let (name, value) = match self {
-            Self::None => return Ok(()),
-            Self::Custom(sign) => return sign.sign(cx, request).await,
-            Self::Header { name, secret } => (name.clone(), secret.resolve().await?),
-            Self::Bearer(secret) => (AUTHORIZATION, format!("Bearer {}", secret.resolve().await?.expose_secret()).into()),
-            Self::Basic { user, password } => {
-                if user.contains(':') || user.contains(char::is_control) {
-                    return Err(Error::new(
-                        ErrorKind::ConfigInvalid,
-                        "the user of basic authentication holds a colon or a control",
-                    ));
-                }
-                let pair = format!("{user}:{}", password.resolve().await?.expose_secret());
-                (AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)).into())
-            }
-        };
-        let value = headers::secret(&name, value.expose_secret())?;
-        request.headers.insert(name, value);
-        Ok(())
-    }
-
-    pub(super) async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
-        match self {
-            Self::Custom(sign) => sign.repair(cx, error).await,
-            _ => false,
-        }
-    }
 }
 
 impl fmt::Debug for Auth {
@@ -106,9 +86,13 @@ impl fmt::Debug for Auth {
         match self {
             Self::None => f.write_str("Auth(none)"),
             Self::Header { name, .. } => write!(f, "Auth(header {name})"),
+            Self::Query { name, .. } => write!(f, "Auth(query {name})"),
             Self::Basic { user, .. } => write!(f, "Auth(basic {user})"),
             Self::Bearer(_) => f.write_str("Auth(bearer)"),
             Self::Custom(_) => f.write_str("Auth(custom)"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

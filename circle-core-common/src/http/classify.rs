@@ -2,8 +2,11 @@
 
 mod table;
 
+use http::header::AGE;
 use http::{HeaderMap, StatusCode};
 
+use super::date::parse_date;
+use super::headers;
 use super::redact::Secrets;
 use super::retry_after::retry_after;
 use super::said::{self, Said};
@@ -64,6 +67,7 @@ impl<'a> Answer<'a> {
         detail.code = said.code.map(|code| secrets.redact(&shortened(&code)));
         detail.request_id = said.request_id.or_else(|| said::request_id(self.headers).map(str::to_owned));
         detail.retry_after = retry_after(self.headers, self.now);
+        detail.answered_at = answered_at(self.headers);
         detail.message = said.message.map(|message| secrets.redact(&message));
         let message = match &detail.message {
             Some(message) => format!("{}: {}", self.operation, shortened(message)),
@@ -78,6 +82,11 @@ impl<'a> Answer<'a> {
         let error = rule.reason.into_iter().fold(error, Error::with_reason);
         rule.retryable.into_iter().fold(error, Error::with_retryable)
     }
+}
+
+/// The service's own time: what a cache answers tells its `Age`, and an old date.
+fn answered_at(headers: &HeaderMap) -> Option<Timestamp> {
+    if headers.contains_key(AGE) { None } else { headers::text(headers, "date").and_then(parse_date) }
 }
 
 fn shortened(text: &str) -> String {

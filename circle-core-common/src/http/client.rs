@@ -8,7 +8,7 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
 use super::attempt::{Exchange, Streamed, Whole};
-use super::auth::Auth;
+use super::auth::{Auth, Authorizer};
 use super::classify::{Classify, StatusTable};
 use super::guard::Guard;
 use super::headers;
@@ -43,7 +43,7 @@ pub(super) struct Inner {
     pub(super) policy: Policy,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
-    pub(super) auth: Auth,
+    pub(super) auth: Authorizer,
     pub(super) trusted: Vec<Trusted>,
     pub(super) classify: Arc<dyn Classify>,
     pub(super) headers: HeaderMap,
@@ -127,7 +127,7 @@ pub struct HttpClientBuilder {
 impl HttpClientBuilder {
     /// How requests are authorised; bound to the client's own origin.
     pub fn auth(mut self, auth: Auth) -> Self {
-        self.inner.auth = auth;
+        self.inner.auth = auth.into();
         self
     }
 
@@ -197,7 +197,7 @@ impl BuildContext {
                 policy,
                 transport: self.environment().transport(),
                 interceptors: self.environment().interceptors(),
-                auth: Auth::None,
+                auth: Auth::None.into(),
                 trusted: Vec::new(),
                 classify: Arc::new(StatusTable::new()),
                 headers,

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::encode;
 
 /// What stands for a value that is not shown.
 pub(super) const REDACTED: &str = "REDACTED";
@@ -83,12 +86,27 @@ impl fmt::Debug for Headers<'_> {
 #[derive(Clone, Default)]
 pub struct Secrets {
     sent: Vec<HeaderValue>,
+    /// What stands elsewhere than in a header of its own, as the configuration has it.
+    bare: Vec<SecretString>,
 }
 
 impl Secrets {
     /// The values of the headers that are marked as sensitive.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self { sent: headers.values().filter(|value| value.is_sensitive()).cloned().collect() }
+        let sent = headers.values().filter(|value| value.is_sensitive()).cloned().collect();
+        Self { sent, bare: Vec::new() }
+    }
+
+    /// And what a signer left in the extensions of the request.
+    pub(super) fn and(mut self, extensions: &Extensions) -> Self {
+        self.bare.extend(extensions.get::<Self>().into_iter().flat_map(|left| left.bare.iter().cloned()));
+        self
+    }
+
+    /// One secret, which stands in the query or encoded in a header. A signer leaves it in a request's extensions.
+    #[must_use]
+    pub fn bare(secret: SecretString) -> Self {
+        Self { sent: Vec::new(), bare: vec![secret] }
     }
 
     /// The text without them, and without what looks like a secret: values of keys that name one, the query and
@@ -105,6 +123,11 @@ impl Secrets {
                     text = text.replace(secret, REDACTED);
                 }
             }
+        }
+        for secret in self.bare.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= 4) {
+            let mut encoded = String::new();
+            encode::query(&mut encoded, secret);
+            text = text.replace(secret, REDACTED).replace(&encoded, REDACTED);
         }
         mask(&text)
     }
@@ -247,12 +270,14 @@ mod tests {
 
     #[test]
     fn secrets_that_were_sent_are_not_repeated() {
-        let mut headers = HeaderMap::new();
+        let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
         let mut value = HeaderValue::from_static("Token hunter22");
         value.set_sensitive(true);
         headers.insert("authorization", value);
-        let secrets = Secrets::of(&headers);
+        extensions.insert(Secrets::bare("pass w/rd".to_owned().into()));
+        let secrets = Secrets::of(&headers).and(&extensions);
         assert_eq!(secrets.redact("you sent Token hunter22, or hunter22"), "you sent REDACTED, or REDACTED");
+        assert_eq!(secrets.redact("and pass w/rd (pass%20w%2Frd)"), "and REDACTED (REDACTED)");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
 use super::multipart::Multipart;
@@ -25,6 +25,7 @@ pub struct Request {
     pub(super) target: Target,
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
+    pub(super) extensions: Extensions,
     pub(super) keep: Vec<StatusCode>,
     pub(super) body_limit: Option<ByteSize>,
     pub(super) stall: Option<Duration>,
@@ -41,6 +42,7 @@ impl Request {
             target,
             headers: HeaderMap::new(),
             body: Body::empty(),
+            extensions: Extensions::new(),
             keep: Vec::new(),
             body_limit: None,
             stall: None,
@@ -134,6 +136,13 @@ impl Request {
         let (content_type, body) = multipart.finish();
         self.headers.insert(CONTENT_TYPE, content_type);
         self.body = body;
+        self
+    }
+
+    /// Tells the provider's own signer or transport something that is not sent: the region to sign for, say. One value of
+    /// each type; the last wins.
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
         self
     }
 

@@ -12,7 +12,7 @@ mod upload;
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 
@@ -44,6 +44,18 @@ pub struct TransportRequest {
     pub headers: HeaderMap,
     /// The body.
     pub body: TransportBody,
+    /// What a provider tells its own signer or transport about the request: the region to sign for, say. Not sent.
+    pub extensions: Extensions,
+    /// Which version of a cached credential it was signed with ([`Lease::version`](crate::credentials::Lease::version)).
+    pub credential: Option<u64>,
+}
+
+impl TransportRequest {
+    /// A request that nothing has signed yet.
+    #[must_use]
+    pub fn new(method: Method, target: Target, headers: HeaderMap, body: TransportBody) -> Self {
+        Self { method, target, headers, body, extensions: Extensions::new(), credential: None }
+    }
 }
 
 /// The body of a [`TransportRequest`].
@@ -100,7 +112,7 @@ impl fmt::Debug for TransportRequest {
             .field("target", &self.target)
             .field("headers", &redact::Headers(&self.headers))
             .field("body", &self.body)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

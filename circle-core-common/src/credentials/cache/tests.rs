@@ -252,6 +252,28 @@ async fn only_the_version_that_was_refused_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_version_is_renewed_once_and_the_same_credential_is_no_reason_to_repeat() {
+    let source = Counting::default();
+    let cache = CredentialCache::new(source.clone());
+    let cx = context(CallOptions::new());
+    let first = cache.get(&cx).await.unwrap().version();
+    let differs = |old: &u32, new: &u32| old != new;
+    let renewals = (0..100).map(|_| {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.renew(&context(CallOptions::new()), first, differs).await })
+    });
+    for renewal in renewals.collect::<Vec<_>>() {
+        assert!(renewal.await.unwrap());
+    }
+    assert_eq!(source.loads(), 2, "a hundred refusals of one version are one load");
+    let second = cache.get(&cx).await.unwrap().version();
+    assert!(!cache.renew(&cx, second, |_, _| false).await);
+    source.fail(Some(ErrorKind::Unavailable));
+    let third = cache.get(&cx).await.unwrap().version();
+    assert!(!cache.renew(&cx, third, differs).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_hangs_holds_nobody_beyond_his_deadline_nor_the_cache_beyond_its_own() {
     let source = Counting::default();
     let cache = CredentialCache::new(source.clone());

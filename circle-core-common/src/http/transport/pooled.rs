@@ -102,7 +102,7 @@ impl Default for HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        let TransportRequest { method, target, headers, body } = request;
+        let TransportRequest { method, target, headers, body, .. } = request;
         let origin = Arc::clone(&target.origin);
         let mut outgoing = Request::new(Upload::from(body));
         *outgoing.method_mut() = method;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use circle_core_common::secret::equal;
 use secrecy::SecretString;
 
 /// An access key of AWS, or of a service that signs as AWS does.
@@ -32,6 +33,15 @@ impl AwsCredentials {
     #[must_use]
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
+    }
+
+    /// Whether a request signed with the other would be signed otherwise.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        let same_token = match (&self.session_token, &other.session_token) {
+            (Some(one), Some(other)) => equal(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        self.access_key_id != other.access_key_id || !equal(&self.secret_access_key, &other.secret_access_key) || !same_token
     }
 
     pub(crate) const fn secret_access_key(&self) -> &SecretString {

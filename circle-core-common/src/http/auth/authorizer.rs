@@ -1,0 +1,94 @@
+//! The auth of one client, with the cache of its secret.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::uri;
+
+use super::scheme::{Place, Ready, Scheme};
+use super::{Auth, Sign};
+use crate::context::CallContext;
+use crate::credentials::CredentialCache;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::transport::TransportRequest;
+
+/// Signs the requests of one client.
+pub(in crate::http) struct Authorizer {
+    auth: Auth,
+    means: Means,
+}
+
+enum Means {
+    None,
+    Secret(CredentialCache<Ready>),
+    Custom(Arc<dyn Sign>),
+}
+
+impl From<Auth> for Authorizer {
+    fn from(auth: Auth) -> Self {
+        let secret = |scheme| Means::Secret(CredentialCache::new(scheme));
+        let means = match auth.clone() {
+            Auth::None => Means::None,
+            Auth::Custom(sign) => Means::Custom(sign),
+            Auth::Header { name, secret: from } => secret(Scheme::Header { name, secret: from }),
+            Auth::Query { name, secret: from } => secret(Scheme::Query { name, secret: from }),
+            Auth::Basic { user, password } => secret(Scheme::Basic { user, password }),
+            Auth::Bearer(from) => secret(Scheme::Bearer(from)),
+        };
+        Self { auth, means }
+    }
+}
+
+impl Authorizer {
+    /// Whether there is nothing to sign with.
+    pub(in crate::http) const fn is_none(&self) -> bool {
+        matches!(self.means, Means::None)
+    }
+
+    /// Signs a request whose origin the client trusts.
+    pub(in crate::http) async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
+        let cache = match &self.means {
+            Means::None => return Ok(()),
+            Means::Custom(sign) => return sign.sign(cx, request).await,
+            Means::Secret(cache) => cache,
+        };
+        let origin = &*request.target.origin;
+        if *origin.scheme() != uri::Scheme::HTTPS && !origin.is_loopback() {
+            let text = format!("the credential is not sent to {origin}, which anybody on the way could read");
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let lease = cache.get(cx).await?;
+        match &lease.place {
+            Place::Header(name, value) => {
+                request.headers.insert(name.clone(), value.clone());
+            }
+            Place::Query(pair) => {
+                let path = &mut request.target.path_and_query;
+                path.push(if path.contains('?') { '&' } else { '?' });
+                path.push_str(secrecy::ExposeSecret::expose_secret(pair));
+            }
+        }
+        if let Some(secrets) = &lease.secrets {
+            request.extensions.insert(secrets.clone());
+        }
+        request.credential = Some(lease.version());
+        Ok(())
+    }
+
+    /// Whether the request may be repeated: there is another credential now, or the scheme says so.
+    pub(in crate::http) async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
+        match (&self.means, error.credential()) {
+            (Means::Custom(sign), _) => sign.repair(cx, error).await,
+            (Means::Secret(cache), Some(version)) if error.is(ErrorKind::Unauthenticated) => {
+                cache.renew(cx, version, Ready::differs).await
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.auth.fmt(f)
+    }
+}
