@@ -18,6 +18,7 @@
 mod broken;
 mod clock;
 mod conformance;
+mod fault_server;
 mod fixture;
 mod interface;
 mod metadata;
@@ -30,6 +31,7 @@ pub use circle_core_common::suite::{
 };
 pub use clock::ManualClock;
 pub use conformance::Conformance;
+pub use fault_server::{Break, FaultServer, Place, Received, Reply, Route};
 pub use fixture::Fixture;
 pub use interface::Suited;
 pub use metadata::assert_metadata;
