@@ -95,27 +95,6 @@ impl CallContext {
             budget: OnceLock::new(),
         }
     }
-
-    /// A call of its own that this one causes and others may come to wait for: the same clock, randomness, tenant and
-    /// principal; its own deadline, and not cancelled with this one.
-    #[must_use]
-    pub fn detached(&self, operation: &'static Operation, timeout: Duration) -> Self {
-        let (tenant, principal) = (self.tenant().cloned(), self.principal().cloned());
-        let options = (tenant.is_some() || principal.is_some())
-            .then(|| Arc::new(CallOptions { tenant, principal, ..CallOptions::default() }));
-        let started = self.clock.now();
-        Self {
-            operation,
-            options,
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            started,
-            deadline: Some(started.after(timeout)),
-            id: OnceLock::new(),
-            attempts: AtomicU32::new(0),
-        }
-    }
-
     /// The operation.
     #[must_use]
     pub fn operation(&self) -> &'static Operation {
