@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sigv4::http_request::SignableBody;
 use circle_core_common::credentials::{CredentialCache, Lease};
-use circle_core_common::http::{CredentialVersion, Origin, Origins, Sign, TransportBody, TransportRequest};
+use circle_core_common::http::{Sign, TransportBody, TransportRequest};
 use circle_core_common::{ByteStream, CallContext, Error, ErrorKind, Result, Timestamp};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::uri::Scheme;
@@ -44,7 +44,6 @@ pub struct SigV4 {
     pub(super) scope: SigningScope,
     pub(super) style: SigningStyle,
     pub(super) skew: Arc<Skew>,
-    origins: Origins,
 }
 
 impl SigV4 {
@@ -57,14 +56,7 @@ impl SigV4 {
     /// A signer for a region of a service.
     #[must_use]
     pub fn new(credentials: CredentialCache<AwsCredentials>, scope: SigningScope, style: SigningStyle) -> Self {
-        Self { credentials, scope, style, skew: Arc::default(), origins: Origins::new() }
-    }
-
-    /// Allows origins besides the client's own: the service's other regions, say.
-    #[must_use]
-    pub fn origins(mut self, origins: Origins) -> Self {
-        self.origins = origins;
-        self
+        Self { credentials, scope, style, skew: Arc::default() }
     }
 
     /// The region and service that it signs for where a request does not say otherwise.
@@ -151,7 +143,7 @@ fn announce(headers: &mut HeaderMap, length: u64, signed: bool, trailer: Option<
         headers.insert(CONTENT_LENGTH, encoded_length(length, signed, trailer).into());
     }
     if let Some(trailer) = trailer {
-        headers.insert(TRAILER, HeaderValue::from_str(trailer.header().as_str()).unwrap_or(HeaderValue::from_static("")));
+        headers.insert(TRAILER, trailer.header().clone().into());
     }
     Ok(())
 }
@@ -173,7 +165,7 @@ impl Sign for SigV4 {
     async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
         let lease = self.credentials.get(cx).await?;
         self.sign_at(self.skew.now(cx.clock()), &lease, request)?;
-        request.extensions.insert(CredentialVersion(lease.version()));
+        request.credential = Some(lease.version());
         Ok(())
     }
 
@@ -187,10 +179,6 @@ impl Sign for SigV4 {
             Some(version) if refused => self.credentials.renew(cx, version, AwsCredentials::differs).await,
             _ => false,
         }
-    }
-
-    fn origins(&self) -> &Origins {
-        &self.origins
     }
 }
 

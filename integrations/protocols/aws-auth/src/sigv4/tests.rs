@@ -1,5 +1,7 @@
 //! The examples that AWS documents, and what surrounds them.
 
+mod client;
+
 use std::time::Duration;
 
 use aws_sigv4::http_request::SignableBody;
@@ -180,4 +182,53 @@ fn what_cannot_be_signed_is_an_error_that_names_the_header_alone() {
     sent.insert("x-amz-meta-name", HeaderValue::from_bytes("früh".as_bytes()).unwrap());
     let error = signing.headers(&Method::PUT, "https://h/k", &mut sent, SignableBody::UnsignedPayload).unwrap_err();
     assert_eq!(error.message(), "the header `x-amz-meta-name` holds more than visible ASCII, which cannot be signed");
+}
+
+/// Keeps every field of every event.
+#[derive(Clone, Default)]
+struct Listener(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl tracing::field::Visit for Listener {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().unwrap().push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn nothing_of_a_request_gets_into_the_log() {
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), || {
+        tracing::trace!(heard = true);
+        let credentials = AwsCredentials::new("AKID", "s3cr3t").session_token("t0k3n");
+        let scope = SigningScope::new("eu-west-1", "s3");
+        let time = "2026-11-21T09:30:00Z".parse().unwrap();
+        let signing = Signing { credentials: &credentials, scope: &scope, style: SigningStyle::S3, time };
+        let mut sent = headers(&[("x-amz-server-side-encryption-customer-key", "cust0m3r")]);
+        signing.headers(&Method::GET, "https://h/k?secret=qu3ry", &mut sent, SignableBody::UnsignedPayload).unwrap();
+        signing.query(&Method::GET, &"https://h/k".parse().unwrap(), &HeaderMap::new(), Duration::from_secs(60)).unwrap();
+    });
+    let heard = listener.0.lock().unwrap();
+    assert_eq!(*heard, "heard=true ");
 }
