@@ -231,7 +231,11 @@ impl Exchange<'_> {
 
     async fn rendered(&self, attempt: Attempt) -> Result<TransportRequest> {
         let request = self.request;
-        let mut headers = request.headers.clone();
+        // Room for a credential and for what interceptors add, so that the map is made once.
+        let mut headers = HeaderMap::with_capacity(request.headers.len() + self.inner.headers.len() + 4);
+        for (name, value) in &request.headers {
+            headers.append(name.clone(), value.clone());
+        }
         for (name, value) in &self.inner.headers {
             headers.entry(name).or_insert_with(|| value.clone());
         }

@@ -33,7 +33,10 @@ impl Target {
     /// A target; `path_and_query` is percent-encoded already and starts with a slash.
     #[must_use]
     pub fn new(origin: &Arc<Origin>, path_and_query: impl Into<String>) -> Self {
-        Self { origin: Arc::clone(origin), path_and_query: path_and_query.into() }
+        let mut path_and_query = path_and_query.into();
+        // Most paths get a segment and a parameter or two: room for them is cheaper now than in steps.
+        path_and_query.reserve(64);
+        Self { origin: Arc::clone(origin), path_and_query }
     }
 
     /// Appends one segment, encoded: a slash in it becomes `%2F`.

@@ -7,6 +7,9 @@ use crate::{
 
 const DEFAULT_PROVIDERS: [&str; 2] = ["filesystem", "memory"];
 
+/// Clients of HTTP: the transport of the common crate names them, and nobody else.
+pub(super) const HTTP_STACK: [&str; 4] = ["hyper", "hyper-rustls", "hyper-util", "reqwest"];
+
 pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     let mut problems = Vec::new();
     for package in &workspace.packages {
@@ -22,7 +25,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
             if let Some(target) = workspace.package(&dependency.name) {
                 problems.extend(inside(package, target, dependency));
             }
-            problems.extend(reqwest(package, dependency));
+            problems.extend(http_stack(package, dependency));
         }
         problems.extend(features(package));
     }
@@ -72,19 +75,19 @@ fn inside(from: &Package, to: &Package, dependency: &Dependency) -> Option<Probl
     Some(Problem::new(rule, from.file("Cargo.toml"), format!("`{}` depends on `{}`, but {why}", from.name, to.name), remedy))
 }
 
-/// `reqwest` stands behind the trait `Transport`, so that applications can bring their own.
-fn reqwest(package: &Package, dependency: &Dependency) -> Option<Problem> {
+/// They stand behind the trait `Transport`, so that applications can bring their own.
+fn http_stack(package: &Package, dependency: &Dependency) -> Option<Problem> {
     let allowed = match package.place {
         Place::Leaf => true,
         Place::Common => dependency.optional || dependency.is_dev(),
         _ => false,
     };
-    (dependency.name == "reqwest" && !allowed).then(|| {
+    (HTTP_STACK.contains(&dependency.name.as_str()) && !allowed).then(|| {
         Problem::new(
-            "reqwest",
+            "http-stack",
             package.file("Cargo.toml"),
-            format!("`{}` depends on `reqwest`", package.name),
-            "send through `circle_core_common::http`; only that module, behind the feature `http`, names reqwest",
+            format!("`{}` depends on `{}`", package.name, dependency.name),
+            "send through `circle_core_common::http`; only its transport, behind the feature `http`, names an HTTP client",
         )
     })
 }
@@ -105,15 +108,15 @@ fn features(package: &Package) -> Vec<Problem> {
                 ));
             }
             for (feature, enables) in &package.features {
-                let names_reqwest = enables.iter().any(|enabled| {
-                    let name = enabled.strip_prefix("dep:").unwrap_or(enabled);
-                    name.split(['/', '?']).next() == Some("reqwest")
+                let client = enables.iter().find_map(|enabled| {
+                    let name = enabled.strip_prefix("dep:").unwrap_or(enabled).split(['/', '?']).next()?;
+                    HTTP_STACK.contains(&name).then_some(name)
                 });
-                if names_reqwest && feature != "http" {
+                if let Some(client) = client.filter(|_| feature != "http") {
                     problems.push(Problem::new(
-                        "reqwest",
+                        "http-stack",
                         &at,
-                        format!("the feature `{feature}` turns on `reqwest`"),
+                        format!("the feature `{feature}` turns on `{client}`"),
                         "only the feature `http` does",
                     ));
                 }
@@ -220,19 +223,18 @@ mod tests {
     }
 
     #[test]
-    fn reqwest_outside_common_is_reported() {
+    fn an_http_client_outside_common_is_reported() {
         depends(MEMORY, "target.'cfg(unix)'.dependencies", "reqwest = { version = \"0.13\", optional = true }")
-            .expect("reqwest", MEMORY);
+            .expect("http-stack", MEMORY);
     }
 
     #[test]
-    fn reqwest_by_another_feature_than_http_is_reported() {
-        let fixture =
-            depends("circle-core-common/Cargo.toml", "dependencies", "reqwest = { version = \"0.13\", optional = true }");
-        fixture.append("circle-core-common/Cargo.toml", "\n[features]\nhttp = [\"dep:reqwest\"]\n");
+    fn an_http_client_by_another_feature_than_http_is_reported() {
+        let fixture = depends("circle-core-common/Cargo.toml", "dependencies", "hyper = { version = \"1\", optional = true }");
+        fixture.append("circle-core-common/Cargo.toml", "\n[features]\nhttp = [\"dep:hyper\"]\n");
         fixture.expect_clean();
-        fixture.append("circle-core-common/Cargo.toml", "config = [\"dep:reqwest\"]\n");
-        fixture.expect("reqwest", "circle-core-common/Cargo.toml");
+        fixture.append("circle-core-common/Cargo.toml", "config = [\"dep:hyper\"]\n");
+        fixture.expect("http-stack", "circle-core-common/Cargo.toml");
     }
 
     #[test]

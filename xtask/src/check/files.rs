@@ -1,5 +1,6 @@
 //! What no file of the repository may hold.
 
+use super::dependencies::HTTP_STACK;
 use crate::{
     outcome::{Problem, Result},
     process, source,
@@ -23,7 +24,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
         if file.ends_with(".rs") {
             let code = source::code(&text);
             problems.extend(stubs(&file, &code));
-            problems.extend(reqwest(&file, &code));
+            problems.extend(http_stack(&file, &code));
         }
     }
     Ok(problems)
@@ -86,15 +87,20 @@ fn stubs(file: &str, code: &str) -> Vec<Problem> {
     problems
 }
 
-fn reqwest(file: &str, code: &str) -> Vec<Problem> {
+fn http_stack(file: &str, code: &str) -> Vec<Problem> {
     let allowed = file.starts_with(TRANSPORT) || ["examples/", "benches/", "xtask/"].iter().any(|leaf| file.starts_with(leaf));
-    source::words(code, "reqwest")
+    let names = HTTP_STACK.iter().map(|name| name.replace('-', "_"));
+    let named = names.flat_map(|name| {
+        let places: Vec<_> = source::words(code, &name).map(|at| source::line(code, at)).collect();
+        places.into_iter().map(move |line| (name.clone(), line))
+    });
+    named
         .filter(|_| !allowed)
-        .map(|at| {
+        .map(|(name, line)| {
             Problem::new(
-                "reqwest",
-                format_args!("{file}:{}", source::line(code, at)),
-                "names `reqwest`",
+                "http-stack",
+                format_args!("{file}:{line}"),
+                format!("names `{name}`"),
                 "only `http::transport` of the common crate does: send through the trait `Transport`",
             )
         })
@@ -141,10 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn reqwest_is_named_in_the_transport_only() {
-        line("use reqwest::Client;\n").expect("reqwest", "circle-core/src/hub.rs:1");
+    fn http_clients_are_named_in_the_transport_only() {
+        line("use reqwest::Client;\n").expect("http-stack", "circle-core/src/hub.rs:1");
+        line("\nuse hyper_util::rt;\n").expect("http-stack", "circle-core/src/hub.rs:2");
+        line("let hypers = \"hyper\";\n").expect_clean();
         let fixture = Fixture::new();
-        fixture.write("circle-core-common/src/http/transport.rs", "use reqwest::Client;\n");
+        fixture.write("circle-core-common/src/http/transport.rs", "use hyper::Request;\n");
         fixture.expect_clean();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::server::{ok, serve};
@@ -60,9 +61,15 @@ async fn a_certificate_is_trusted_only_with_its_root_and_name() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_no_server() {
-    let server = super::server::Server::start(vec![ok("")]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        }
+    });
     let (_, root) = start("localhost").await;
-    let error = get(server.port, Some(&root)).await.unwrap_err();
-    assert!(error.is(ErrorKind::Connection) && error.sent() == Sent::No, "{error:?}");
+    let error = get(port, Some(&root)).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), error.attempts()), (ErrorKind::Connection, Sent::No, 1), "{error:?}");
     assert!(HttpTransport::builder().root_certificates(b"no pem").unwrap_err().is(ErrorKind::ConfigInvalid));
 }

@@ -138,7 +138,7 @@ async fn answers_that_are_no_http_are_errors() {
         (answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), ErrorKind::Decode, "not HTTP"),
         (chunked("zz\r\n"), ErrorKind::Connection, "broke within"),
         (chunked("3\r\nabcdef\r\n"), ErrorKind::Connection, "broke within"),
-        (vec![chunked("3\r\nab"), vec![Step::Close]].concat(), ErrorKind::Connection, "before its end"),
+        ([chunked("3\r\nab"), vec![Step::Close]].concat(), ErrorKind::Connection, "before its end"),
         (vec![Step::Close], ErrorKind::Connection, "before an answer"),
         (vec![Step::Send(b"HTTP/1.1 200 OK\r\nConte".to_vec()), Step::Close], ErrorKind::Connection, "before an answer"),
     ] {
