@@ -107,7 +107,7 @@ impl HttpClient {
 
     /// A target at its origin; the path is percent-encoded already.
     #[must_use]
-    pub fn target(&self, path_and_query: impl Into<String>) -> Target {
+    pub fn target(&self, path_and_query: impl AsRef<str>) -> Target {
         Target::new(&self.inner.origin, path_and_query)
     }
 }

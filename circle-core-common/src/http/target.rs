@@ -32,10 +32,11 @@ pub struct Target {
 impl Target {
     /// A target; `path_and_query` is percent-encoded already and starts with a slash.
     #[must_use]
-    pub fn new(origin: &Arc<Origin>, path_and_query: impl Into<String>) -> Self {
-        let mut path_and_query = path_and_query.into();
-        // Most paths get a segment and a parameter or two: room for them is cheaper now than in steps.
-        path_and_query.reserve(64);
+    pub fn new(origin: &Arc<Origin>, path_and_query: impl AsRef<str>) -> Self {
+        let start = path_and_query.as_ref();
+        // Most paths get a segment and a parameter or two: room for them is made at once.
+        let mut path_and_query = String::with_capacity(start.len() + 64);
+        path_and_query.push_str(start);
         Self { origin: Arc::clone(origin), path_and_query }
     }
 
