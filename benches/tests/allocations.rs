@@ -1,6 +1,6 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
-use circle_core_benches::{get, guarded, plain};
+use circle_core_benches::{Leaf, get, guarded, plain};
 
 /// The most that one of several calls allocates, the first left out: it makes the metric key.
 fn allocations(call: impl Fn() -> usize) -> u64 {
@@ -24,4 +24,18 @@ fn get_behind_16_rules_and_an_audit_queue_allocates_at_most_8_times() {
     let store = guarded();
     let count = allocations(|| get(&store));
     assert!(count <= 8, "{count}");
+}
+
+#[test]
+fn every_policy_around_an_answer_that_is_there_allocates_nothing() {
+    for leaf in [Leaf::usual(), Leaf::limited()] {
+        assert_eq!(allocations(|| leaf.call()), 0);
+    }
+}
+
+#[test]
+fn a_hedge_that_is_armed_allocates_once() {
+    let leaf = Leaf::hedged();
+    let count = allocations(|| leaf.call());
+    assert!(count <= 1, "{count}");
 }
