@@ -3,11 +3,13 @@
 #![allow(clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use circle_core::audit::{AuditMode, FileAudit};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
-use circle_core_benches::{CONTENT, at_once, get, guarded, plain};
+use circle_core_benches::{CONTENT, Leaf, at_once, get, guarded, plain};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn object_store(c: &mut Criterion) {
@@ -20,6 +22,32 @@ fn object_store(c: &mut Criterion) {
     let store = guarded();
     group.bench_function("get_with_16_rules_and_audit_queue", |b| b.iter(|| get(black_box(&store))));
     group.finish();
+}
+
+/// Every policy around an answer that is there.
+fn policies(c: &mut Criterion) {
+    let mut group = c.benchmark_group("policy_stack");
+    for (name, leaf) in [("usual", Leaf::usual()), ("rate_limit", Leaf::limited()), ("hedge_armed", Leaf::hedged())] {
+        group.bench_function(name, |b| b.iter(|| black_box(&leaf).call()));
+    }
+    let leaf = Leaf::usual();
+    group.bench_function("two_threads_on_one_endpoint", |b| b.iter_custom(|calls| on_two_threads(&leaf, calls)));
+    group.finish();
+}
+
+/// How long two threads take that make so many calls each.
+fn on_two_threads(leaf: &Leaf, calls: u64) -> Duration {
+    let start = Barrier::new(2);
+    let run = || {
+        start.wait();
+        let began = Instant::now();
+        (0..calls).for_each(|_| _ = black_box(leaf).call());
+        began.elapsed()
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(run);
+        run().max(other.join().expect("a thread that calls"))
+    })
 }
 
 /// Waits for the disk: reported, not bounded.
@@ -37,5 +65,5 @@ fn audited(c: &mut Criterion) {
     std::fs::remove_file(path).expect("the audit file");
 }
 
-criterion_group!(benches, object_store, audited);
+criterion_group!(benches, object_store, policies, audited);
 criterion_main!(benches);

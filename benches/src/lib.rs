@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use circle_core::access::{AccessRule, AccessRules};
 use circle_core::audit::{AuditMode, AuditQueue, AuditRecord, AuditSink, Recording};
 use circle_core::memory::Memory;
-use circle_core::{CallOptions, Class, ObjectStore};
+use circle_core::resilience::{HedgeSettings, Idempotency, Policy, RateLimitSettings, RemoteOperation, Resilience};
+use circle_core::{CallContext, CallOptions, Class, Environment, ObjectStore, object_store};
 
 /// Runs a future that is ready at its first poll, without a runtime around it.
 ///
@@ -56,6 +57,50 @@ fn filled(store: ObjectStore) -> ObjectStore {
 pub fn get(store: &ObjectStore) -> usize {
     let bytes = at_once(async { store.get("reports/q3.md").await?.bytes().await });
     bytes.map_or_else(|error| panic!("{error}"), |bytes| bytes.len())
+}
+
+/// The request that [`Leaf`] makes.
+pub static REQUEST: RemoteOperation = RemoteOperation::new("leaf.Read", Idempotency::Safe, "/leaf");
+
+/// The policies of a service, without a service.
+pub struct Leaf {
+    environment: Environment,
+    policy: Policy,
+}
+
+impl Leaf {
+    /// With the values that hold for a service of which nothing is said: every policy but the local rate limit.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self::with(&Resilience::new())
+    }
+
+    /// With the local rate limit too.
+    #[must_use]
+    pub fn limited() -> Self {
+        Self::with(&Resilience::new().rate_limit(RateLimitSettings::new().per_second(1e9)))
+    }
+
+    /// With a hedge that is never needed.
+    #[must_use]
+    pub fn hedged() -> Self {
+        Self::with(&Resilience::new().hedge(HedgeSettings::on().delay(std::time::Duration::from_secs(1))))
+    }
+
+    fn with(resilience: &Resilience) -> Self {
+        let environment = Environment::default();
+        Self { policy: Policy::new(&environment, "leaf", resilience), environment }
+    }
+
+    /// The body of the measured call: a context and every policy around an answer that is there.
+    ///
+    /// # Panics
+    /// When the call fails.
+    pub fn call(&self) -> usize {
+        let cx = CallContext::new(&self.environment, &object_store::GET, None);
+        let answer = at_once(self.policy.run(&cx, &REQUEST, |attempt| std::future::ready(Ok(attempt.number as usize))));
+        answer.unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 /// A bounded queue that never stays full: what came is taken out in one go, as a drain would.

@@ -1,7 +1,7 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
 use bytes::Bytes;
-use circle_core_benches::{at_once, get, guarded, plain};
+use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::http::{Auth, HttpClient, Origin, Request, Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{BuildContext, ByteStream, CallContext, Class, Environment, Operation, Result, SecretRef};
@@ -70,4 +70,18 @@ fn a_typed_call_on_a_canned_transport_allocates_at_most_12_times() {
     let client = context.http(origin).auth(Auth::Bearer(SecretRef::literal("secret"))).build();
     let count = allocations(|| typed(&environment, &client));
     assert!(count <= 12, "{count}");
+}
+
+#[test]
+fn every_policy_around_an_answer_that_is_there_allocates_nothing() {
+    for leaf in [Leaf::usual(), Leaf::limited()] {
+        assert_eq!(allocations(|| leaf.call()), 0);
+    }
+}
+
+#[test]
+fn a_hedge_that_is_armed_allocates_once() {
+    let leaf = Leaf::hedged();
+    let count = allocations(|| leaf.call());
+    assert!(count <= 1, "{count}");
 }

@@ -2,6 +2,9 @@
 
 use std::future::Future;
 
+use tracing::Span;
+
+use super::RemoteOperation;
 use crate::clock::Tick;
 use crate::error::{Error, Result};
 
@@ -26,6 +29,13 @@ pub trait Attempts: Sync {
 
     /// Makes one attempt. Takes `&self`, because of two hedged attempts both are alive.
     fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// The span that is entered whenever the attempt is polled. None by default: what knows more about its attempts than
+    /// the machine opens its own around them.
+    fn span(&self, operation: &'static RemoteOperation, attempt: Attempt) -> Span {
+        let _ = (operation, attempt);
+        Span::none()
+    }
 
     /// Whether another attempt can be made: not when a body that can be sent only once has been touched.
     fn replayable(&self) -> bool {

@@ -11,9 +11,11 @@ mod recovery;
 mod running;
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tracing::Span;
 
 use self::running::Running;
 use super::event::{Stage, Step};
@@ -150,7 +152,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         let permit = self.admit().await?;
         let attempt = self.next_attempt(false);
         let future = pin!(work.attempt(attempt));
-        let mut running = self.start(permit, attempt, future);
+        let mut running = self.start(permit, attempt, work.span(self.operation, attempt), future);
         let clock = self.cx.clock();
         let result = poll_fn(|context| running.poll(clock, context)).await;
         self.finish(running, result)
@@ -163,12 +165,11 @@ impl<'c, 'a> Machine<'c, 'a> {
         Attempt { number: self.made, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
     }
 
-    fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, future: std::pin::Pin<&'f mut F>) -> Running<'a, 'f, F> {
+    fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, span: Span, future: Pin<&'f mut F>) -> Running<'a, 'f, F> {
         // The request goes out: what the rate limit reserved is spent.
         permit.held.reserved = false;
         self.tell(|| Step::Passed(Stage::Attempt));
         self.tell(|| Step::Started(attempt));
-        let span = self.endpoint.telemetry().span(self.operation, attempt);
         Running::new(permit, attempt, self.now, span, future)
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tracing::Span;
+
 use super::endpoints::Endpoints;
 use super::machine::Machine;
 use super::telemetry::Telemetry;
@@ -115,7 +117,8 @@ impl Policy {
         T: Send,
     {
         let endpoint = self.inner.only.get_or_init(|| self.endpoint(""));
-        self.execute(cx, operation, endpoint, &Closure(attempt)).await.map(|done| done.output)
+        let work = Closure { attempt, telemetry: &self.inner.telemetry };
+        self.execute(cx, operation, endpoint, &work).await.map(|done| done.output)
     }
 
     /// Makes a request at an endpoint: every policy in the contracted order around `work`.
@@ -149,13 +152,20 @@ impl Policy {
 }
 
 /// A closure as [`Attempts`].
-struct Closure<F>(F);
+struct Closure<'p, F> {
+    attempt: F,
+    telemetry: &'p Telemetry,
+}
 
-impl<T: Send, F: Fn(Attempt) -> Fut + Sync, Fut: Future<Output = Result<T>> + Send> Attempts for Closure<F> {
+impl<T: Send, F: Fn(Attempt) -> Fut + Sync, Fut: Future<Output = Result<T>> + Send> Attempts for Closure<'_, F> {
     type Output = T;
 
     fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<T>> + Send {
-        (self.0)(attempt)
+        (self.attempt)(attempt)
+    }
+
+    fn span(&self, operation: &'static RemoteOperation, attempt: Attempt) -> Span {
+        self.telemetry.span(operation, attempt)
     }
 }
 

@@ -100,7 +100,7 @@ impl Telemetry {
         tracing::info!(target: "circle", service = &*self.service, endpoint, %state, "circuit breaker");
     }
 
-    /// The span of an attempt. The transport fills the fields that only it knows.
+    /// The span of an attempt of which nothing more is known.
     pub(super) fn span(&self, operation: &'static RemoteOperation, attempt: Attempt) -> Span {
         tracing::debug_span!(
             target: "circle",
@@ -110,12 +110,8 @@ impl Telemetry {
             circle.service = &*self.service,
             circle.attempt = attempt.number,
             circle.hedged = attempt.hedged,
+            circle.remote_operation = operation.name(),
             url.template = operation.template(),
-            http.request.method = Empty,
-            http.request.resend_count = attempt.number - 1,
-            http.response.status_code = Empty,
-            server.address = Empty,
-            server.port = Empty,
             error.r#type = Empty,
         )
     }

@@ -24,7 +24,7 @@ impl<'a> Machine<'_, 'a> {
         let permit = self.admit().await?;
         let attempt = self.next_attempt(false);
         let future = pin!(work.attempt(attempt));
-        let mut first = self.start(permit, attempt, future);
+        let mut first = self.start(permit, attempt, work.span(self.operation, attempt), future);
         let clock = self.cx.clock();
         let hedge_at = first.began.after(delay);
         let mut timer: Option<Sleep> = None;
@@ -43,7 +43,7 @@ impl<'a> Machine<'_, 'a> {
         };
         let attempt = self.next_attempt(true);
         let mut future = Box::pin(work.attempt(attempt));
-        let mut second = self.start(permit, attempt, future.as_mut());
+        let mut second = self.start(permit, attempt, work.span(self.operation, attempt), future.as_mut());
         let (is_first, result) = poll_fn(|context| match first.poll(clock, context) {
             Poll::Ready(result) => Poll::Ready((true, result)),
             Poll::Pending => second.poll(clock, context).map(|result| (false, result)),
