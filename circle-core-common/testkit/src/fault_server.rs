@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-pub(crate) use connection::{Handler, Listener};
+pub(crate) use connection::{Connection, Handler, Listener};
 pub use received::Received;
+pub(crate) use received::{malformed, parse_head};
 pub use reply::{Break, Place, Reply};
 
 /// How many requests are kept; later ones are counted only.

@@ -18,6 +18,7 @@
 mod broken;
 mod clock;
 mod conformance;
+mod fault_proxy;
 mod fault_server;
 mod fixture;
 mod interface;
@@ -31,6 +32,7 @@ pub use circle_core_common::suite::{
 };
 pub use clock::ManualClock;
 pub use conformance::Conformance;
+pub use fault_proxy::FaultProxy;
 pub use fault_server::{Break, FaultServer, Place, Received, Reply, Route};
 pub use fixture::Fixture;
 pub use interface::Suited;
