@@ -38,6 +38,8 @@ pub(crate) const PROTOCOLS: &str = "protocols";
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
     pub(crate) packages: Vec<Package>,
 }
 
@@ -103,9 +105,30 @@ pub(crate) struct Circle {
     /// Service id to the type at the crate's root that implements `Integration`.
     pub(crate) integrations: BTreeMap<String, String>,
     pub(crate) auth: Vec<String>,
-    /// A server of `xtask/services.sh`, or `none` for a provider that needs no server.
-    pub(crate) live: String,
+    pub(crate) live: Live,
     pub(crate) maturity: Option<String>,
+}
+
+/// The servers that live tests need: `live = "s3s"`, `live = ["s3s", "moto"]`, or `live = "none"`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Names")]
+pub(crate) struct Live(pub(crate) Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl From<Names> for Live {
+    fn from(names: Names) -> Self {
+        Self(match names {
+            Names::One(name) if name == "none" => Vec::new(),
+            Names::One(name) => vec![name],
+            Names::Several(names) => names,
+        })
+    }
 }
 
 /// A provider crate whose metadata is readable.
@@ -122,9 +145,9 @@ impl Workspace {
     pub(crate) fn load(dir: &Path) -> Result<Self> {
         let text = process::output(process::cargo(dir).args(["metadata", "--format-version", "1", "--no-deps"]))?;
         let metadata: Metadata = serde_json::from_str(&text).context("reading `cargo metadata`")?;
-        let root = metadata.workspace_root;
+        let (root, target) = (metadata.workspace_root, metadata.target_directory);
         let packages = metadata.packages.into_iter().map(|package| package.placed(&root)).collect::<Result<_>>()?;
-        Ok(Self { root, packages })
+        Ok(Self { root, target, packages })
     }
 
     pub(crate) fn package(&self, name: &str) -> Option<&Package> {
@@ -231,6 +254,7 @@ pub(crate) fn folders(dir: &Path) -> Vec<String> {
 struct Metadata {
     packages: Vec<RawPackage>,
     workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]

@@ -4,32 +4,52 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A unique secret. What it is put into must not show it: not as it is, nor in hexadecimal, percent encoding or Base64.
+/// A secret that is looked for. What it is put into must not show it: not as it is, nor in hexadecimal, percent encoding,
+/// Base64 of either alphabet, or a JSON string.
 ///
 /// Its `Debug` does not show it either.
 #[derive(Clone)]
 pub struct Canary {
     secret: Arc<str>,
-    forms: Arc<[String]>,
+    /// What can be written in capitals or not.
+    caseless: Arc<[String]>,
+    exact: Arc<[String]>,
 }
 
 impl Canary {
-    /// A new secret.
+    /// A new secret, unique and of letters and digits.
     #[must_use]
     pub fn new() -> Self {
         static CANARIES: AtomicU64 = AtomicU64::new(0);
         let nanos = crate::Clock::System.timestamp().since(crate::Timestamp::UNIX_EPOCH).as_nanos();
         let number = CANARIES.fetch_add(1, Ordering::Relaxed);
-        Self::from_secret(format!("canary{nanos:x}x{number:x}"))
+        Self::of(format!("canary{nanos:x}x{number:x}"))
     }
 
-    fn from_secret(secret: String) -> Self {
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let mut forms = vec![secret.clone(), hex, percent];
+    /// A secret that exists: a key, a token. One of a few characters is found where it is not.
+    #[must_use]
+    pub fn of(secret: impl Into<String>) -> Self {
+        let secret = secret.into();
+        let bytes = secret.as_bytes();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let percent = |kept: fn(&u8) -> bool| -> String {
+            let encoded = |byte: &u8| if kept(byte) { char::from(*byte).to_string() } else { format!("%{byte:02x}") };
+            bytes.iter().map(encoded).collect()
+        };
+        let reserved_only = percent(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte));
+        let quoted = serde_json::Value::from(secret.as_str()).to_string();
+        let quoted = quoted.trim_matches('"').to_lowercase();
+        let mut caseless = vec![secret.to_lowercase(), hex, percent(|_| false), reserved_only.to_lowercase(), quoted];
         // Within a longer text a secret starts at any of the three places of a Base64 group.
-        forms.extend((0..3).map(|offset| base64_core(secret.as_bytes(), offset)));
-        Self { secret: secret.into(), forms: forms.into() }
+        let mut exact: Vec<_> = (0..3).map(|offset| base64_core(bytes, offset)).collect();
+        exact.extend(exact.clone().into_iter().map(|form| form.replace('+', "-").replace('/', "_")));
+        for forms in [&mut caseless, &mut exact] {
+            // Nothing is in every text.
+            forms.retain(|form| !form.is_empty());
+            forms.sort_unstable();
+            forms.dedup();
+        }
+        Self { secret: secret.into(), caseless: caseless.into(), exact: exact.into() }
     }
 
     /// The secret.
@@ -41,10 +61,9 @@ impl Canary {
     /// Whether a text shows the secret, in any of the encodings.
     #[must_use]
     pub fn is_in(&self, text: &str) -> bool {
-        // Base64 keeps its case; hexadecimal and percent encoding come in both.
-        let lower = text.to_ascii_lowercase();
-        self.forms.iter().any(|form| text.contains(form.as_str()))
-            || self.forms[..3].iter().any(|form| lower.contains(&form.to_ascii_lowercase()))
+        let lower = text.to_lowercase();
+        self.exact.iter().any(|form| text.contains(form.as_str()))
+            || self.caseless.iter().any(|form| lower.contains(form.as_str()))
     }
 }
 
@@ -61,7 +80,7 @@ impl fmt::Debug for Canary {
 }
 
 /// The characters of the Base64 of a text that holds `bytes` behind `offset` other bytes, as far as `bytes` alone
-/// decide them. Letters and digits are the same in both alphabets; a secret of those never meets the other two.
+/// decide them.
 fn base64_core(bytes: &[u8], offset: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits = |at: usize| {
@@ -83,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_canary_is_found_in_every_encoding() {
-        let canary = Canary::from_secret("canary17".into());
+        let canary = Canary::of("canary17");
         for text in [
             "key=canary17;",
             "CANARY17",
@@ -102,6 +121,21 @@ mod tests {
             assert!(!canary.is_in(text), "{text}");
         }
         assert!(!canary.is_in(&format!("{canary:?}")));
+        assert!(!Canary::of("").is_in("anything"));
         assert_ne!(Canary::new().secret(), Canary::new().secret());
+    }
+
+    #[test]
+    fn a_secret_of_other_characters_is_found_too() {
+        let key = Canary::of("a\"b/c+\u{ff}\u{fe}?");
+        for text in [
+            "a%22b%2Fc%2B%C3%BF%C3%BE%3F",
+            r#"{"key":"a\"b/c+ÿþ?"}"#,
+            "YSJiL2Mrw7/Dvj8=", // as it is
+            "YSJiL2Mrw7_Dvj8",  // for addresses
+        ] {
+            assert!(key.is_in(text), "{text}");
+        }
+        assert!(!key.is_in("a%22b%2Fc"));
     }
 }

@@ -18,10 +18,12 @@
 mod broken;
 mod clock;
 mod conformance;
+mod fault_proxy;
 mod fault_server;
 mod fixture;
 mod interface;
 mod metadata;
+mod replies;
 mod runner;
 
 pub use broken::{Broken, Defect};
@@ -31,8 +33,10 @@ pub use circle_core_common::suite::{
 };
 pub use clock::ManualClock;
 pub use conformance::Conformance;
-pub use fault_server::{Break, FaultServer, Place, Received, Reply, Route};
+pub use fault_proxy::FaultProxy;
+pub use fault_server::{Break, FaultServer, Place, Received, Reply};
 pub use fixture::Fixture;
 pub use interface::Suited;
 pub use metadata::assert_metadata;
+pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};

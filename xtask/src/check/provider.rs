@@ -13,7 +13,6 @@ const MATURITIES: [&str; 3] = ["alpha", "beta", "stable"];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     let interfaces = known_interfaces(workspace);
-    let servers = servers::defined(workspace);
     let mut owners = BTreeMap::<String, String>::new();
     let mut problems = Vec::new();
     for package in &workspace.packages {
@@ -39,7 +38,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
             }
             (_, None) => continue,
         };
-        problems.extend(complete(package, &circle, &interfaces, &servers));
+        problems.extend(complete(package, &circle, &interfaces));
         for service in circle.services.into_keys() {
             if let Some(owner) = owners.insert(service.clone(), package.name.clone()) {
                 problems.push(Problem::new(
@@ -54,7 +53,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     problems
 }
 
-fn complete(package: &Package, circle: &Circle, interfaces: &[String], servers: &[String]) -> Vec<Problem> {
+fn complete(package: &Package, circle: &Circle, interfaces: &[String]) -> Vec<Problem> {
     let at = package.file("Cargo.toml");
     let mut problems = Vec::new();
     if let Place::Provider { category, .. } = &package.place
@@ -80,8 +79,9 @@ fn complete(package: &Package, circle: &Circle, interfaces: &[String], servers: 
             "run `cargo xtask sync`, which writes it",
         )),
     }
-    if circle.live != "none" && !servers.contains(&circle.live) {
-        problems.push(metadata(&at, format!("names the server `{}`, which {} does not define", circle.live, servers::SCRIPT)));
+    for unknown in circle.live.0.iter().filter(|name| servers::named(name).is_none()) {
+        let known: Vec<_> = servers::SERVERS.iter().map(|server| server.name).collect();
+        problems.push(metadata(&at, format!("names the server `{unknown}`, which is none of {}", known.join(", "))));
     }
     for (service, offered) in &circle.services {
         if offered.is_empty() {
@@ -158,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_the_script_defines_is_accepted() {
-        let fixture = changed("live = \"none\"", "live = \"postgres\"");
-        fixture.write("xtask/services.sh", "svc_postgres_start() { true; }\n");
-        fixture.expect_clean();
+    fn servers_that_are_known_are_accepted() {
+        changed("live = \"none\"", "live = \"s3s\"").expect_clean();
+        changed("live = \"none\"", "live = [\"s3s\", \"moto\"]").expect_clean();
+        changed("live = \"none\"", "live = [\"s3s\", \"nobody\"]").expect("metadata", MEMORY);
     }
 
     #[test]

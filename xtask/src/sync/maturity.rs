@@ -46,7 +46,7 @@ pub(super) fn maturity(workspace: &Workspace, provider: &Provider<'_>, coverage:
     let test = |name| workspace.path(&provider.package.file(name)).is_file();
     let (contract, conformance) = (test("tests/contract.rs"), test("tests/conformance.rs"));
     let covered = coverage.get(&provider.package.name).is_some_and(|percent| *percent >= STABLE_COVERAGE);
-    if conformance && contract && covered && provider.circle.live != "none" {
+    if conformance && contract && covered && !provider.circle.live.0.is_empty() {
         Some("stable")
     } else if conformance {
         Some("beta")

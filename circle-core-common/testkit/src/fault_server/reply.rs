@@ -228,6 +228,10 @@ impl Reply {
         self
     }
 
+    pub(crate) fn content(&self) -> &Bytes {
+        &self.body
+    }
+
     pub(super) fn head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
