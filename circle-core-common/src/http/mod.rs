@@ -48,3 +48,5 @@ pub use retry_after::retry_after;
 pub use said::Said;
 pub use target::Target;
 pub use transport::{HttpTransport, HttpTransportBuilder, Transport, TransportBody, TransportRequest, TransportResponse};
+#[cfg(feature = "reqwest")]
+pub use transport::{ReqwestTransport, ReqwestTransportBuilder};

@@ -1,25 +1,40 @@
 //! The boundary to the network: one trait, behind which the HTTP implementation stays.
 //!
-//! hyper and rustls are named below this module and nowhere else.
+//! hyper, reqwest and rustls are named below this module and nowhere else.
 
 mod answer;
 mod connect;
 mod failure;
 mod pooled;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod tls;
 mod upload;
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
 pub use pooled::{HttpTransport, HttpTransportBuilder};
+#[cfg(feature = "reqwest")]
+pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
 
 use super::redact;
 use super::target::Target;
 use crate::body::ByteStream;
 use crate::error::Result;
+
+/// A lost SYN is repeated after 1 s, and again after 3 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+/// Load balancers close idle connections after 60 s, some servers after 20 s: whoever closes first wins the race.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(18);
+/// Unused connections for each host.
+const MAX_IDLE: usize = 32;
+/// With both, an HTTP/2 connection whose other end has vanished is found within 30 s, used or not.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends one request and gives its answer: no retry, no redirect, no credential of its own, no body kept back.
 ///

@@ -2,6 +2,8 @@
 
 mod client;
 mod follow;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod server;
 mod tls;
 mod transport;

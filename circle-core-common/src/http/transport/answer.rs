@@ -1,27 +1,33 @@
-//! An answer's body from hyper.
+//! An answer's body as a stream of bytes.
 
+use std::error::Error as StdError;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
-use hyper::body::Incoming;
 
 use super::failure;
 use crate::body::ByteStream;
 use crate::error::Result;
 
-pub(super) fn stream(body: Incoming) -> ByteStream {
+pub(super) fn stream<B>(body: B) -> ByteStream
+where
+    B: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Send + Unpin + 'static,
+{
     if body.is_end_stream() {
         return ByteStream::from(Bytes::new());
     }
     ByteStream::new(Download(Some(body)))
 }
 
-struct Download(Option<Incoming>);
+struct Download<B>(Option<B>);
 
-impl Stream for Download {
+impl<B> Stream for Download<B>
+where
+    B: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Unpin,
+{
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

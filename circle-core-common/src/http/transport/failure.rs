@@ -7,17 +7,19 @@ use hyper_util::client::legacy;
 
 use crate::error::{Error, ErrorKind, Reason, Sent};
 
-/// A request without an answer. hyper's errors hold no address, so they can be kept as they are.
-pub(super) fn request(failed: legacy::Error, place: &str) -> Error {
+/// A request without an answer. hyper's errors hold no address, so they can be kept as they are; whoever wraps them takes
+/// his own addresses out before.
+pub(super) fn request(failed: impl StdError + Send + Sync + 'static, place: &str) -> Error {
+    let connecting = find::<legacy::Error>(&failed).is_some_and(legacy::Error::is_connect);
     if let Some(own) = find::<Error>(&failed) {
         // Our own error, from the request's body or the set-up of TLS, says why already.
-        return own.clone().with_sent(if failed.is_connect() { Sent::No } else { Sent::Maybe });
+        return own.clone().with_sent(if connecting { Sent::No } else { Sent::Maybe });
     }
-    let error = if failed.is_connect() { connect(&failed, place) } else { exchange(&failed, place) };
+    let error = if connecting { connect(&failed, place) } else { exchange(&failed, place) };
     error.with_source(failed)
 }
 
-fn connect(failed: &legacy::Error, place: &str) -> Error {
+fn connect(failed: &(dyn StdError + 'static), place: &str) -> Error {
     let connection = |text: String| Error::new(ErrorKind::Connection, text);
     match find::<rustls::Error>(failed) {
         Some(why @ rustls::Error::InvalidCertificate(_)) => {
@@ -35,7 +37,7 @@ fn connect(failed: &legacy::Error, place: &str) -> Error {
     }
 }
 
-fn exchange(failed: &legacy::Error, place: &str) -> Error {
+fn exchange(failed: &(dyn StdError + 'static), place: &str) -> Error {
     let sent = if is_proved_unsent(failed) { Sent::No } else { Sent::Maybe };
     let (kind, text) = match find::<hyper::Error>(failed) {
         // hyper says what is wrong with it, and repeats nothing of it.
@@ -48,7 +50,7 @@ fn exchange(failed: &legacy::Error, place: &str) -> Error {
 /// Whether hyper gave the request back unsent, or the server said that it did not look at it.
 ///
 /// An incomplete message is no proof: the server may have worked on the request and died then.
-fn is_proved_unsent(failed: &legacy::Error) -> bool {
+fn is_proved_unsent(failed: &(dyn StdError + 'static)) -> bool {
     find::<hyper::Error>(failed).is_some_and(hyper::Error::is_canceled) || find::<h2::Error>(failed).is_some_and(is_refused)
 }
 
@@ -59,9 +61,9 @@ fn is_refused(error: &h2::Error) -> bool {
 }
 
 /// An answer's body that broke off.
-pub(super) fn body(failed: hyper::Error) -> Error {
+pub(super) fn body(failed: impl StdError + Send + Sync + 'static) -> Error {
     let end = find::<io::Error>(&failed).is_some_and(|why| why.kind() == io::ErrorKind::UnexpectedEof);
-    let error = if failed.is_incomplete_message() || end {
+    let error = if end || find::<hyper::Error>(&failed).is_some_and(hyper::Error::is_incomplete_message) {
         Error::new(ErrorKind::Connection, "the answer ended before its end").with_reason(Reason::Truncated)
     } else {
         Error::new(ErrorKind::Connection, "the connection broke within the answer")

@@ -37,11 +37,9 @@ impl HttpTransport {
     /// The defaults: 3.1 s to connect, connections closed after 18 s without use, at most 32 idle ones per host.
     pub fn builder() -> HttpTransportBuilder {
         HttpTransportBuilder {
-            // A lost SYN is repeated after 1 s, and again after 3 s.
-            connect_timeout: Duration::from_millis(3100),
-            // Load balancers close idle connections after 60 s, some servers after 20 s: whoever closes first wins the race.
-            idle_timeout: Duration::from_secs(18),
-            max_idle: 32,
+            connect_timeout: super::CONNECT_TIMEOUT,
+            idle_timeout: super::IDLE_TIMEOUT,
+            max_idle: super::MAX_IDLE,
             roots: Vec::new(),
         }
     }
@@ -84,9 +82,8 @@ impl HttpTransportBuilder {
             .pool_max_idle_per_host(self.max_idle)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            // A connection whose other end has vanished is found within 30 s, used or not.
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_keep_alive_interval(super::PING_INTERVAL)
+            .http2_keep_alive_timeout(super::PING_TIMEOUT)
             .http2_keep_alive_while_idle(true)
             .build(connector);
         HttpTransport { client }

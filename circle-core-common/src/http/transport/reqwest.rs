@@ -1,0 +1,211 @@
+//! A transport over reqwest, for networks that are left through a proxy.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use reqwest::{Client, NoProxy, Proxy, Url};
+use rustls::pki_types::CertificateDer;
+
+use super::tls::{self, Tls};
+use super::upload::Upload;
+use super::{Target, Transport, TransportRequest, TransportResponse, answer, failure};
+use crate::error::{Error, ErrorKind, Result};
+
+/// HTTP/1.1 and HTTP/2 through HTTP and SOCKS proxies, over reqwest.
+///
+/// As [`HttpTransport`](super::HttpTransport) it follows no redirect and repeats nothing. The difference is reqwest's
+/// address, which rewrites `.` and `..` in a path: a request whose path would be another one is refused, and nothing is
+/// sent. Object keys such as `../x` are out of its reach.
+///
+/// ```
+/// use circle_core_common::Environment;
+/// use circle_core_common::http::ReqwestTransport;
+///
+/// let transport = ReqwestTransport::builder().proxy("http://proxy.example.org:3128")?.build()?;
+/// let environment = Environment::builder().transport(transport).build();
+/// # Ok::<(), circle_core_common::Error>(())
+/// ```
+pub struct ReqwestTransport {
+    client: Client,
+}
+
+/// Settings of a [`ReqwestTransport`].
+#[must_use]
+pub struct ReqwestTransportBuilder {
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    max_idle: usize,
+    proxies: Vec<Proxy>,
+    system_proxies: bool,
+    roots: Vec<CertificateDer<'static>>,
+}
+
+impl ReqwestTransport {
+    /// The defaults of [`HttpTransport`](super::HttpTransport); no proxy.
+    pub fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder {
+            connect_timeout: super::CONNECT_TIMEOUT,
+            idle_timeout: super::IDLE_TIMEOUT,
+            max_idle: super::MAX_IDLE,
+            proxies: Vec::new(),
+            system_proxies: false,
+            roots: Vec::new(),
+        }
+    }
+}
+
+impl ReqwestTransportBuilder {
+    /// Sends every request through this proxy: `http://`, `https://`, `socks5://` or `socks5h://`, with a user and password
+    /// before an `@` where it wants them. Of several, the first that fits is taken.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it is no address of a proxy. The message does not repeat the address: a password may be in it.
+    pub fn proxy(self, address: &str) -> Result<Self> {
+        self.proxy_except(address, &[])
+    }
+
+    /// As [`proxy`](Self::proxy), but for these hosts: names, which stand for all below them, and addresses or networks.
+    ///
+    /// # Errors
+    /// As [`proxy`](Self::proxy).
+    pub fn proxy_except(mut self, address: &str, direct: &[&str]) -> Result<Self> {
+        let invalid = "this is no address of a proxy: write `http://host:port` or `socks5h://host:port`";
+        let proxy = Proxy::all(address).map_err(|_| Error::new(ErrorKind::ConfigInvalid, invalid))?;
+        self.proxies.push(proxy.no_proxy(NoProxy::from_string(&direct.join(","))));
+        Ok(self)
+    }
+
+    /// Takes the proxies that the machine names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the system's
+    /// settings. They are read once, when the transport is built.
+    pub fn system_proxies(mut self) -> Self {
+        self.system_proxies = true;
+        self
+    }
+
+    /// How long resolving the name, connecting and the TLS handshake may take together.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a connection is kept without use.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How many unused connections are kept for each host.
+    pub fn max_idle_per_host(mut self, count: usize) -> Self {
+        self.max_idle = count;
+        self
+    }
+
+    /// Trusts these root certificates, a PEM text, besides the operating system's.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it holds no certificate.
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self> {
+        self.roots.extend(tls::certificates(pem)?);
+        Ok(self)
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when TLS cannot be set up: reqwest wants it before the first connection.
+    pub fn build(self) -> Result<ReqwestTransport> {
+        let tls = Tls::new(self.roots).config()?;
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .redirect(reqwest::redirect::Policy::none())
+            // Its own retries reach beyond their scope; what is repeated is the policies' business.
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(self.connect_timeout)
+            .pool_idle_timeout(self.idle_timeout)
+            .pool_max_idle_per_host(self.max_idle)
+            .http2_keep_alive_interval(super::PING_INTERVAL)
+            .http2_keep_alive_timeout(super::PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true);
+        if !self.system_proxies {
+            builder = builder.no_proxy();
+        }
+        let client = self.proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy).build();
+        let client = client.map_err(|error| {
+            Error::new(ErrorKind::ConfigInvalid, "the HTTP client cannot be set up").with_source(error.without_url())
+        })?;
+        Ok(ReqwestTransport { client })
+    }
+}
+
+/// The address, if reqwest sends it byte for byte.
+fn exact(target: &Target) -> Result<Url> {
+    let refused = || {
+        let text = "this transport would send another path than the one asked for: it rewrites `.` and `..`";
+        Error::new(ErrorKind::InvalidInput, text)
+    };
+    let url = Url::parse(&format!("{}{}", target.origin, target.path_and_query)).map_err(|_| refused())?;
+    let (path, query) = match target.path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (&*target.path_and_query, None),
+    };
+    if url.path() == path && url.query() == query { Ok(url) } else { Err(refused()) }
+}
+
+#[async_trait::async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
+        let TransportRequest { method, target, headers, body, .. } = request;
+        let origin = Arc::clone(&target.origin);
+        let mut outgoing = reqwest::Request::new(method, exact(&target)?);
+        *outgoing.headers_mut() = headers;
+        if !matches!(body, super::TransportBody::Empty) {
+            *outgoing.body_mut() = Some(reqwest::Body::wrap(Shared(Mutex::new(body.into()))));
+        }
+        match self.client.execute(outgoing).await {
+            Ok(response) => {
+                let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+                Ok(TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body) })
+            }
+            Err(error) => Err(failure::request(error.without_url(), &format!("{}:{}", origin.host(), origin.port()))),
+        }
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReqwestTransport")
+    }
+}
+
+impl fmt::Debug for ReqwestTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReqwestTransportBuilder({} proxies)", self.proxies.len())
+    }
+}
+
+/// An upload that is `Sync`, as reqwest wants it. Nobody ever waits for the lock: one task has the body.
+struct Shared(Mutex<Upload>);
+
+impl Body for Shared {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let upload = self.get_mut().0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(upload).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().is_ok_and(|upload| upload.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.lock().map_or_else(|_| SizeHint::new(), |upload| upload.size_hint())
+    }
+}
