@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use circle_core_common::interfaces::object_store::{ObjectKey, Precondition};
 use circle_core_common::{Detail, Error, ErrorKind, Reason, Sent};
 use http::{HeaderMap, StatusCode};
 
@@ -254,6 +255,33 @@ impl S3Error {
         }
         error.with_source(self)
     }
+}
+
+/// What a refusal means for what was asked: the status is the same for every condition that does not hold.
+pub(crate) fn refused(error: Error, precondition: &Precondition, key: &ObjectKey) -> Error {
+    let mismatch = error.reason() == Some(Reason::VersionMismatch);
+    let (kind, reason, text) = match precondition {
+        Precondition::IfAbsent if mismatch => (ErrorKind::AlreadyExists, None, "exists already"),
+        // Where there is no object, there is none of that version.
+        Precondition::IfMatch(_) if mismatch || is_absent(&error) => {
+            (ErrorKind::Conflict, Some(Reason::VersionMismatch), "has another version than the one given, or is absent")
+        }
+        _ => return error,
+    };
+    let mut refused = Error::new(kind, format!("object `{key}` {text}")).with_sent(error.sent()).with_attempts(error.attempts());
+    if let Some(detail) = error.detail() {
+        refused = refused.with_detail(detail.clone());
+    }
+    if let Some(reason) = reason {
+        refused = refused.with_reason(reason);
+    }
+    refused.with_source(error)
+}
+
+/// Whether an object, and not its bucket, is absent.
+pub(crate) fn is_absent(error: &Error) -> bool {
+    let code = error.detail().and_then(|detail| detail.code.as_deref());
+    error.is(ErrorKind::NotFound) && matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound"))
 }
 
 /// The error that a body is, if it is one.
