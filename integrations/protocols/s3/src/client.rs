@@ -164,15 +164,15 @@ impl Classify for Answers {
                 return None;
             }
             return match S3Error::read(answer.status, answer.headers, answer.body) {
-                Some(error) => Some(error.into_error(None)),
+                Some(error) => Some(error.of_answer(answer)),
                 // The status was sent before the work was done; an answer that breaks off says nothing of the work.
-                None if makes => Copied::read(answer.body).err().map(|error| {
-                    error.with_retryable(true).with_sent(circle_core_common::Sent::Maybe)
-                }),
+                None if makes => {
+                    let cut = Copied::read(answer.body).err();
+                    cut.map(|error| error.with_retryable(true).with_sent(circle_core_common::Sent::Maybe))
+                }
                 None => None,
             };
         }
-        let retry_after = circle_core_common::http::retry_after(answer.headers);
-        S3Error::read(answer.status, answer.headers, answer.body).map(|error| error.into_error(retry_after))
+        S3Error::read(answer.status, answer.headers, answer.body).map(|error| error.of_answer(answer))
     }
 }

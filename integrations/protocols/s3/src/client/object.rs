@@ -11,8 +11,6 @@ use circle_core_common::{
     Body, Bulk, ByteStream, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Timestamp, Version,
 };
 use http::{HeaderMap, Method};
-use md5::{Digest, Md5};
-use sha2::Sha256;
 
 use super::S3Client;
 use super::operations::{COPY_OBJECT, DELETE_OBJECT, DELETE_OBJECTS, GET_OBJECT, HEAD_OBJECT, PUT_OBJECT};
@@ -200,8 +198,8 @@ impl S3Client {
         let entries = items.iter().map(entry).collect::<Result<Vec<_>>>()?;
         let document = bytes::Bytes::from(push_delete(&entries));
         let (name, digest) = match self.profile().bulk_delete.unwrap_or(BulkDelete::Md5) {
-            BulkDelete::Md5 => ("content-md5", metadata::base64(&Md5::digest(&document))),
-            BulkDelete::Sha256 => ("x-amz-checksum-sha256", metadata::base64(&Sha256::digest(&document))),
+            BulkDelete::Md5 => ("content-md5", metadata::md5(&document)),
+            BulkDelete::Sha256 => ("x-amz-checksum-sha256", metadata::sha256(&document)),
         };
         let request = |target: Target| {
             let request = Request::new(Method::POST, target.query_flag("delete")).header(name, &digest)?;
@@ -219,7 +217,7 @@ impl S3Client {
         }
         for (key, version, error) in answer.failed {
             let absent = matches!(&*error.code, "NoSuchKey" | "NoSuchVersion");
-            results.insert((key, version), if absent { Ok(Deleted::Absent) } else { Err(error.into_error(None)) });
+            results.insert((key, version), if absent { Ok(Deleted::Absent) } else { Err(error.into_entry_error()) });
         }
         let one = |(entry, item): (DeleteEntry, &DeleteItem)| {
             // The same key twice has one result.

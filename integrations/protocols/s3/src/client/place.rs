@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use circle_core_common::http::{Auth, Guard, HttpClient, Origin, Target};
+use circle_core_common::http::{Auth, HttpClient, Origin, Target};
 use circle_core_common::{BuildContext, Error, ErrorKind, Result};
-use circle_core_protocol_aws_auth::{AwsCredentialsConfig, SigV4};
+use circle_core_protocol_aws_auth::SigV4;
 
 use super::Answers;
 use crate::config::Addressing;
@@ -58,7 +58,7 @@ impl Places {
     fn follows(&self, error: &Error) -> bool {
         // A wrong region in the signature can be mended anywhere; a redirect to another address only where the address
         // is made of the region.
-        let code = error.detail().and_then(|detail| detail.code.as_deref());
+        let code = error.provider_error::<S3Error>().map(|error| &*error.code);
         let resigns = matches!(code, Some("AuthorizationHeaderMalformed" | "BadRequest"));
         resigns || (self.settings.profile.redirects_regions && self.settings.endpoint.is_none())
     }
@@ -66,17 +66,12 @@ impl Places {
 
 impl Place {
     fn new(settings: &S3Settings, cx: &BuildContext, region: String) -> Result<Self> {
-        let guard = Guard::new().loopback(cx.allows_loopback());
-        let endpoint = endpoint(settings, &region)?;
-        let service = Origin::parse_guarded(&endpoint, guard).map_err(|error| error.context("endpoint"))?;
-        let bucket = bucket_target(settings, &Arc::new(service.clone()))?;
-        let service = Arc::new(service);
-        let signer = match &settings.credentials {
-            AwsCredentialsConfig::Anonymous => None,
-            credentials => Some(SigV4::s3(credentials, &region, cx)?),
-        };
+        let service = Arc::new(cx.origin(&endpoint(settings, &region)?).map_err(|error| error.context("endpoint"))?);
+        let bucket = bucket_target(settings, &service)?;
+        let credentials = settings.credentials.credentials(cx);
+        let signer = credentials.map(|credentials| SigV4::s3(credentials, region.as_str()));
         let auth = signer.clone().map_or(Auth::None, Auth::custom);
-        let http = cx.http(Arc::clone(&bucket.origin)).allow(&service).auth(auth).classify(Answers).build()?;
+        let http = cx.http(Arc::clone(&bucket.origin)).also_at(Arc::clone(&service)).auth(auth).classify(Answers).build();
         Ok(Self { region, service, bucket, http, signer })
     }
 

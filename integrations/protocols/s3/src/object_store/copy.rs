@@ -101,7 +101,9 @@ async fn copy_parts(
 }
 
 fn at(source: &ObjectMeta, key: &ObjectKey) -> ObjectMeta {
-    ObjectMeta { key: key.clone(), ..source.clone() }
+    let mut meta = source.clone();
+    meta.key = key.clone();
+    meta
 }
 
 fn described(client: &S3Client, request: &CopyRequest, source: ObjectMeta, made: Made) -> ObjectMeta {
