@@ -21,6 +21,8 @@ pub struct S3Settings {
     pub endpoint: Option<String>,
     /// The account, where the profile's address has one.
     pub account: Option<String>,
+    /// The namespace, where the profile's address has one.
+    pub namespace: Option<String>,
     /// Where the bucket stands in an address; as the profile has it by default.
     pub addressing: Option<Addressing>,
     /// The credentials.
@@ -41,6 +43,7 @@ impl S3Settings {
             region: None,
             endpoint: None,
             account: None,
+            namespace: None,
             addressing: None,
             credentials: AwsCredentialsConfig::default(),
             versions: false,

@@ -158,4 +158,3 @@ pub mod private {
     /// The future of a provider's method.
     pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 }
-

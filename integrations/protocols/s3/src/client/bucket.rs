@@ -48,11 +48,7 @@ impl S3Client {
     ///
     /// # Errors
     /// `PermissionDenied`; `Unsupported` where the buckets have hosts of their own and the service none.
-    pub async fn list_buckets(
-        &self,
-        cx: &CallContext,
-        token: Option<&str>,
-    ) -> Result<(Vec<ListedBucket>, Option<String>)> {
+    pub async fn list_buckets(&self, cx: &CallContext, token: Option<&str>) -> Result<(Vec<ListedBucket>, Option<String>)> {
         let request = |service: Target| Ok(Request::get(service.query_opt("continuation-token", token)));
         let response = self.send(cx, &LIST_BUCKETS, |place| request(place.service())).await?;
         buckets(&response.body)

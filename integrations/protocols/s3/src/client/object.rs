@@ -384,7 +384,8 @@ pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions
 }
 
 fn etag(version: Option<&Version>) -> Result<Option<&str>> {
-    let foreign = || Error::new(ErrorKind::InvalidInput, "the version given has no ETag: it is that of a delete marker, or not S3's");
+    let foreign =
+        || Error::new(ErrorKind::InvalidInput, "the version given has no ETag: it is that of a delete marker, or not S3's");
     version.map(|version| version.as_etag().ok_or_else(foreign)).transpose()
 }
 
@@ -393,7 +394,8 @@ pub(super) fn quoted_etag(version: Option<&Version>) -> Result<Option<String>> {
 }
 
 pub(super) fn version_id(version: Option<&Version>) -> Result<Option<&str>> {
-    let foreign = || Error::new(ErrorKind::InvalidInput, "the version given has no id: it was told without `versions`, or is not S3's");
+    let foreign =
+        || Error::new(ErrorKind::InvalidInput, "the version given has no id: it was told without `versions`, or is not S3's");
     version.map(|version| version.as_generation().ok_or_else(foreign)).transpose()
 }
 

@@ -143,7 +143,7 @@ fn endpoint(settings: &S3Settings, region: &str) -> Result<String> {
     };
     let suffix = region_suffixes.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("", |(_, suffix)| suffix);
     let mut address = template.replace("{region}", region).replace("{suffix}", suffix);
-    for (field, value) in [("{account}", &settings.account)] {
+    for (field, value) in [("{account}", &settings.account), ("{namespace}", &settings.namespace)] {
         if !address.contains(field) {
             continue;
         }
@@ -152,7 +152,8 @@ fn endpoint(settings: &S3Settings, region: &str) -> Result<String> {
         };
         let Some(value) = value.as_ref().filter(plain) else {
             let key = field.trim_matches(['{', '}']);
-            let text = format!("`{key}` is missing or has other than letters, digits and `-`: the address of `{name}` is made of it");
+            let text =
+                format!("`{key}` is missing or has other than letters, digits and `-`: the address of `{name}` is made of it");
             return Err(Error::new(ErrorKind::ConfigInvalid, text));
         };
         address = address.replace(field, value);

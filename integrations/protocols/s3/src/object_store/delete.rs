@@ -27,8 +27,9 @@ pub(super) async fn all(client: &S3Client, cx: &CallContext, items: Vec<DeleteIt
         match client.delete_objects(cx, &items).await {
             Ok(bulk) => results.extend(places.into_iter().zip(bulk)),
             Err(error) if single.is_empty() => return Err(error),
-            Err(error) => results
-                .extend(places.into_iter().zip(&items).map(|(at, item)| (at, Err(error.clone().with_own_resource(item.key.shared()))))),
+            Err(error) => results.extend(
+                places.into_iter().zip(&items).map(|(at, item)| (at, Err(error.clone().with_own_resource(item.key.shared())))),
+            ),
         }
     }
     let deletes = single.into_iter().map(|(at, item)| async move {

@@ -23,7 +23,9 @@ pub(super) async fn objects(client: &S3Client, cx: &CallContext, request: &ListR
         (false, _) => None,
         (true, true) => Some(list.next_token.ok_or_else(endless)?),
         // The first version names the next place only where keys are folded; else it is behind the last key.
-        (true, false) => Some(list.next_marker.or_else(|| last.into_iter().flatten().max().map(str::to_owned)).ok_or_else(endless)?),
+        (true, false) => {
+            Some(list.next_marker.or_else(|| last.into_iter().flatten().max().map(str::to_owned)).ok_or_else(endless)?)
+        }
     };
     let versions = client.versions();
     let objects = list.objects.into_iter().map(|object| Entry::Object(listed(object, versions)));
@@ -80,7 +82,12 @@ fn listed(object: ListedObject, versions: bool) -> ObjectMeta {
 fn version(version: ListedVersion) -> Entry {
     let ListedVersion { object, version_id, is_latest, is_marker, .. } = version;
     if is_marker {
-        return Entry::DeleteMarker(DeleteMarker::new(object.key.into(), Version::generation(version_id), object.modified, is_latest));
+        return Entry::DeleteMarker(DeleteMarker::new(
+            object.key.into(),
+            Version::generation(version_id),
+            object.modified,
+            is_latest,
+        ));
     }
     let mut meta = listed(object, true);
     let etag = meta.extensions.get::<S3Meta>().and_then(|extras| extras.etag.clone());
