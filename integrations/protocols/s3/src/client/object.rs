@@ -67,8 +67,9 @@ impl S3Client {
         let range = match options.range {
             Some(ByteRange::Bounded(from, to)) if from >= to => return self.empty_range(cx, key, options).await,
             Some(ByteRange::Suffix(0)) => return self.empty_range(cx, key, options).await,
-            Some(ByteRange::Bounded(from, to)) => Some(format!("bytes={from}-{}", to - 1)),
-            Some(ByteRange::From(from)) => Some(format!("bytes={from}-")),
+            // Some services read the end as a signed number; no object reaches so far.
+            Some(ByteRange::Bounded(from, to)) if to <= i64::MAX as u64 => Some(format!("bytes={from}-{}", to - 1)),
+            Some(ByteRange::Bounded(from, _) | ByteRange::From(from)) => Some(format!("bytes={from}-")),
             Some(ByteRange::Suffix(length)) => Some(format!("bytes=-{length}")),
             None => None,
         };
