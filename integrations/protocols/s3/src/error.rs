@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use circle_core_common::http::{Answer, Rule, Said};
+use circle_core_common::interfaces::object_store::{ObjectKey, Precondition};
 use circle_core_common::{Detail, Error, ErrorKind, Reason, Sent};
 use http::{HeaderMap, StatusCode};
 
@@ -29,6 +31,8 @@ pub struct S3Error {
     pub region: Option<String>,
     /// Whether the answer says that it is about a delete marker.
     pub delete_marker: bool,
+    /// Whether the answer had no body to read, so that the code stands for its status.
+    pub bodiless: bool,
 }
 
 /// Kind, reason, and whether the same request may succeed later, where the kind does not say it rightly.
@@ -116,7 +120,7 @@ const CODES: &[(&str, Meaning)] = &[
     // The service gave up reading the request; it has done nothing.
     ("RequestTimeout", plain(ErrorKind::Timeout)),
     ("Busy", plain(ErrorKind::Unavailable)),
-    ("InternalError", plain(ErrorKind::Unavailable)),
+    ("InternalError", (ErrorKind::Internal, None, Some(true))),
     ("ServiceUnavailable", plain(ErrorKind::Unavailable)),
     ("NotImplemented", plain(ErrorKind::Unsupported)),
     ("PermanentRedirect", plain(ErrorKind::ConfigInvalid)),
@@ -144,7 +148,7 @@ const STATUSES: &[(u16, &str, Meaning)] = &[
     (413, "EntityTooLarge", because(ErrorKind::InvalidInput, Reason::OutsideLimit)),
     (416, "InvalidRange", because(ErrorKind::InvalidInput, Reason::RangeNotSatisfiable)),
     (429, "TooManyRequests", plain(ErrorKind::RateLimited)),
-    (500, "InternalError", plain(ErrorKind::Unavailable)),
+    (500, "InternalError", (ErrorKind::Internal, None, Some(true))),
     (501, "NotImplemented", plain(ErrorKind::Unsupported)),
     (502, "BadGateway", plain(ErrorKind::Unavailable)),
     (503, "ServiceUnavailable", plain(ErrorKind::Unavailable)),
@@ -184,7 +188,7 @@ impl S3Error {
 
     fn of_status(status: u16) -> Self {
         let code = STATUSES.iter().find(|(known, ..)| *known == status).map_or("Unknown", |(_, code, _)| *code);
-        Self::of_code(code)
+        Self { bodiless: true, ..Self::of_code(code) }
     }
 
     fn of_code(code: impl Into<Cow<'static, str>>) -> Self {
@@ -196,6 +200,7 @@ impl S3Error {
             host_id: None,
             region: None,
             delete_marker: false,
+            bodiless: false,
         }
     }
 
@@ -224,27 +229,47 @@ impl S3Error {
         match &*self.code {
             // Refused before anything was done.
             "SlowDown" | "ServiceUnavailable" | "RequestTimeout" | "NotImplemented" => Sent::Yes,
-            _ if self.meaning().0 == ErrorKind::Unavailable => Sent::Maybe,
+            _ if matches!(self.meaning().0, ErrorKind::Unavailable | ErrorKind::Internal) => Sent::Maybe,
             _ => Sent::Yes,
         }
     }
 
-    /// The SDK's error.
-    pub(crate) fn into_error(self, retry_after: Option<std::time::Duration>) -> Error {
+    /// The SDK's error of an answer.
+    pub(crate) fn of_answer(self, answer: &Answer<'_>) -> Error {
+        let mut said = Said::new();
+        // What was made from a status is nothing that the service said.
+        said.code = (!self.bodiless).then(|| self.code.clone().into_owned());
+        said.message = self.message.clone();
+        said.request_id = self.request_id.clone();
+        let told = answer.error(Rule::new(self.meaning().0), said);
+        let mut detail = told.detail().cloned().unwrap_or_default();
+        if self.meaning().0 == ErrorKind::Unauthenticated {
+            // It repeats what was signed, session tokens included.
+            detail.body = None;
+        }
+        self.with_detail(detail)
+    }
+
+    /// The SDK's error of one entry of an answer.
+    pub(crate) fn into_entry_error(self) -> Error {
+        let mut detail = Detail::new();
+        detail.code = Some(self.code.clone().into_owned());
+        detail.message = self.message.clone();
+        self.with_detail(detail)
+    }
+
+    fn with_detail(self, detail: Detail) -> Error {
         let (kind, reason, retryable) = self.meaning();
-        let mut text = self.message.clone().unwrap_or_else(|| format!("the service answered {}", self.code));
+        let mut text = match &detail.message {
+            Some(message) => message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect(),
+            None => format!("the service answered {}", self.code),
+        };
         if let Some((_, remedy)) = REMEDIES.iter().find(|(code, _)| *code == self.code) {
             text = format!("{}; {remedy}", text.trim_end_matches('.'));
         }
         if let (ErrorKind::ConfigInvalid | ErrorKind::Unauthenticated, Some(region)) = (kind, &self.region) {
-            text.push_str(&format!(" (the bucket is in `{region}`)"));
+            text.push_str(&format!(" (the bucket is in `{}`)", region.escape_debug()));
         }
-        let mut detail = Detail::new();
-        detail.status = Some(self.status);
-        detail.code = Some(self.code.clone().into_owned());
-        detail.request_id = self.request_id.clone();
-        detail.message = self.message.clone();
-        detail.retry_after = retry_after;
         let mut error = Error::new(kind, text).with_detail(detail).with_sent(self.sent());
         if let Some(reason) = reason {
             error = error.with_reason(reason);
@@ -254,6 +279,33 @@ impl S3Error {
         }
         error.with_source(self)
     }
+}
+
+/// What a refusal means for what was asked: the status is the same for every condition that does not hold.
+pub(crate) fn refused(error: Error, precondition: &Precondition, key: &ObjectKey) -> Error {
+    let mismatch = error.reason() == Some(Reason::VersionMismatch);
+    let (kind, reason, text) = match precondition {
+        Precondition::IfAbsent if mismatch => (ErrorKind::AlreadyExists, None, "exists already"),
+        // Where there is no object, there is none of that version.
+        Precondition::IfMatch(_) if mismatch || is_absent(&error) => {
+            (ErrorKind::Conflict, Some(Reason::VersionMismatch), "has another version than the one given, or is absent")
+        }
+        _ => return error,
+    };
+    let mut refused = Error::new(kind, format!("object `{key}` {text}")).with_sent(error.sent()).with_attempts(error.attempts());
+    if let Some(detail) = error.detail() {
+        refused = refused.with_detail(detail.clone());
+    }
+    if let Some(reason) = reason {
+        refused = refused.with_reason(reason);
+    }
+    refused.with_source(error)
+}
+
+/// Whether an object, and not its bucket, is absent.
+pub(crate) fn is_absent(error: &Error) -> bool {
+    let code = error.provider_error::<S3Error>().map(|error| &*error.code);
+    error.is(ErrorKind::NotFound) && matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound"))
 }
 
 /// The error that a body is, if it is one.

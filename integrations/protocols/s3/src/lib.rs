@@ -1,17 +1,22 @@
 //! The S3 dialect, written once: what tells one service from another is data ([`S3Profile`]).
 
-mod base64;
+mod client;
 mod config;
 mod error;
 mod extension;
 mod metadata;
 mod models;
+mod object_store;
 mod profile;
-mod uri;
+mod settings;
+mod store;
 mod xml;
 
+pub use client::{CopyObject, ListQuery, Made, S3Client};
 pub use config::Addressing;
 pub use error::S3Error;
 pub use extension::{Encryption, S3Get, S3Meta, S3Put};
 pub use models::*;
 pub use profile::{BulkDelete, MetadataEncoding, RegionRule, S3Profile};
+pub use settings::S3Settings;
+pub use store::{S3Store, private};

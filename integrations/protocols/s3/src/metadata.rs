@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use circle_core_common::http::parse_date;
 use circle_core_common::interfaces::object_store::{Checksum, ObjectKey, ObjectMeta, PutOptions};
 use circle_core_common::{Error, ErrorKind, OperationId, Reason, Result, Timestamp, Version};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::base64;
 use crate::extension::S3Meta;
 use crate::models::unquoted;
 use crate::profile::MetadataEncoding;
@@ -65,7 +68,7 @@ pub(crate) fn kept_headers(meta: &ObjectMeta, operation: Option<&OperationId>, e
 pub(crate) fn meta(key: ObjectKey, size: u64, headers: &HeaderMap, versions: bool) -> ObjectMeta {
     let text = |name: HeaderName| headers.get(name).and_then(readable);
     let modified = headers.get(header::LAST_MODIFIED).or_else(|| headers.get(header::DATE));
-    let modified = modified.and_then(|value| value.to_str().ok()).and_then(http_date);
+    let modified = modified.and_then(|value| value.to_str().ok()).and_then(parse_date);
     let mut meta = ObjectMeta::new(key, size, modified.unwrap_or(Timestamp::UNIX_EPOCH));
     meta.version = version(headers, versions);
     meta.content_type = text(header::CONTENT_TYPE);
@@ -95,11 +98,21 @@ pub(crate) fn version_of(etag: Option<&str>, id: Option<&str>) -> Option<Version
     }
 }
 
+/// The digest that `Content-MD5` has.
+pub(crate) fn md5(content: &[u8]) -> String {
+    STANDARD.encode(Md5::digest(content))
+}
+
+/// The digest that `x-amz-checksum-sha256` has.
+pub(crate) fn sha256(content: &[u8]) -> String {
+    STANDARD.encode(Sha256::digest(content))
+}
+
 /// The header that has a service verify a checksum.
 pub(crate) fn checksum_header(checksum: Checksum) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = match checksum {
-        Checksum::Crc32c(sum) => ("x-amz-checksum-crc32c", base64::encode(&sum.to_be_bytes())),
-        Checksum::Sha256(sum) => ("x-amz-checksum-sha256", base64::encode(&sum)),
+        Checksum::Crc32c(sum) => ("x-amz-checksum-crc32c", STANDARD.encode(&sum.to_be_bytes())),
+        Checksum::Sha256(sum) => ("x-amz-checksum-sha256", STANDARD.encode(&sum)),
         _ => return None,
     };
     Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
@@ -110,7 +123,7 @@ fn checksum(headers: &HeaderMap) -> Option<Checksum> {
     if headers.get("x-amz-checksum-type").is_some_and(|value| value == "COMPOSITE") {
         return None;
     }
-    let sum = |name: &str| base64::decode(headers.get(name)?.to_str().ok()?);
+    let sum = |name: &str| STANDARD.decode(headers.get(name)?.to_str().ok()?).ok();
     let sha256 = sum("x-amz-checksum-sha256").and_then(|sum| <[u8; 32]>::try_from(sum).ok());
     let crc32c = || sum("x-amz-checksum-crc32c").and_then(|sum| <[u8; 4]>::try_from(sum).ok());
     sha256.map(Checksum::Sha256).or_else(|| crc32c().map(|sum| Checksum::Crc32c(u32::from_be_bytes(sum))))
@@ -225,7 +238,7 @@ fn encoded_words(value: &str) -> String {
         word.push(c);
     }
     words.push(word);
-    words.iter().map(|word| format!("=?UTF-8?B?{}?=", base64::encode(word.as_bytes()))).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word.as_bytes()))).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads encoded words of RFC 2047; what is none stays as it is.
@@ -264,7 +277,7 @@ fn encoded_word(token: &str) -> Option<String> {
         return None;
     }
     let bytes = match how {
-        "B" | "b" => base64::decode(text)?,
+        "B" | "b" => STANDARD.decode(text).ok()?,
         "Q" | "q" => quoted_printable(text)?,
         _ => return None,
     };
@@ -288,15 +301,6 @@ fn quoted_printable(text: &str) -> Option<Vec<u8>> {
         });
     }
     Some(bytes)
-}
-
-/// A date of a header (RFC 9110, section 5.6.7), in the one form that is sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut fields = text.trim().strip_suffix(" GMT")?.split_once(", ")?.1.split(' ');
-    let (day, month, year, time) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    format!("{year}-{month:02}-{day:0>2}T{time}Z").parse().ok()
 }
 
 #[cfg(test)]

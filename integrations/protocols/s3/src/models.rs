@@ -42,6 +42,55 @@ pub(crate) fn unquoted(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
 }
 
+/// Reads what a list wrote with `encoding-type=url`: `+` is a space. `None` when it is not UTF-8 afterwards.
+fn decoded(text: &str) -> Option<String> {
+    if !text.contains(['%', '+']) {
+        return Some(text.to_owned());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        out.push(match (byte, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, tail @ ..]) => {
+                rest = tail;
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?
+            }
+            (b'%', _) => return None,
+            (byte, _) => byte,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
 fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use circle_core_common::http::encode;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_lists_are_decoded() {
+        assert_eq!(decoded("a+b%2Bc%0A").as_deref(), Some("a b+c\n"));
+        for text in ["%zz", "%2", "%ff"] {
+            assert_eq!(decoded(text), None);
+        }
+        assert_eq!([unquoted("\"a\""), unquoted("W/\"a\""), unquoted("a")], ["a"; 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(text: String) {
+            let mut encoded = String::new();
+            encode::query(&mut encoded, &text);
+            prop_assert_eq!(decoded(&encoded), Some(text));
+        }
+    }
 }

@@ -1,10 +1,15 @@
 use std::collections::BTreeSet;
 
+use circle_core_common::resilience::{Idempotency, RemoteOperation};
+
 use super::*;
 
+static GET: RemoteOperation = RemoteOperation::new("s3.GetObject", Idempotency::Safe, "");
+
 fn read(status: u16, body: &str) -> Error {
-    let status = StatusCode::from_u16(status).unwrap();
-    S3Error::read(status, &HeaderMap::new(), body.as_bytes()).unwrap().into_error(None)
+    let (status, headers) = (StatusCode::from_u16(status).unwrap(), HeaderMap::new());
+    let answer = Answer::new(&GET, status, &headers, body.as_bytes());
+    S3Error::read(status, &headers, body.as_bytes()).unwrap().of_answer(&answer)
 }
 
 fn body(code: &str) -> String {
@@ -47,7 +52,7 @@ fn codes_have_their_kinds() {
         (400, "ExpiredToken", ErrorKind::Unauthenticated, None, false),
         (403, "AccessDenied", ErrorKind::PermissionDenied, None, false),
         (503, "SlowDown", ErrorKind::RateLimited, None, true),
-        (500, "InternalError", ErrorKind::Unavailable, None, true),
+        (500, "InternalError", ErrorKind::Internal, None, true),
         (501, "NotImplemented", ErrorKind::Unsupported, None, false),
         (400, "EntityTooSmall", ErrorKind::InvalidInput, Some(Reason::OutsideLimit), false),
         (400, "InvalidPartOrder", ErrorKind::InvalidInput, None, false),
@@ -71,7 +76,9 @@ fn an_error_without_a_body_means_what_its_status_does() {
         (503, ErrorKind::Unavailable, "ServiceUnavailable"),
     ] {
         let error = read(status, "");
-        assert_eq!((error.kind(), error.detail().unwrap().code.as_deref()), (kind, Some(code)), "{status}");
+        assert_eq!(error.kind(), kind, "{status}");
+        assert_eq!(error.provider_error::<S3Error>().unwrap().code, code);
+        assert_eq!(error.detail().unwrap().code, None, "the service said nothing");
     }
     assert_eq!(read(502, "<html>Bad Gateway</html>").kind(), ErrorKind::Unavailable);
 }
@@ -81,7 +88,7 @@ fn an_error_inside_a_success_is_found() {
     // The sample of CompleteMultipartUpload: white space keeps the connection open before the error.
     let inside = format!("\n \n{}", body("InternalError"));
     let error = read(200, inside.trim_start());
-    assert_eq!((error.kind(), error.sent()), (ErrorKind::Unavailable, Sent::Maybe));
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::Internal, Sent::Maybe));
     let result = "<CopyObjectResult><ETag>\"9b2cf535f27731c974343645a3985328\"</ETag></CopyObjectResult>";
     assert_eq!(S3Error::read(StatusCode::OK, &HeaderMap::new(), result.as_bytes()), None);
     assert_eq!(S3Error::read(StatusCode::NO_CONTENT, &HeaderMap::new(), b""), None);

@@ -3,7 +3,6 @@
 use circle_core_common::{Result, Timestamp};
 
 use super::{read, some, timestamp, unquoted};
-use crate::uri;
 use crate::xml::{Xml, XmlError};
 
 /// A page of objects.
@@ -176,7 +175,7 @@ fn prefixes(xml: &mut Xml<'_>, prefixes: &mut Vec<String>) -> Result<(), XmlErro
 }
 
 fn decode(text: &mut String) -> Result<(), XmlError> {
-    *text = uri::decode(text).ok_or(XmlError::Field("Key"))?;
+    *text = super::decoded(text).ok_or(XmlError::Field("Key"))?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use circle_core_common::{Result, Timestamp};
 
 use super::{read, some, timestamp, unquoted};
-use crate::uri;
 use crate::xml::{XmlError, push_element};
 
 /// Parts of an upload.
@@ -163,7 +162,7 @@ impl ListUploads {
             if encoded {
                 let keys = list.uploads.iter_mut().map(|upload| &mut upload.key);
                 for key in keys.chain(&mut list.next_key_marker) {
-                    *key = uri::decode(key).ok_or(XmlError::Field("Key"))?;
+                    *key = super::decoded(key).ok_or(XmlError::Field("Key"))?;
                 }
             }
             Ok(list)

@@ -1,0 +1,99 @@
+//! What a config file says about an S3 service.
+
+use circle_core_protocol_aws_auth::AwsCredentialsConfig;
+use circle_core_protocol_s3::{Addressing, S3Profile, S3Settings};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Which bucket, where, and with which credentials. An unknown key is an error.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct S3Config {
+    /// The bucket.
+    pub bucket: String,
+    /// The region, such as `eu-west-1`. Needed unless `endpoint` is given; a bucket that is elsewhere is found there.
+    pub region: Option<String>,
+    /// The address, in place of Amazon's: a VPC endpoint, FIPS, dual stack, a server for tests.
+    pub endpoint: Option<String>,
+    /// Where the bucket stands in an address; in front of Amazon's hosts, in the path of an `endpoint` by default.
+    pub addressing: Option<Addressing>,
+    /// The credentials.
+    #[serde(default)]
+    pub credentials: AwsCredentialsConfig,
+    /// Whether the bucket keeps versions; then they can be read and listed.
+    #[serde(default)]
+    pub versions: bool,
+    /// Capabilities that the server behind `endpoint` lacks, by name: `["delete_if_match"]`.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+}
+
+impl S3Config {
+    /// A bucket; everything else at its default.
+    #[must_use]
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            region: None,
+            endpoint: None,
+            addressing: None,
+            credentials: AwsCredentialsConfig::default(),
+            versions: false,
+            lacks: Vec::new(),
+        }
+    }
+
+    /// Sets the region.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Sets the address, in place of Amazon's.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Sets where the bucket stands in an address.
+    #[must_use]
+    pub fn addressing(mut self, addressing: Addressing) -> Self {
+        self.addressing = Some(addressing);
+        self
+    }
+
+    /// Sets the credentials.
+    #[must_use]
+    pub fn credentials(mut self, credentials: AwsCredentialsConfig) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Sets whether the bucket keeps versions.
+    #[must_use]
+    pub fn versions(mut self, versions: bool) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    /// Adds a capability that the server behind `endpoint` lacks.
+    #[must_use]
+    pub fn lacks(mut self, capability: impl Into<String>) -> Self {
+        self.lacks.push(capability.into());
+        self
+    }
+
+    pub(crate) fn settings(self) -> S3Settings {
+        let mut settings = S3Settings::new(S3Profile::AWS, self.bucket);
+        settings.region = self.region;
+        settings.endpoint = self.endpoint;
+        settings.addressing = self.addressing;
+        settings.credentials = self.credentials;
+        settings.versions = self.versions;
+        settings.lacks = self.lacks;
+        settings
+    }
+}

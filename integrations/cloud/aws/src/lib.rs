@@ -1,0 +1,26 @@
+//! Amazon Web Services. Today object storage in S3, on a thin client of its own.
+//!
+//! ```no_run
+//! use circle_core_aws::{S3, S3Config};
+//! use circle_core_common::Environment;
+//! use circle_core_common::interfaces::object_store::ObjectStore;
+//!
+//! # async fn example() -> circle_core_common::Result<()> {
+//! let environment = Environment::default();
+//! let files = ObjectStore::new(S3::new(S3Config::new("acme-documents").region("eu-west-1"), &environment)?);
+//! files.put("reports/q3.md", "# Q3").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod object_store;
+
+pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, StaticCredentialsConfig};
+pub use circle_core_protocol_s3::{
+    Addressing, CopyObject, DeleteEntry, Encryption, LifecycleRule, ListObjects, ListParts, ListQuery, ListUploads, ListVersions,
+    ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Error, S3Get, S3Meta, S3Put,
+    Versioning,
+};
+pub use config::S3Config;
+pub use object_store::S3;

@@ -1,0 +1,116 @@
+//! Copies within the bucket. The source is looked at first: what a copy answers tells neither size nor metadata.
+
+use circle_core_common::interfaces::object_store::{
+    CopyRequest, HeadOptions, ObjectKey, ObjectMeta, Precondition, PutOptions, UploadId,
+};
+use circle_core_common::{CallContext, ErrorKind, Reason, Result, ResultExt, Version};
+
+use crate::client::{CopyObject, Made, S3Client};
+use crate::error::is_absent;
+use crate::metadata;
+
+/// How often a copy begins anew because its source was written meanwhile.
+const ATTEMPTS: u32 = 5;
+/// How large the parts of a copy are that is too large for one request.
+const PART: u64 = 1 << 30;
+
+pub(super) async fn within(client: &S3Client, cx: &CallContext, request: &CopyRequest) -> Result<ObjectMeta> {
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        let source = head_source(client, cx, request).await?;
+        let made = match source.size > client.profile().copy_max.as_u64() {
+            false => in_one(client, cx, request, &source).await,
+            true => in_parts(client, cx, request, &source).await,
+        };
+        match made {
+            Ok(made) => return Ok(described(client, request, source, made)),
+            Err(error) if is_absent(&error) => return Err(error.with_resource(request.from.shared())),
+            // The source or the target: both say the same.
+            Err(error) if left > 0 && is_refused(error.kind(), error.reason()) => {
+                if request.options.if_absent && target_exists(client, cx, &request.to).await? {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_refused(kind: ErrorKind, reason: Option<Reason>) -> bool {
+    kind == ErrorKind::AlreadyExists || reason == Some(Reason::VersionMismatch)
+}
+
+async fn head_source(client: &S3Client, cx: &CallContext, request: &CopyRequest) -> Result<ObjectMeta> {
+    let mut head = HeadOptions::new();
+    head.version = request.options.source_version.clone();
+    client.head_object(cx, &request.from, &head).await.map_err(|error| error.with_resource(request.from.shared()))
+}
+
+async fn target_exists(client: &S3Client, cx: &CallContext, key: &ObjectKey) -> Result<bool> {
+    Ok(client.head_object(cx, key, &HeadOptions::new()).await.optional()?.is_some())
+}
+
+async fn in_one(client: &S3Client, cx: &CallContext, request: &CopyRequest, source: &ObjectMeta) -> Result<Made> {
+    // A copy takes what stands beside the content along; what says who has made it, it must have of its own.
+    let replaced = match &request.operation {
+        Some(operation) => Some(metadata::kept_headers(&at(source, &request.to), Some(operation), client.profile().metadata)?),
+        None => None,
+    };
+    let copy = CopyObject {
+        from: &request.from,
+        to: &request.to,
+        options: &request.options,
+        source_if_match: source.version.as_ref().filter(|version| version.as_etag().is_some()),
+        replaced,
+    };
+    client.copy_object(cx, &copy).await
+}
+
+async fn in_parts(client: &S3Client, cx: &CallContext, request: &CopyRequest, source: &ObjectMeta) -> Result<Made> {
+    let mut options = PutOptions::new();
+    options.content_type = source.content_type.clone();
+    options.content_encoding = source.content_encoding.clone();
+    options.content_language = source.content_language.clone();
+    options.content_disposition = source.content_disposition.clone();
+    options.cache_control = source.cache_control.clone();
+    options.metadata = source.metadata.clone();
+    let upload = client.create_multipart_upload(cx, &request.to, &options, request.operation.as_ref()).await?;
+    let made = copy_parts(client, cx, request, source, &upload).await;
+    if made.as_ref().is_err_and(|error| !error.is(ErrorKind::OutcomeUnknown)) {
+        // The first error says what happened; an upload that stays is found by the bucket's lifecycle.
+        let _ = client.abort_multipart_upload(cx, &upload).await;
+    }
+    made
+}
+
+async fn copy_parts(
+    client: &S3Client,
+    cx: &CallContext,
+    request: &CopyRequest,
+    source: &ObjectMeta,
+    upload: &UploadId,
+) -> Result<Made> {
+    let (version, mut parts) = (source.version()?, Vec::new());
+    for (index, from) in (0..).zip((0..source.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX))) {
+        let bytes = from..(from + PART).min(source.size);
+        parts.push(client.upload_part_copy(cx, upload, index, &request.from, version, bytes).await?);
+    }
+    let precondition = if request.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
+    client.complete_multipart_upload(cx, upload, &parts, &precondition).await
+}
+
+fn at(source: &ObjectMeta, key: &ObjectKey) -> ObjectMeta {
+    let mut meta = source.clone();
+    meta.key = key.clone();
+    meta
+}
+
+fn described(client: &S3Client, request: &CopyRequest, source: ObjectMeta, made: Made) -> ObjectMeta {
+    let mut meta = at(&source, &request.to);
+    meta.version = made.version.or_else(|| source.version.as_ref().and_then(Version::as_etag).map(Version::etag));
+    meta.modified = made.modified.unwrap_or_else(|| client.environment().clock().timestamp());
+    meta.operation = request.operation.clone();
+    meta.is_latest = true;
+    meta
+}
