@@ -104,6 +104,7 @@ macro_rules! operations {
         enum OperationIndex { $($constant,)+ }
         $(
             $(#[$meta])*
+            #[allow(unreachable_pub)]
             pub static $constant: $crate::Operation = $crate::Operation::new(
                 $interface, $name, $crate::Class::$class, OperationIndex::$constant as usize,
             );

@@ -48,10 +48,16 @@ pub use registry::Registry;
 
 // The providers that are switched on.
 // xtask sync: providers begin
+#[cfg(feature = "aws")]
+#[doc(inline)]
+pub use circle_core_aws as aws;
 #[cfg(feature = "filesystem")]
 #[doc(inline)]
 pub use circle_core_filesystem as filesystem;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use circle_core_memory as memory;
+#[cfg(feature = "s3-compatible")]
+#[doc(inline)]
+pub use circle_core_s3_compatible as s3_compatible;
 // xtask sync: providers end

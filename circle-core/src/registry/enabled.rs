@@ -5,10 +5,14 @@ use super::Registry;
 /// Adds every provider whose feature is on.
 pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
+    #[cfg(feature = "aws")]
+    let registry = registry.with::<crate::aws::S3>();
     #[cfg(feature = "filesystem")]
     let registry = registry.with::<crate::filesystem::Filesystem>();
     #[cfg(feature = "memory")]
     let registry = registry.with::<crate::memory::Memory>();
+    #[cfg(feature = "s3-compatible")]
+    let registry = registry.with::<crate::s3_compatible::S3Compatible>();
     // xtask sync: enabled end
     registry
 }
@@ -16,7 +20,9 @@ pub(super) fn fill(registry: Registry) -> Registry {
 /// Every service id of this crate with the feature that switches it on.
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
+    ("s3", "aws"),
     ("filesystem", "filesystem"),
     ("memory", "memory"),
+    ("s3-compatible", "s3-compatible"),
     // xtask sync: features end
 ];

@@ -112,7 +112,9 @@ fn features(package: &Package) -> Vec<Problem> {
                     let name = enabled.strip_prefix("dep:").unwrap_or(enabled).split(['/', '?']).next()?;
                     HTTP_STACK.contains(&name).then_some(name)
                 });
-                if let Some(client) = client.filter(|_| feature != "http") {
+                // A second client comes with the pipeline that it stands behind.
+                let piped = feature == "http" || enables.iter().any(|enabled| enabled == "http");
+                if let Some(client) = client.filter(|_| !piped) {
                     problems.push(Problem::new(
                         "http-stack",
                         &at,
@@ -232,6 +234,8 @@ mod tests {
     fn an_http_client_by_another_feature_than_http_is_reported() {
         let fixture = depends("circle-core-common/Cargo.toml", "dependencies", "hyper = { version = \"1\", optional = true }");
         fixture.append("circle-core-common/Cargo.toml", "\n[features]\nhttp = [\"dep:hyper\"]\n");
+        fixture.expect_clean();
+        fixture.append("circle-core-common/Cargo.toml", "proxies = [\"http\", \"dep:hyper\"]\n");
         fixture.expect_clean();
         fixture.append("circle-core-common/Cargo.toml", "config = [\"dep:hyper\"]\n");
         fixture.expect("http-stack", "circle-core-common/Cargo.toml");

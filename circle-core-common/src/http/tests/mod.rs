@@ -3,7 +3,7 @@
 mod client;
 mod follow;
 #[cfg(feature = "reqwest")]
-mod reqwest;
+mod proxied;
 mod server;
 mod tls;
 mod transport;

@@ -88,12 +88,8 @@ impl Sender for Anonymous {
             format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |authority| authority.as_str()));
         let origin = Arc::new(Origin::parse_guarded(&origin, Guard::new().loopback(true))?);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let request = TransportRequest {
-            method: request.method.clone(),
-            target: Target::new(&origin, path),
-            headers: request.headers.clone(),
-            body: if body.is_empty() { TransportBody::Empty } else { TransportBody::Bytes(body) },
-        };
+        let body = if body.is_empty() { TransportBody::Empty } else { TransportBody::Bytes(body) };
+        let request = TransportRequest::new(request.method.clone(), Target::new(&origin, path), request.headers.clone(), body);
         let answer = self.0.transport().send(request).await?;
         Ok((answer.status.as_u16(), answer.body.collect(None).await?))
     }
