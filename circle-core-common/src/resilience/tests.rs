@@ -1,7 +1,5 @@
 //! The machine from outside, on a paused clock and with dice that always fall the same.
 
-#![allow(unreachable_pub, reason = "`operations!` makes public items")]
-
 mod cancellation;
 mod hedging;
 mod limits;
