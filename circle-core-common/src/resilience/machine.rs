@@ -22,7 +22,7 @@ use super::event::{Stage, Step};
 use super::settings::limit;
 use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Permit, RemoteOperation, Resolved, Retry};
 use crate::clock::Tick;
-use crate::context::{CallContext, CallOptions};
+use crate::context::{CallContext, CallOptions, Cancel};
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 
 /// The least that a hedge waits when its delay comes from measurements.
@@ -107,6 +107,9 @@ impl<'c, 'a> Machine<'c, 'a> {
         self.tell(|| Step::Passed(Stage::TotalDeadline));
         if self.deadline.is_some_and(|deadline| deadline <= self.now) {
             return Err(Error::new(ErrorKind::Timeout, "the deadline had passed before anything was sent"));
+        }
+        if self.cx.cancel().is_some_and(Cancel::is_cancelled) {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled before anything was sent"));
         }
         // So that every attempt carries it, and a repetition can be recognised.
         if self.operation.idempotency() == Idempotency::Keyed {

@@ -1,6 +1,7 @@
 //! What the machine tells: an observer, metrics, events and the span of an attempt.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tracing::Span;
@@ -61,7 +62,11 @@ impl Telemetry {
         step: impl FnOnce() -> Step<'e>,
     ) {
         if let Some(observer) = &self.observer {
-            observer.event(&PolicyEvent { service: &self.service, endpoint, operation, step: step() });
+            let event = PolicyEvent { service: &self.service, endpoint, operation, step: step() };
+            // What an observer breaks is its own: the call goes on.
+            if catch_unwind(AssertUnwindSafe(|| observer.event(&event))).is_err() {
+                tracing::warn!(target: "circle", "an observer of the policies panicked");
+            }
         }
     }
 

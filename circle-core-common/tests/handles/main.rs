@@ -4,3 +4,4 @@
 
 mod key_value_store;
 mod object_store;
+mod policies;

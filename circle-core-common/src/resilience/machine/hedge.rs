@@ -10,7 +10,7 @@ use super::{Failed, Machine};
 use crate::clock::Sleep;
 use crate::error::Result;
 use crate::resilience::event::{RejectedBy, Stage, Step};
-use crate::resilience::{Attempts, Permit};
+use crate::resilience::{Attempts, Idempotency, Permit};
 
 impl<'a> Machine<'_, 'a> {
     /// One round of at most two attempts. The first success counts, the loser is dropped and counts for nothing; a failure
@@ -65,7 +65,11 @@ impl<'a> Machine<'_, 'a> {
         let passing = match self.finish(&mut ended, result) {
             Ok(output) => return Ok((output, ended.permit)),
             Err(Failed::Attempt(error)) if error.is_retryable() => error,
-            Err(failed) => return Err(failed),
+            Err(failed) => {
+                // The other is dropped where it stands.
+                self.unsure |= self.operation.idempotency() != Idempotency::Safe;
+                return Err(failed);
+            }
         };
         drop(ended);
         // What failed may pass, and the other attempt may show that it has.

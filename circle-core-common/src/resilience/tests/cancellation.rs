@@ -132,6 +132,20 @@ async fn a_panic_gives_everything_back() {
     bench.assert_at_rest();
 }
 
+#[tokio::test]
+async fn an_observer_that_panics_breaks_no_call() {
+    struct Panics;
+    impl Observer for Panics {
+        fn event(&self, _: &PolicyEvent<'_>) {
+            panic!("in the observer");
+        }
+    }
+    let environment = Environment::builder().observer(Panics).build();
+    let policy = Policy::new(&environment, "test", &Resilience::new());
+    let cx = CallContext::new(&environment, &WRITE, None);
+    assert_eq!(policy.run(&cx, &SAFE, |_| async { Ok(1) }).await.unwrap(), 1);
+}
+
 #[test]
 fn two_threads_leave_the_counters_right() {
     const CALLS: u32 = 3000;
