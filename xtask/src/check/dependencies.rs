@@ -112,12 +112,12 @@ fn features(package: &Package) -> Vec<Problem> {
                     let name = enabled.strip_prefix("dep:").unwrap_or(enabled).split(['/', '?']).next()?;
                     HTTP_STACK.contains(&name).then_some(name)
                 });
-                if let Some(client) = client.filter(|_| feature != "http") {
+                if let Some(client) = client.filter(|_| !matches!(feature.as_str(), "http" | "reqwest")) {
                     problems.push(Problem::new(
                         "http-stack",
                         &at,
                         format!("the feature `{feature}` turns on `{client}`"),
-                        "only the feature `http` does",
+                        "only the features `http` and `reqwest` do",
                     ));
                 }
             }
