@@ -13,6 +13,7 @@ guides! {
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
     private_integrations = "../../docs/private-integrations.md";
+    sending_requests = "../../docs/sending-requests.md";
     versioning = "../../docs/versioning.md";
     writing_a_provider = "../../docs/writing-a-provider.md";
 }

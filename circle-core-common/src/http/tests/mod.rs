@@ -2,6 +2,7 @@
 
 mod client;
 mod follow;
+mod http2;
 #[cfg(feature = "reqwest")]
 mod proxied;
 mod server;

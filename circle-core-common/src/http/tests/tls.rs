@@ -4,20 +4,27 @@ use std::sync::Mutex;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::server::{ok, serve};
 use super::*;
 use crate::error::{ErrorKind, Sent};
 use crate::http::{HttpTransport, Request};
 
-/// A TLS server on loopback with a certificate of its own for `name`; its port and the certificate.
-async fn start(name: &str) -> (u16, String) {
+/// What accepts TLS with a certificate of its own for `name`, and that certificate.
+pub(super) fn acceptor(name: &str, protocols: &[&[u8]]) -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let mut config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+}
+
+/// A TLS server on loopback with a certificate of its own for `name`; its port and the certificate.
+async fn start(name: &str) -> (u16, String) {
+    let (acceptor, pem) = acceptor(name, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -31,7 +38,7 @@ async fn start(name: &str) -> (u16, String) {
             });
         }
     });
-    (port, made.cert.pem())
+    (port, pem)
 }
 
 async fn get(port: u16, root: Option<&str>) -> crate::Result<crate::http::Response> {
