@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
+use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
 use circle_core_common::http::{Auth, HttpClient, Origin, Request, Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{BuildContext, ByteStream, CallContext, Class, Environment, Operation, Result, SecretRef};
@@ -84,4 +85,15 @@ fn a_hedge_that_is_armed_allocates_once() {
     let leaf = Leaf::hedged();
     let count = allocations(|| leaf.call());
     assert!(count <= 1, "{count}");
+}
+
+#[test]
+fn a_cached_credential_allocates_nothing() {
+    let environment = Environment::default();
+    let cache = CredentialCache::new(Fixed::new(7_usize));
+    let count = allocations(|| {
+        let cx = CallContext::new(&environment, &LOAD, None);
+        at_once(async { cache.get(&cx).await.map_or(0, |lease| **lease) })
+    });
+    assert_eq!(count, 0);
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::*;
 use crate::context::CallOptions;
+use crate::credentials::LOAD;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, Sent};
 use crate::http::{HttpClient, Origin, Request, Target, Transport, TransportResponse};
@@ -13,13 +14,6 @@ use crate::resilience::{Idempotency, RemoteOperation};
 use crate::service::BuildContext;
 
 static GET: RemoteOperation = RemoteOperation::new("test.Get", Idempotency::Safe, "/{path}");
-
-crate::operations! {
-    "Test" => {
-        /// A call.
-        CALL = "test.call", Read;
-    }
-}
 
 /// Remembers what was sent, and answers each secret that it does not accept with 401, repeating it in the body.
 #[derive(Clone, Default)]
@@ -29,6 +23,8 @@ struct Server(Arc<State>);
 struct State {
     sent: Mutex<Vec<(String, HeaderMap)>>,
     accepts: Mutex<Option<String>>,
+    /// Where to, and with which status, the first request is sent on.
+    redirects: Mutex<Option<(StatusCode, &'static str)>>,
 }
 
 impl Server {
@@ -53,6 +49,10 @@ impl Transport for Server {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
         let authorization = request.headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
         self.0.sent.lock().unwrap().push((request.target.path_and_query.clone(), request.headers.clone()));
+        if let Some((status, location)) = self.0.redirects.lock().unwrap().take() {
+            let headers = [(http::header::LOCATION, http::HeaderValue::from_static(location))].into_iter().collect();
+            return Ok(TransportResponse { status, headers, body: Bytes::new().into() });
+        }
         let accepted = match &*self.0.accepts.lock().unwrap() {
             Some(secret) => authorization.as_ref().is_some_and(|value| value.ends_with(secret.as_str())),
             None => true,
@@ -68,7 +68,7 @@ fn origin(text: &str) -> Arc<Origin> {
 }
 
 fn context() -> CallContext {
-    CallContext::new(&Environment::default(), &CALL, Some(Arc::new(CallOptions::new())))
+    CallContext::new(&Environment::default(), &LOAD, Some(Arc::new(CallOptions::new())))
 }
 
 async fn get(client: &HttpClient, path: &str) -> Result<crate::http::Response> {
@@ -177,6 +177,53 @@ async fn no_credential_goes_to_another_origin() {
         let client = server.client(auth);
         client.send(&context(), &GET, Request::get(Target::new(&origin("https://API.example.org:443/"), "/"))).await.unwrap();
         assert_eq!(server.hits(), 1);
+    }
+}
+
+#[tokio::test]
+async fn no_redirect_takes_a_credential_elsewhere() {
+    for status in [301, 302, 303, 307, 308] {
+        for location in ["https://evil.example.net/a", "https://api.example.org:8443/a", "https://b.api.example.org/a"] {
+            for auth in [key("s3cr3t"), Auth::Bearer(secret("s3cr3t")), basic("u", "s3cr3t"), query("k", "s3cr3t")] {
+                let server = Server::default();
+                *server.0.redirects.lock().unwrap() = Some((StatusCode::from_u16(status).unwrap(), location));
+                let client = server.client(auth.clone());
+                client.follow(&context(), &GET, Request::get(client.target("/a"))).await.unwrap();
+                let sent = server.0.sent.lock().unwrap();
+                let (path, headers) = &sent[1];
+                let credentials = [headers.get("authorization"), headers.get("x-api-key")];
+                assert_eq!((sent.len(), path.as_str(), credentials), (2, "/a", [None, None]), "{status} {location} {auth:?}");
+            }
+        }
+    }
+    // Unasked, no redirect is followed at all.
+    let server = Server::default();
+    *server.0.redirects.lock().unwrap() = Some((StatusCode::FOUND, "https://api.example.org/b"));
+    let client = server.client(key("s3cr3t"));
+    assert!(get(&client, "/a").await.is_err());
+    assert_eq!(server.hits(), 1);
+}
+
+#[tokio::test]
+async fn a_credential_goes_to_the_origins_that_it_was_given() {
+    for (text, allowed) in [
+        ("https://files.example.net", true),
+        ("https://bucket.s3.example.com", true),
+        ("https://s3.example.com", true),
+        ("https://s3.example.com:444", false),
+        ("https://xs3.example.com", false),
+        ("https://b.files.example.net", false),
+    ] {
+        let server = Server::default();
+        let environment = Environment::builder().transport(server.clone()).build();
+        let client = BuildContext::new(environment, "s")
+            .http(origin("https://api.example.org"))
+            .auth(key("s3cr3t"))
+            .also_at(origin("https://files.example.net"))
+            .also_within(origin("https://s3.example.com"))
+            .build();
+        let sent = client.send(&context(), &GET, Request::get(Target::new(&origin(text), "/"))).await;
+        assert_eq!((sent.is_ok(), server.hits() == 1), (allowed, allowed), "{text}");
     }
 }
 

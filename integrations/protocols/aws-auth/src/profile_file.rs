@@ -231,4 +231,15 @@ mod tests {
         let profiles = parse("[a]\naws_secret_access_key = s3cr3t", FileKind::Credentials, "f").unwrap();
         assert_eq!(format!("{profiles:?}"), r#"{"a": ["aws_secret_access_key"]}"#);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_repeating_it(text in "(\\PC|[\\[\\]=#; \\t\\r\\n]|profile |default){0,200}") {
+            for kind in [FileKind::Config, FileKind::Credentials] {
+                if let Err(error) = parse(&text, kind, "f") {
+                    proptest::prop_assert!(error.message().len() < 80, "{error}");
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What is fuzzed, and what each must keep.
 
+mod aws_profiles;
 mod config;
 mod filesystem;
 mod texts;
@@ -24,4 +25,5 @@ pub(super) const TARGETS: &[Target] = &[
     config::JSON,
     config::ENVIRONMENT,
     filesystem::KEYS,
+    aws_profiles::PROFILES,
 ];
