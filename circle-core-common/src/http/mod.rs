@@ -41,7 +41,7 @@ pub use interceptor::{Interceptor, Outcome, Outgoing};
 pub use multipart::Multipart;
 pub use origin::{BaseUrl, Origin};
 pub use rate_limit::RateLimit;
-pub use redact::Secrets;
+pub use redact::{Secrets, is_shown};
 pub use request::Request;
 pub use response::{Opened, Response};
 pub use retry_after::retry_after;

@@ -66,8 +66,10 @@ const SHOWN: &[&str] = &[
     "x-request-id",
 ];
 
-/// Whether the value of a header may be shown.
-fn is_shown(name: &HeaderName, value: &HeaderValue) -> bool {
+/// Whether the value of a header may be shown, in logs, errors and recordings: its name is on a list of harmless ones, and
+/// nobody marked it as sensitive.
+#[must_use]
+pub fn is_shown(name: &HeaderName, value: &HeaderValue) -> bool {
     !value.is_sensitive() && SHOWN.binary_search(&name.as_str()).is_ok()
 }
 

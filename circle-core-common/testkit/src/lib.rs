@@ -25,6 +25,8 @@ mod interface;
 mod metadata;
 mod replies;
 mod runner;
+#[cfg(feature = "http")]
+mod transport;
 
 pub use broken::{Broken, Defect};
 pub use circle_core_common::suite::{
@@ -40,3 +42,5 @@ pub use interface::Suited;
 pub use metadata::assert_metadata;
 pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};
+#[cfg(feature = "http")]
+pub use transport::{CannedTransport, RecordingTransport, ReplayTransport, Stranger};

@@ -232,6 +232,26 @@ impl Reply {
         &self.body
     }
 
+    #[cfg(feature = "http")]
+    pub(crate) fn status_code(&self) -> u16 {
+        self.status
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn broken(&self) -> Option<(Place, Break)> {
+        self.broken
+    }
+
     pub(super) fn head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
