@@ -118,7 +118,7 @@ impl Server {
     pub(crate) fn bucket(&'static self) -> Result<Option<Bucket>> {
         let Ok(endpoint) = std::env::var(self.variable) else { return Ok(None) };
         let bucket = Bucket { server: self, endpoint, name: name()? };
-        let failed = |error| Error::new(ErrorKind::Internal, "there is no runtime").with_source::<std::io::Error>(error);
+        let failed = |error: std::io::Error| Error::new(ErrorKind::Internal, "there is no runtime").with_source(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         runtime.block_on(bucket.create())?;
         Ok(Some(bucket))
