@@ -37,7 +37,7 @@ fn on(mut runner: Runner, server: &'static Server, bucket: &Arc<Bucket>) -> Runn
     let subjects = Arc::clone(bucket);
     runner = runner.suite(&name, SUITE.iter().filter(|case| excuse(case).is_none()), move || {
         let bucket = Arc::clone(&subjects);
-        async move { bucket.subject() }
+        async move { bucket.subject().await }
     });
     for case in SUITE {
         if let Some((_, why)) = excuse(case) {
@@ -47,7 +47,7 @@ fn on(mut runner: Runner, server: &'static Server, bucket: &Arc<Bucket>) -> Runn
     let subjects = Arc::clone(bucket);
     runner = runner.negatives(&name, NEGATIVES, move |_| {
         let bucket = Arc::clone(&subjects);
-        async move { bucket.subject() }
+        async move { bucket.subject().await }
     });
     for (case, run) in live::CASES {
         let bucket = Arc::clone(bucket);

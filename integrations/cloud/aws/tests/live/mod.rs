@@ -11,7 +11,7 @@ use circle_core_common::http::{Guard, Origin, Target, TransportBody, TransportRe
 use circle_core_common::interfaces::object_store::{HEAD, ObjectStore, PresignedRequest};
 use circle_core_common::suite::Sender;
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Random, Result, SecretRef};
-use circle_core_testkit::{Subject, Suited};
+use circle_core_testkit::{Fault, FaultProxy, Received, Reply, Subject, Suited};
 
 pub(crate) use native::CASES;
 
@@ -155,14 +155,28 @@ impl Bucket {
         Ok(())
     }
 
-    /// A client of its own, and another, with connections of their own: every case has its own runtime.
-    pub(crate) fn subject(&self) -> Result<Subject<ObjectStore>> {
+    /// A client of its own behind a network that breaks when a case says so, and another without. Every case has its own
+    /// runtime, and so its own connections.
+    pub(crate) async fn subject(&self) -> Result<Subject<ObjectStore>> {
         let environment = environment();
-        let mut subject = ObjectStore::new(self.s3(&environment, SECRET)?).subject()?;
+        let proxy = Arc::new(self.proxy().await?);
+        let behind = Self { server: self.server, endpoint: proxy.origin(), name: self.name.clone() };
+        let mut subject = ObjectStore::new(behind.s3(&environment, SECRET)?).subject()?;
         subject.second = Some(ObjectStore::new(self.s3(&environment, SECRET)?));
         subject.native = Some(|handle| handle.native::<S3>().is_some());
         subject.sender = Some(Arc::new(Anonymous(environment)));
+        subject.faults = Some(proxy);
         Ok(subject)
+    }
+
+    async fn proxy(&self) -> Result<FaultProxy> {
+        let unreachable = |what: String| Error::new(ErrorKind::ConfigInvalid, format!("`{}` {what}", self.endpoint));
+        let address = self.endpoint.strip_prefix("http://").unwrap_or(&self.endpoint).trim_end_matches('/');
+        let address = address.parse().map_err(|error| unreachable(format!("is no address of a server: {error}")))?;
+        // Of an object, not of a list.
+        let is_content = |request: &Received| request.method == "GET" && request.path().matches('/').count() > 1;
+        let proxy = FaultProxy::speaking(address, refusal, is_content).await;
+        proxy.map_err(|error| unreachable(format!("has no proxy: {error}")))
     }
 
     pub(crate) fn checks_signatures(&self) -> bool {
@@ -174,6 +188,23 @@ pub(crate) const SECRET: &str = "SKTEST";
 
 pub(crate) fn environment() -> Environment {
     Environment::builder().build()
+}
+
+/// How S3 refuses.
+fn refusal(fault: &Fault) -> Option<Reply> {
+    let says = |status, code| {
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code} it is.</Message></Error>");
+        Some(Reply::xml(body).with_status(status))
+    };
+    match fault {
+        Fault::RefuseConflicting => says(409, "ConditionalRequestConflict"),
+        Fault::NoContainer => says(404, "NoSuchBucket"),
+        Fault::Unavailable => says(503, "ServiceUnavailable"),
+        Fault::Throttle { retry_after } => {
+            says(503, "SlowDown").map(|reply| reply.header("retry-after-ms", retry_after.as_millis().to_string()))
+        }
+        _ => None,
+    }
 }
 
 /// Sends requests as they are.
