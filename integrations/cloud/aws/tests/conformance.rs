@@ -2,47 +2,77 @@
 
 mod live;
 
+use std::sync::Arc;
+
 use circle_core_aws::{S3, S3Config};
-use circle_core_common::Integration;
+use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::object_store::conformance::{NEGATIVES, SUITE};
+use circle_core_common::suite::{Case, equal};
+use circle_core_common::{Environment, Integration};
 use circle_core_testkit::{Failed, Runner, assert_metadata};
-use live::{MOTO, S3S, Server};
+use live::{Bucket, MOTO, S3S, Server};
 
 fn main() {
-    let mut runner = Runner::new().test("metadata_names_the_interfaces", || async {
-        assert_metadata(env!("CARGO_MANIFEST_DIR"), S3::NAME, S3::INTERFACES)
-    });
-    runner = runner.test("build_offers_the_interfaces", || async {
-        let config = S3Config::new("bucket").region("eu-west-1");
-        let service = S3::build(config, (&circle_core_common::Environment::default()).into()).await?;
-        circle_core_common::suite::equal("the interfaces that `build` offers", &service.interfaces(), &S3::INTERFACES.to_vec())
-    });
+    let mut runner = Runner::new()
+        .test("metadata_names_the_interfaces", || async { assert_metadata(env!("CARGO_MANIFEST_DIR"), S3::NAME, S3::INTERFACES) })
+        .test("build_offers_the_interfaces", || async {
+            let config = S3Config::new("bucket").region("eu-west-1");
+            let service = S3::build(config, (&Environment::default()).into()).await?;
+            equal("the interfaces that `build` offers", &service.interfaces(), &S3::INTERFACES.to_vec())
+        });
     for server in [&S3S, &MOTO] {
-        runner = on(runner, server);
+        runner = match server.bucket() {
+            Ok(Some(bucket)) => on(runner, server, &Arc::new(bucket)),
+            Ok(None) => without(runner, server),
+            Err(error) => runner.test(format!("{} has a bucket", server.name), || async move { Err(error.into()) }),
+        };
     }
     runner.main()
 }
 
-fn on(mut runner: Runner, server: &'static Server) -> Runner {
+/// Everything, on a bucket of a server.
+fn on(mut runner: Runner, server: &'static Server, bucket: &Arc<Bucket>) -> Runner {
     let name = format!("ObjectStore on {}", server.name);
-    let Some(bucket) = server.bucket() else {
-        for case in
-            SUITE.iter().map(|case| case.name.to_owned()).chain(NEGATIVES.iter().map(|negative| negative.flag.name().to_owned()))
-        {
-            let reason = format!("{} is not set: `cargo xtask live` sets it", server.variable);
-            runner = runner.test(format!("{name}::{case}"), || async { Err(Failed::Skipped(reason)) });
+    let excuse = |case: &Case<ObjectStore>| server.excuses.iter().find(|(excused, _)| *excused == case.name);
+    let subjects = Arc::clone(bucket);
+    runner = runner.suite(&name, SUITE.iter().filter(|case| excuse(case).is_none()), move || {
+        let bucket = Arc::clone(&subjects);
+        async move { bucket.subject().await }
+    });
+    for case in SUITE {
+        if let Some((_, why)) = excuse(case) {
+            runner = runner.test(format!("{name}::{}", case.name), move || async move { skipped(why) });
         }
-        return runner;
-    };
-    let bucket = std::sync::Arc::new(bucket);
-    let (subjects, negatives) = (std::sync::Arc::clone(&bucket), bucket);
+    }
+    let subjects = Arc::clone(bucket);
+    runner = runner.negatives(&name, NEGATIVES, move |_| {
+        let bucket = Arc::clone(&subjects);
+        async move { bucket.subject().await }
+    });
+    for (case, run) in live::CASES {
+        let bucket = Arc::clone(bucket);
+        runner = runner.test(format!("S3 on {}::{case}", server.name), move || async move { run(bucket).await });
+    }
     runner
-        .suite(&name, SUITE, move || {
-            let bucket = std::sync::Arc::clone(&subjects);
-            async move { bucket.subject() }
-        })
-        .negatives(&name, NEGATIVES, move |_| {
-            let bucket = std::sync::Arc::clone(&negatives);
-            async move { bucket.subject() }
-        })
+}
+
+/// Nothing, and why.
+fn without(mut runner: Runner, server: &'static Server) -> Runner {
+    let why = format!("{} is not set: `cargo xtask live` starts the server and sets it", server.variable);
+    let negatives = NEGATIVES.iter().map(|negative| format!("without_{}_is_unsupported", negative.flag.name()));
+    let cases = SUITE
+        .iter()
+        .map(|case| case.name.to_owned())
+        .chain(negatives)
+        .map(|case| format!("ObjectStore on {}::{case}", server.name));
+    let own = live::CASES.iter().map(|(case, _)| format!("S3 on {}::{case}", server.name));
+    for case in cases.chain(own) {
+        let why = why.clone();
+        runner = runner.test(case, move || async move { skipped(&why) });
+    }
+    runner
+}
+
+fn skipped(why: &str) -> Result<(), Failed> {
+    Err(Failed::Skipped(why.to_owned()))
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use circle_core_common::http::parse_date;
 use circle_core_common::interfaces::object_store::{Checksum, ObjectKey, ObjectMeta, PutOptions};
 use circle_core_common::{Error, ErrorKind, OperationId, Reason, Result, Timestamp, Version};
+use circle_core_protocol_aws_auth::PayloadHash;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -111,11 +112,27 @@ pub(crate) fn sha256(content: &[u8]) -> String {
 /// The header that has a service verify a checksum.
 pub(crate) fn checksum_header(checksum: Checksum) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = match checksum {
-        Checksum::Crc32c(sum) => ("x-amz-checksum-crc32c", STANDARD.encode(&sum.to_be_bytes())),
-        Checksum::Sha256(sum) => ("x-amz-checksum-sha256", STANDARD.encode(&sum)),
+        Checksum::Crc32c(sum) => ("x-amz-checksum-crc32c", STANDARD.encode(sum.to_be_bytes())),
+        Checksum::Sha256(sum) => ("x-amz-checksum-sha256", STANDARD.encode(sum)),
         _ => return None,
     };
     Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
+}
+
+/// The checksum as the signature has it, where it is the one that signatures are made with.
+pub(crate) fn payload_hash(checksum: Checksum) -> Option<PayloadHash> {
+    match checksum {
+        Checksum::Sha256(sum) => Some(PayloadHash::Known(hex(&sum).into())),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn checksum(headers: &HeaderMap) -> Option<Checksum> {
@@ -220,11 +237,7 @@ fn unstamped(key: &ObjectKey, value: &str) -> Option<OperationId> {
 }
 
 fn tie(key: &ObjectKey) -> String {
-    Sha256::digest(key.as_str().as_bytes()).iter().take(8).fold(String::with_capacity(16), |mut tie, byte| {
-        // Writing into a `String` cannot fail.
-        let _ = write!(tie, "{byte:02x}");
-        tie
-    })
+    hex(&Sha256::digest(key.as_str().as_bytes())[..8])
 }
 
 /// RFC 2047 encoded words; each at most 75 characters, and none cuts a character.

@@ -157,7 +157,15 @@ impl S3Client {
             headers.insert(name, value);
         }
         push_precondition(&mut headers, &options.precondition)?;
-        let request = |target| Ok(with_headers(Request::put(target), &headers)?.body(body.clone()));
+        // What is known need not be computed again, and is verified by every service that checks signatures.
+        let hash = options.checksum.and_then(metadata::payload_hash);
+        let request = |target| {
+            let request = with_headers(Request::put(target), &headers)?.body(body.clone());
+            Ok(match &hash {
+                Some(hash) => request.extension(hash.clone()),
+                None => request,
+            })
+        };
         let response = self.send(cx, &PUT_OBJECT, |place| request(place.object(key.as_str()))).await;
         let response = response.map_err(|error| refused(error, &options.precondition, key))?;
         let mut meta = metadata::meta(key.clone(), size, &response.headers, self.versions());

@@ -98,7 +98,7 @@ pub(crate) fn push_location(region: &str) -> String {
 }
 
 pub(crate) fn versioning(body: &[u8]) -> Result<Versioning> {
-    read(body, &["VersioningConfiguration"], |xml| {
+    read(body, &["VersioningConfiguration", "GetBucketVersioningResponse"], |xml| {
         let mut versioning = Versioning::Off;
         while let Some(name) = xml.child()? {
             match &*name {

@@ -107,7 +107,7 @@ pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u32, &'a str)>)
 
 impl ListParts {
     pub(crate) fn read(body: &[u8]) -> Result<Self> {
-        read(body, &["ListPartsResult"], |xml| {
+        read(body, &["ListPartsResult", "ListPartsResponse"], |xml| {
             let mut list = Self::default();
             while let Some(name) = xml.child()? {
                 match &*name {

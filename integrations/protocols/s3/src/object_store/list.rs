@@ -59,22 +59,21 @@ pub(super) async fn versions(client: &S3Client, cx: &CallContext, request: &List
 }
 
 fn query<'a>(request: &'a ListRequest, token: Option<&'a str>) -> ListQuery<'a> {
-    let mut query = ListQuery::default();
-    query.prefix = &request.prefix;
-    query.delimiter = request.options.delimiter.as_deref();
-    query.start_after = request.options.start_after.as_ref().map(ObjectKey::as_str);
-    query.token = token;
-    query.max_keys = request.page.size.map(|size| size.clamp(1, PAGE_MAX));
-    query
+    ListQuery {
+        prefix: &request.prefix,
+        delimiter: request.options.delimiter.as_deref(),
+        start_after: request.options.start_after.as_ref().map(ObjectKey::as_str),
+        token,
+        version_id_marker: None,
+        max_keys: request.page.size.map(|size| size.clamp(1, PAGE_MAX)),
+    }
 }
 
 /// What a list says of an object. Of a bucket that keeps versions it does not say which one is there.
 fn listed(object: ListedObject, versions: bool) -> ObjectMeta {
     let mut meta = ObjectMeta::new(object.key.into(), object.size, object.modified);
     meta.version = metadata::version_of(object.etag.as_deref().filter(|_| !versions), None);
-    let mut extras = S3Meta::default();
-    extras.etag = object.etag;
-    extras.storage_class = object.storage_class;
+    let extras = S3Meta { etag: object.etag, storage_class: object.storage_class, ..S3Meta::default() };
     meta.extensions.put::<ObjectMeta, _>(extras);
     meta
 }
