@@ -167,6 +167,7 @@ impl Endpoint {
     }
 
     /// Tells the observer, if there is one.
+    #[inline]
     pub(super) fn tell<'e>(&'e self, operation: Option<&'static RemoteOperation>, step: impl FnOnce() -> Step<'e>) {
         self.telemetry.tell(&self.key, operation, step);
     }
@@ -176,6 +177,7 @@ impl Endpoint {
     }
 
     /// Counts the result of an attempt for the breaker; what is neither success nor failure frees a probe's place.
+    #[inline]
     pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick) {
         let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) else { return };
         match failed {
@@ -190,6 +192,7 @@ impl Endpoint {
     }
 
     /// Takes everything back that is held.
+    #[inline]
     pub(super) fn take_back(&self, held: &mut Held) {
         if let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) {
             breaker.release(ticket);

@@ -67,12 +67,13 @@ pub(super) struct Machine<'c, 'a> {
 }
 
 impl<'c, 'a> Machine<'c, 'a> {
-    pub(super) fn begin(
+    #[inline]
+    pub(super) fn new(
         cx: &'c CallContext,
         operation: &'static RemoteOperation,
         endpoint: &'a Arc<Endpoint>,
         settings: &'c Resolved,
-    ) -> Result<Self> {
+    ) -> Self {
         let started = cx.clock().now();
         let options = cx.options();
         let mut machine = Self {
@@ -97,17 +98,23 @@ impl<'c, 'a> Machine<'c, 'a> {
         if let Some(options) = options {
             machine.choose(options);
         }
-        machine.tell(|| Step::Passed(Stage::TotalDeadline));
-        if machine.remaining().is_some_and(|remaining| remaining.is_zero()) {
+        machine
+    }
+
+    /// What must hold before the first attempt.
+    #[inline]
+    pub(super) fn begin(&self) -> Result<()> {
+        self.tell(|| Step::Passed(Stage::TotalDeadline));
+        if self.deadline.is_some_and(|deadline| deadline <= self.now) {
             return Err(Error::new(ErrorKind::Timeout, "the deadline had passed before anything was sent"));
         }
         // So that every attempt carries it, and a repetition can be recognised.
-        if operation.idempotency() == Idempotency::Keyed {
-            cx.operation_id()?;
+        if self.operation.idempotency() == Idempotency::Keyed {
+            self.cx.operation_id()?;
         }
-        cx.lend(|| endpoint.lend());
-        machine.tell(|| Step::Passed(Stage::Retry));
-        Ok(machine)
+        self.cx.lend(|| self.endpoint.lend());
+        self.tell(|| Step::Passed(Stage::Retry));
+        Ok(())
     }
 
     fn choose(&mut self, options: &CallOptions) {
@@ -125,20 +132,24 @@ impl<'c, 'a> Machine<'c, 'a> {
     }
 
     /// After how long an attempt is hedged; `None` is never.
+    #[inline]
     pub(super) fn hedge_delay(&self) -> Option<Duration> {
-        let harmless = matches!(self.operation.idempotency(), Idempotency::Safe | Idempotency::Keyed);
-        if !self.hedges || !harmless {
-            return None;
-        }
+        let harmless = || matches!(self.operation.idempotency(), Idempotency::Safe | Idempotency::Keyed);
+        if self.hedges && harmless() { self.chosen_hedge_delay() } else { None }
+    }
+
+    fn chosen_hedge_delay(&self) -> Option<Duration> {
         let chosen = self.cx.options().and_then(|options| options.hedge.as_ref()).and_then(|hedge: &HedgeSettings| hedge.delay);
         chosen.or(self.settings.hedge_delay).or_else(|| Some(self.endpoint.latency.p95()?.max(HEDGE_DELAY_MIN)))
     }
 
+    #[inline]
     fn tell<'e>(&'e self, step: impl FnOnce() -> Step<'e>) {
         self.endpoint.tell(Some(self.operation), step);
     }
 
     /// The time until the deadline, from when the clock was read last.
+    #[inline]
     fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.since(self.now))
     }
@@ -155,9 +166,10 @@ impl<'c, 'a> Machine<'c, 'a> {
         let mut running = self.start(permit, attempt, work.span(self.operation, attempt), future);
         let clock = self.cx.clock();
         let result = poll_fn(|context| running.poll(clock, context)).await;
-        self.finish(running, result)
+        self.finish(&mut running, result).map(|output| (output, running.permit))
     }
 
+    #[inline]
     fn next_attempt(&mut self, hedged: bool) -> Attempt {
         self.made += 1;
         self.tell(|| Step::Passed(Stage::AttemptTimeout));
@@ -165,6 +177,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         Attempt { number: self.made, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
     }
 
+    #[inline]
     fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, span: Span, future: Pin<&'f mut F>) -> Running<'a, 'f, F> {
         // The request goes out: what the rate limit reserved is spent.
         permit.held.reserved = false;
@@ -174,23 +187,23 @@ impl<'c, 'a> Machine<'c, 'a> {
     }
 
     /// Settles an attempt: breaker, latency, span, observer. `None` is one whose time was over.
-    fn finish<T, F>(&mut self, running: Running<'a, '_, F>, result: Option<Result<T>>) -> Result<(T, Permit<'a>), Failed> {
-        let Running { mut permit, attempt, span, began, pended, .. } = running;
-        if pended {
+    fn finish<T, F>(&mut self, running: &mut Running<'a, '_, F>, result: Option<Result<T>>) -> Result<T, Failed> {
+        let (attempt, began) = (running.attempt, running.began);
+        if running.pended {
             self.read_clock();
         }
         let result = result.unwrap_or_else(|| Err(self.timed_out(attempt, began)));
         let error = result.as_ref().err();
-        self.endpoint.settle(&mut permit.held, verdict(error), self.now);
+        self.endpoint.settle(&mut running.permit.held, verdict(error), self.now);
         if self.hedges {
             self.endpoint.latency.record(self.now.since(began));
         }
         self.tell(|| Step::Ended { attempt, error });
         if let Some(error) = error {
             self.unsure |= error.sent() == Sent::Maybe;
-            span.record("error.type", error.kind().code());
+            running.span.record("error.type", error.kind().code());
         }
-        result.map(|output| (output, permit)).map_err(Failed::Attempt)
+        result.map_err(Failed::Attempt)
     }
 
     fn timed_out(&self, attempt: Attempt, began: Tick) -> Error {
@@ -215,8 +228,12 @@ impl<'c, 'a> Machine<'c, 'a> {
 ///
 /// Any answer shows that the endpoint serves, except those of a service that fails itself. What never left this process
 /// shows nothing, nor does an answer that there are too many requests.
+#[inline]
 fn verdict(error: Option<&Error>) -> Option<bool> {
-    let Some(error) = error else { return Some(false) };
+    error.map_or(Some(false), blame)
+}
+
+fn blame(error: &Error) -> Option<bool> {
     if matches!(error.reason(), Some(Reason::BreakerOpen | Reason::BulkheadFull | Reason::LocalRateLimit)) {
         return None;
     }

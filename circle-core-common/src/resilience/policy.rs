@@ -137,7 +137,8 @@ impl Policy {
         endpoint: &'a Arc<Endpoint>,
         work: &A,
     ) -> Result<Done<'a, A::Output>> {
-        let mut machine = Machine::begin(cx, operation, endpoint, &self.inner.settings)?;
+        let mut machine = Machine::new(cx, operation, endpoint, &self.inner.settings);
+        machine.begin()?;
         loop {
             let round = match machine.hedge_delay() {
                 Some(delay) => Box::pin(machine.hedged(work, delay)).await,

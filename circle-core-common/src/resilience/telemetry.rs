@@ -53,6 +53,7 @@ impl Telemetry {
         self.random.unit().unwrap_or(0.5)
     }
 
+    #[inline]
     pub(super) fn tell<'e>(
         &'e self,
         endpoint: &'e str,

@@ -53,6 +53,7 @@ const UNTIL_MAX: u64 = (1 << 38) - 1;
 impl Word {
     const CLOSED: Self = Self { until: 0, generation: 0, streak: 0, successes: 0, probe: false, phase: Phase::Closed };
 
+    #[inline]
     fn read(word: u64) -> Self {
         Self {
             until: word >> 26,
@@ -126,6 +127,7 @@ impl Breaker {
         }
     }
 
+    #[inline]
     fn load(&self) -> Word {
         Word::read(self.word.load(Ordering::Acquire))
     }
@@ -136,6 +138,13 @@ impl Breaker {
 
     pub(super) fn state(&self, now: Duration) -> BreakerState {
         self.load().state(millis(now))
+    }
+
+    /// Admits an attempt of a closed breaker: the way of almost every call.
+    #[inline]
+    pub(in crate::resilience) fn admit_closed(&self) -> Option<Ticket> {
+        let word = self.load();
+        (word.phase == Phase::Closed).then_some(Ticket { generation: word.generation, probe: false })
     }
 
     /// Admits an attempt, or says why not. The second value is a state that it has just entered.

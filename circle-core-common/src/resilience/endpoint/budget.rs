@@ -69,6 +69,7 @@ impl Budget {
     }
 
     /// Puts tokens back: the price of retries that led to a success, or one for a success without any.
+    #[inline]
     pub(in crate::resilience) fn put_back(&self, now: Duration, tokens: u32) {
         if (self.word.load(Ordering::Relaxed) >> 32) as u32 != self.max {
             self.change(now, |held| Some(held.saturating_add(tokens)));

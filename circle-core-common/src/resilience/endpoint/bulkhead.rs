@@ -52,6 +52,7 @@ impl Bulkhead {
     }
 
     /// Takes a place, if there is one and nobody waits for it.
+    #[inline]
     pub(in crate::resilience) fn enter(&self) -> Option<Place> {
         if self.waiting.load(Ordering::SeqCst) > 0 { None } else { self.take() }
     }
@@ -79,6 +80,7 @@ impl Bulkhead {
         None
     }
 
+    #[inline]
     fn untake(&self, place: Place) {
         self.shards[usize::from(place.shard)].0.fetch_sub(1, Ordering::SeqCst);
         if place.borrowed {
@@ -87,6 +89,7 @@ impl Bulkhead {
     }
 
     /// Gives a place back.
+    #[inline]
     pub(super) fn leave(&self, place: Place) {
         self.untake(place);
         if self.waiting.load(Ordering::SeqCst) > 0 {

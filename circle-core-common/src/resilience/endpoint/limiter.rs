@@ -24,6 +24,7 @@ struct Gcra {
     tolerance: u64,
 }
 
+#[inline]
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -41,6 +42,7 @@ impl Limiter {
 
     /// Reserves a request, and says how long it must wait; when that is longer than `patience`, nothing is reserved and
     /// the wait is the error.
+    #[inline]
     pub(in crate::resilience) fn reserve(&self, now: Duration, patience: Duration) -> Result<Duration, Duration> {
         let gate = self.gate(now);
         if gate > patience {
@@ -66,6 +68,7 @@ impl Limiter {
     }
 
     /// How long the service wants no requests yet.
+    #[inline]
     pub(in crate::resilience) fn gate(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.not_before.load(Ordering::Relaxed).saturating_sub(nanos(now)))
     }

@@ -9,7 +9,7 @@ use super::{Failed, Machine};
 use crate::clock::Tick;
 use crate::error::{Detail, Error, ErrorKind, Reason};
 use crate::resilience::Permit;
-use crate::resilience::endpoint::{Place, Refusal};
+use crate::resilience::endpoint::{Breaker, Place, Refusal};
 use crate::resilience::event::{RejectedBy, Stage, Step};
 
 /// What ended a wait before its time.
@@ -54,9 +54,15 @@ impl<'a> Machine<'_, 'a> {
         current && self.endpoint.limiter.gate(self.now.since_start()).is_zero()
     }
 
+    #[inline]
     fn pass_breaker(&self, permit: &mut Permit<'a>) -> Result<(), Failed> {
         self.tell(|| Step::Passed(Stage::Breaker));
         let Some(breaker) = &self.endpoint.breaker else { return Ok(()) };
+        permit.held.ticket = breaker.admit_closed();
+        if permit.held.ticket.is_none() { self.ask_breaker(breaker, permit) } else { Ok(()) }
+    }
+
+    fn ask_breaker(&self, breaker: &Breaker, permit: &mut Permit<'a>) -> Result<(), Failed> {
         let (admitted, entered) = breaker.admit(self.now.since_start());
         if let Some(state) = entered {
             self.endpoint.entered(state);
@@ -80,11 +86,13 @@ impl<'a> Machine<'_, 'a> {
     }
 
     /// The longest that may be waited: a wait as long as the deadline leaves no time for the attempt.
+    #[inline]
     fn patience(&self) -> Duration {
         self.remaining().map_or(Duration::MAX, |remaining| remaining.saturating_sub(Duration::from_nanos(1)))
     }
 
     /// Reserves a request of the rate limit; the answer is how long it must wait.
+    #[inline]
     fn pass_rate_limit(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
         self.tell(|| Step::Passed(Stage::RateLimit));
         let limiter = &self.endpoint.limiter;
@@ -100,12 +108,10 @@ impl<'a> Machine<'_, 'a> {
     }
 
     /// Up to a tenth longer, so that not everybody who waits for one moment goes in it.
+    #[inline]
     fn spread(&self, wait: Duration) -> Option<Duration> {
-        if wait.is_zero() {
-            return None;
-        }
-        let extra = wait.mul_f64(self.endpoint.telemetry().jitter() / 10.0);
-        Some(wait.saturating_add(extra).min(self.patience()))
+        let longer = || wait.saturating_add(wait.mul_f64(self.endpoint.telemetry().jitter() / 10.0)).min(self.patience());
+        if wait.is_zero() { None } else { Some(longer()) }
     }
 
     fn limited(&self, wait: Duration) -> Failed {

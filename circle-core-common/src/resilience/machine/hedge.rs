@@ -34,12 +34,12 @@ impl<'a> Machine<'_, 'a> {
         })
         .await;
         if let Some(result) = early {
-            return self.finish(first, result);
+            return self.finish(&mut first, result).map(|output| (output, first.permit));
         }
         self.read_clock();
         let Some(permit) = self.admit_hedge(work).await else {
             let result = poll_fn(|context| first.poll(clock, context)).await;
-            return self.finish(first, result);
+            return self.finish(&mut first, result).map(|output| (output, first.permit));
         };
         let attempt = self.next_attempt(true);
         let mut future = Box::pin(work.attempt(attempt));
@@ -55,22 +55,24 @@ impl<'a> Machine<'_, 'a> {
     /// One of two attempts has ended: it wins, or the other has the word.
     async fn decide<T, F, G>(
         &mut self,
-        ended: Running<'a, '_, F>,
+        mut ended: Running<'a, '_, F>,
         mut other: Running<'a, '_, G>,
         result: Option<Result<T>>,
     ) -> Result<(T, Permit<'a>), Failed>
     where
         G: Future<Output = Result<T>>,
     {
-        let definite = match self.finish(ended, result) {
+        let passing = match self.finish(&mut ended, result) {
+            Ok(output) => return Ok((output, ended.permit)),
             Err(Failed::Attempt(error)) if error.is_retryable() => error,
-            definite => return definite,
+            Err(failed) => return Err(failed),
         };
+        drop(ended);
         // What failed may pass, and the other attempt may show that it has.
-        tracing::debug!(target: "circle", error = %definite, "one of two hedged attempts has failed");
+        tracing::debug!(target: "circle", error = %passing, "one of two hedged attempts has failed");
         let clock = self.cx.clock();
         let result = poll_fn(|context| other.poll(clock, context)).await;
-        self.finish(other, result)
+        self.finish(&mut other, result).map(|output| (output, other.permit))
     }
 
     /// Admits the second attempt, if that is possible at once: a hedge waits for nothing and is worth no refusal.
