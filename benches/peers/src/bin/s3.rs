@@ -58,6 +58,7 @@ fn main() {
     let endpoint = std::env::var("CIRCLE_S3").expect("CIRCLE_S3 names the server: http://127.0.0.1:15230");
     // As an application runs: the parts of a large object go in parallel.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    opendal::install_default();
     let clients = Clients::new(&endpoint);
     for (name, size, rounds, calls) in [("4 KiB", 4 << 10, 31, 60), ("1 MiB", 1 << 20, 31, 8), ("64 MiB", 64 << 20, 15, 1)] {
         let content = Bytes::from(vec![7; size]);
