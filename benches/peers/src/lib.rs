@@ -29,16 +29,16 @@ impl<'a> Contestant<'a> {
 
 /// What is compared, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct Contest {
+pub struct Contest<'a> {
     /// What one call does.
-    pub title: &'static str,
+    pub title: &'a str,
     /// Rounds that count.
     pub rounds: usize,
     /// Calls of each contestant in a round.
     pub calls: u32,
 }
 
-impl Contest {
+impl Contest<'_> {
     /// Runs the contest and prints its table. The first contestant is what the others are compared with.
     pub fn run(self, mut contestants: Vec<Contestant<'_>>) {
         let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(self.rounds); contestants.len()];
