@@ -14,7 +14,7 @@ mod expect;
 mod fault;
 mod faulty;
 mod scripted;
-mod telemetry;
+pub(crate) mod telemetry;
 
 use std::any::Any;
 use std::fmt;

@@ -9,6 +9,7 @@ macro_rules! guides {
 guides! {
     readme = "../../README.md";
     architecture = "../../docs/architecture.md";
+    call_path = "../../docs/call-path.md";
     configuration = "../../docs/configuration.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";

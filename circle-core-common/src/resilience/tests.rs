@@ -5,6 +5,7 @@ mod hedging;
 mod limits;
 mod order;
 mod retries;
+mod telemetry;
 
 use std::collections::VecDeque;
 use std::future::pending;

@@ -80,7 +80,7 @@ impl Telemetry {
 ///
 /// What `tracing` remembers of a span's place in the code is decided when it is first reached; a thread that reaches it
 /// while another begins to record could decide that nobody listens.
-pub(super) fn listen() {
+pub(crate) fn listen() {
     static LISTENER: OnceLock<Dispatch> = OnceLock::new();
     LISTENER.get_or_init(|| Dispatch::new(Recorder { telemetry: Telemetry::new(), next: AtomicU64::new(1) }));
 }

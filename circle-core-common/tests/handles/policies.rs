@@ -1,7 +1,9 @@
 //! A call through a handle and the policies of its service: what the caller is told of both.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,10 +11,11 @@ use circle_core_common::interfaces::key_value_store::{
     Change, Entry, GetRequest, IncrementRequest, KeyValueStore, KeyValueStoreCapabilities, KeyValueStoreProvider, ListRequest,
     MockKeyValueStoreProvider, TransactionRequest, WatchRequest, WriteRequest, Written,
 };
+use circle_core_common::interfaces::object_store::{ByteRange, MockObjectStoreProvider, Object, ObjectMeta, ObjectStore};
 use circle_core_common::resilience::{Idempotency, Policy, RemoteOperation, Retry};
 use circle_core_common::{
-    BuildContext, Bulk, CallContext, CallOptions, CallReport, Cancel, Environment, Error, ErrorKind, Health, Page, Provider,
-    ProviderInfo, Reason, Result, Sent, Watch,
+    BuildContext, Bulk, ByteStream, CallContext, CallOptions, CallReport, Cancel, Environment, Error, ErrorKind, Health, Page,
+    Provider, ProviderInfo, Reason, Result, Sent, Timestamp, Version, Watch,
 };
 
 static ADD: RemoteOperation = RemoteOperation::new("remote.Add", Idempotency::NonIdempotent, "/add");
@@ -132,6 +135,39 @@ async fn attempts_and_waits_reach_the_callers_report() {
     policy.endpoint("").isolate();
     let error = store.list("").page().await.unwrap_err();
     assert_eq!((error.reason(), error.sent(), error.provider()), (Some(Reason::BreakerOpen), Sent::No, Some("mock")));
+}
+
+/// A download that breaks off after its first byte, each time anew.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_download_draws_from_the_budget_of_the_policies() {
+    let (cx, opened) = (BuildContext::new(Environment::default(), "remote"), Arc::new(AtomicU32::new(0)));
+    let policy = cx.policy();
+    let mut mock = MockObjectStoreProvider::ready();
+    mock.expect_get().returning({
+        let (policy, opened) = (policy.clone(), Arc::clone(&opened));
+        move |cx, request| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            let mut asked = pin!(policy.run(cx, &LIST, |_| std::future::ready(Ok(()))));
+            assert!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            let start = match request.options.range {
+                Some(ByteRange::Bounded(from, _)) => from,
+                _ => 0,
+            };
+            let chunks = [Ok("x"), Err(Error::new(ErrorKind::Connection, "cut").with_sent(Sent::Maybe))];
+            let body = ByteStream::unfold(chunks.into_iter(), |mut chunks| async move {
+                chunks.next().transpose().map(|chunk| chunk.map(|chunk| (chunk.into(), chunks)))
+            });
+            let mut meta = ObjectMeta::new("a".into(), 1000, Timestamp::UNIX_EPOCH);
+            meta.version = Some(Version::etag("1"));
+            Ok(Object::new(meta, start..1000, body))
+        }
+    });
+    let error = ObjectStore::new(mock).get("a").await.unwrap().bytes().await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Connection, Some(Reason::RetryBudget)), "{error}");
+    // 500 tokens are 35 resumes, and each opening that succeeds puts one back.
+    let opened = opened.load(Ordering::Relaxed);
+    assert!((36..=40).contains(&opened), "{opened}");
+    assert!(policy.endpoints()[0].retry_tokens < 14);
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,6 +81,11 @@ impl Download {
             if self.failures > RESUMES_WITHOUT_PROGRESS {
                 return Err(cut.with_attempts(self.failures));
             }
+            // From the budget that the policies draw from: resumes of many downloads must not multiply an outage either.
+            if !self.cx.draw_retry() {
+                let told = cut.context("not resumed, because the retry budget is used up");
+                return Err(told.with_reason(Reason::RetryBudget).with_attempts(self.failures));
+            }
             if self.failures > 1 {
                 let wait = self.waits.next_wait()?.unwrap_or_default().max(cut.retry_after().unwrap_or_default());
                 self.cx.clock().sleep(wait).await;

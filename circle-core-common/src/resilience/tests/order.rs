@@ -18,8 +18,7 @@ fn the_stages_are_sorted_as_they_are_passed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_has_its_span_with_what_it_came_to() {
-    // A closure borrows what it needs, and the policy's own endpoint serves it.
+async fn a_closure_borrows_what_it_needs_and_the_policys_own_endpoint_serves_it() {
     let bench = Bench::new(Resilience::new());
     let key = String::from("a");
     let cx = bench.cx(CallOptions::new());

@@ -208,3 +208,26 @@ async fn a_repetition_above_the_policies_draws_from_the_same_budget() {
     // Which the policies feel.
     assert_eq!(bench.plain(&SAFE, &Script::always(|| Answer::Fail(unavailable()))).await.hits, 1);
 }
+
+/// A whole minute in which every request fails: what is sent is little more than what was asked for.
+#[tokio::test(start_paused = true)]
+async fn retries_do_not_multiply_an_outage() {
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::new().enabled(false)));
+    let (script, began) = (Script::always(|| Answer::Fail(unavailable())), bench.now());
+    let mut offered = 0_u32;
+    while bench.now().since(began) < 60 * SECOND {
+        bench.plain(&SAFE, &script).await.result.unwrap_err();
+        offered += 1;
+        tokio::time::sleep(10 * MILLI).await;
+    }
+    let ratio = f64::from(script.hits()) / f64::from(offered);
+    assert!(offered > 4000 && ratio < 1.1, "{offered} {ratio}");
+
+    // With the breaker, less than that.
+    let (bench, script) = (Bench::new(Resilience::new()), Script::always(|| Answer::Fail(unavailable())));
+    for _ in 0..1000 {
+        bench.plain(&SAFE, &script).await.result.unwrap_err();
+        tokio::time::sleep(10 * MILLI).await;
+    }
+    assert!(script.hits() < 30, "{}", script.hits());
+}

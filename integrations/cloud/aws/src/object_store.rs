@@ -39,6 +39,7 @@ impl Integration for S3 {
 
     const NAME: &'static str = "s3";
     const INTERFACES: &'static [&'static str] = &["ObjectStore"];
+    const REMOTE: bool = true;
 
     async fn build(config: S3Config, cx: BuildContext) -> Result<Service> {
         let s3 = Arc::new(Self::new(config, cx)?);

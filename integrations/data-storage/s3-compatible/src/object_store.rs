@@ -39,6 +39,7 @@ impl Integration for S3Compatible {
 
     const NAME: &'static str = "s3-compatible";
     const INTERFACES: &'static [&'static str] = &["ObjectStore"];
+    const REMOTE: bool = true;
 
     async fn build(config: S3CompatibleConfig, cx: BuildContext) -> Result<Service> {
         let service = Arc::new(Self::new(config, cx)?);

@@ -127,3 +127,148 @@ fn the_word_is_read_as_it_was_written() {
         assert_eq!(word.turn(phase).generation, 0);
     }
 }
+
+mod model {
+    //! The breaker against one that is plain: no bits, no slots shared by threads, a list of results.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Do {
+        Call {
+            failed: bool,
+        },
+        /// A call that is admitted and settled later, by its number.
+        Begin,
+        Settle {
+            which: usize,
+            failed: Option<bool>,
+        },
+        Wait {
+            millis: u64,
+        },
+    }
+
+    fn step() -> impl Strategy<Value = Do> {
+        prop_oneof![
+            6 => any::<bool>().prop_map(|failed| Do::Call { failed }),
+            2 => Just(Do::Begin),
+            2 => (0_usize..8, any::<Option<bool>>()).prop_map(|(which, failed)| Do::Settle { which, failed }),
+            2 => (0_u64..7000).prop_map(|millis| Do::Wait { millis }),
+        ]
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum State {
+        Closed,
+        Open { until: u64 },
+        HalfOpen { probing: bool, successes: u32 },
+    }
+
+    struct Model {
+        state: State,
+        epoch: u32,
+        streak: u32,
+        /// Second and failure of each result since it was closed.
+        results: Vec<(u64, bool)>,
+    }
+
+    impl Model {
+        fn enter(&mut self, state: State) {
+            self.state = state;
+            self.epoch += 1;
+            self.results.clear();
+        }
+
+        fn admit(&mut self, now: u64) -> Option<(u32, bool)> {
+            match self.state {
+                State::Closed => return Some((self.epoch, false)),
+                State::Open { until } if now < until => return None,
+                State::Open { .. } => self.enter(State::HalfOpen { probing: true, successes: 0 }),
+                State::HalfOpen { probing: true, .. } => return None,
+                State::HalfOpen { successes, .. } => self.state = State::HalfOpen { probing: true, successes },
+            }
+            Some((self.epoch, true))
+        }
+
+        fn settle(&mut self, (epoch, _): (u32, bool), failed: Option<bool>, now: u64) {
+            if epoch != self.epoch {
+                return;
+            }
+            let open = |streak: u32| State::Open { until: now + (5000 << streak.min(4)).min(60_000) };
+            match (self.state, failed) {
+                (State::Closed, Some(failed)) => {
+                    self.results.push((now / 1000, failed));
+                    let recent: Vec<bool> =
+                        self.results.iter().filter(|(at, _)| at + 30 > now / 1000).map(|(_, failed)| *failed).collect();
+                    let failures = recent.iter().filter(|failed| **failed).count();
+                    if failed && recent.len() >= 20 && failures * 2 >= recent.len() {
+                        self.enter(open(self.streak));
+                        self.streak += 1;
+                    }
+                }
+                (State::HalfOpen { .. }, Some(true)) => {
+                    self.enter(open(self.streak));
+                    self.streak += 1;
+                }
+                (State::HalfOpen { successes: 2, .. }, Some(false)) => {
+                    self.enter(State::Closed);
+                    self.streak = 0;
+                }
+                (State::HalfOpen { successes, .. }, Some(false)) => {
+                    self.state = State::HalfOpen { probing: false, successes: successes + 1 };
+                }
+                (State::HalfOpen { successes, .. }, None) => self.state = State::HalfOpen { probing: false, successes },
+                (State::Closed, None) | (State::Open { .. }, _) => {}
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_breaker_does_what_the_model_does(steps in prop::collection::vec(step(), 1..400)) {
+            let breaker = breaker();
+            let mut model = Model { state: State::Closed, epoch: 0, streak: 0, results: Vec::new() };
+            let (mut now, mut begun) = (1000_u64, Vec::new());
+            let settle = |ticket: Ticket, failed: Option<bool>, now: u64| match failed {
+                Some(failed) => _ = breaker.settle(ticket, failed, Duration::from_millis(now), || 0.0),
+                None => breaker.release(ticket),
+            };
+            for step in steps {
+                match step {
+                    Do::Wait { millis } => now += millis,
+                    Do::Settle { which, failed } => {
+                        if which < begun.len() {
+                            let (ticket, known) = begun.swap_remove(which);
+                            settle(ticket, failed, now);
+                            model.settle(known, failed, now);
+                        }
+                    }
+                    Do::Call { .. } | Do::Begin => {
+                        let (real, known) = (breaker.admit(Duration::from_millis(now)).0.ok(), model.admit(now));
+                        prop_assert_eq!(real.map(|ticket| ticket.probe), known.map(|(_, probe)| probe));
+                        if let (Some(ticket), Some(known)) = (real, known) {
+                            match step {
+                                Do::Call { failed } => {
+                                    settle(ticket, Some(failed), now);
+                                    model.settle(known, Some(failed), now);
+                                }
+                                _ => begun.push((ticket, known)),
+                            }
+                        }
+                    }
+                }
+                let same = match (breaker.state(Duration::from_millis(now)), model.state) {
+                    (BreakerState::Closed, State::Closed) | (BreakerState::HalfOpen, State::HalfOpen { .. }) => true,
+                    (BreakerState::Open { remaining }, State::Open { until }) => {
+                        remaining == Duration::from_millis(until.saturating_sub(now))
+                    }
+                    _ => false,
+                };
+                prop_assert!(same, "{:?} {:?}", breaker.state(Duration::from_millis(now)), model.state);
+            }
+        }
+    }
+}
