@@ -38,6 +38,7 @@ pub struct HttpClient {
 }
 
 pub(super) struct Inner {
+    pub(super) service: Arc<str>,
     pub(super) origin: Arc<Origin>,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) policy: Policy,
@@ -192,6 +193,7 @@ impl BuildContext {
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
         HttpClientBuilder {
             inner: Inner {
+                service: self.name().into(),
                 endpoint: policy.endpoint(origin.as_str()),
                 origin,
                 policy,

@@ -187,6 +187,9 @@ fn mask(text: &str) -> String {
     out
 }
 
+/// How far a tag or an address is looked for: an answer may be made of nothing but their beginnings.
+const AHEAD: usize = 4096;
+
 /// At the beginning of `rest`: up to where it is shown, and where it goes on after what is hidden.
 fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)> {
     match letter {
@@ -199,40 +202,45 @@ fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)>
         }
         // `<Key>value</Key>` in XML.
         '<' => {
-            let end = rest.find('>')?;
-            let name = rest[1..end].split_whitespace().next()?;
-            let close = end + 1 + rest[end + 1..].find('<')?;
-            (close > end + 1 && names_a_secret(name)).then_some((end + 1, close))
+            let end = ahead(rest).find('>')?;
+            rest[1..end].split_whitespace().next().filter(|name| names_a_secret(name))?;
+            let value = end + 1;
+            let close = value + rest[value..].find('<')?;
+            (close > value).then_some((value, close))
         }
         // `https://…?query`: signed addresses carry their credential there; and `https://user:password@host`.
         ':' if rest.starts_with("://") => {
-            let end =
-                rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\')).unwrap_or(rest.len());
-            let address = &rest[..end];
-            let host_end = address[3..].find(['/', '?', '#']).map_or(end, |at| at + 3);
-            if let Some(at) = address[..host_end].rfind('@') {
-                return Some((3, at));
+            let address = until(ahead(rest), |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\'));
+            let authority = until(&address[3..], |c| matches!(c, '/' | '?' | '#'));
+            match authority.rfind('@') {
+                Some(at) => Some((3, 3 + at)),
+                None => address.find('?').map(|at| (at + 1, address.len())),
             }
-            address.find('?').map(|at| (at + 1, end))
         }
         // `key=value` in a form or prose.
         '=' => {
             let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).next()?;
-            let end = rest
-                .find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | ',' | ';' | ')'))
-                .unwrap_or(rest.len());
-            (end > 1 && names_a_secret(key)).then_some((1, end))
+            let value = || until(rest, |c| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | ',' | ';' | ')')).len();
+            names_a_secret(key).then(value).filter(|&end| end > 1).map(|end| (1, end))
         }
         ' ' => {
             let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next()?;
-            let end =
-                1 + rest[1..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | ',')).unwrap_or(rest.len() - 1);
             let scheme = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
+            let value = || 1 + until(&rest[1..], |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | ',')).len();
             // A word of prose after it ("bearer token") is short; a credential is not.
-            (scheme && end > 8).then_some((1, end))
+            scheme.then(value).filter(|&end| end > 8).map(|end| (1, end))
         }
         _ => None,
     }
+}
+
+fn ahead(text: &str) -> &str {
+    let end = (0..=text.len().min(AHEAD)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
+fn until(text: &str, stops: impl Fn(char) -> bool) -> &str {
+    text.find(stops).map_or(text, |end| &text[..end])
 }
 
 /// Where the JSON string ends that starts at `from`, its quote not included.
@@ -301,6 +309,15 @@ mod tests {
         ] {
             assert_eq!(none.redact(text), expected);
         }
+    }
+
+    #[test]
+    fn hostile_texts_cost_no_more_than_their_length() {
+        let started = std::time::Instant::now();
+        for part in ["<", "\"", "=", "://", "https://a?", ":// ", "token=", " bearer", "<token>", "\"token\":\"", "a"] {
+            let _ = Secrets::default().redact(&part.repeat(64 * 1024 / part.len()));
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
     }
 
     proptest::proptest! {
