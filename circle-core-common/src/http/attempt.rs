@@ -159,7 +159,7 @@ impl Exchange<'_> {
 
     /// Tells the span and interceptors what came of the attempt.
     async fn watched<T: Answered>(&self, attempt: Attempt, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let started = self.cx.clock().now();
+        let started = (!self.inner.interceptors.is_empty()).then(|| self.cx.clock().now());
         let result = work.await;
         if tracing::enabled!(target: "circle", Level::DEBUG) {
             let failed = |error: &Error| error.detail().and_then(|detail| detail.status);
@@ -167,7 +167,7 @@ impl Exchange<'_> {
             // The machine has entered the span of the attempt.
             status.inspect(|&status| _ = Span::current().record("http.response.status_code", status));
         }
-        if !self.inner.interceptors.is_empty() {
+        if let Some(started) = started {
             self.told(attempt, self.cx.clock().now().since(started), &result);
         }
         result
@@ -305,7 +305,7 @@ impl Exchange<'_> {
             // A failed status that the classification takes for a success would have to be kept by the request.
             Ok(()) => {
                 let answer = Answer::new(self.operation, answer.status, &headers, &kept).without(&signed.secrets);
-                signed.mark(super::StatusTable::new().error(&answer.at(self.cx.clock().timestamp())))
+                signed.mark(super::StatusTable::new().error(&answer.by(self.cx.clock())))
             }
         }
     }
@@ -314,7 +314,7 @@ impl Exchange<'_> {
         if self.request.keep.contains(&status) {
             return Ok(());
         }
-        let answer = Answer::new(self.operation, status, headers, body).without(&signed.secrets).at(self.cx.clock().timestamp());
+        let answer = Answer::new(self.operation, status, headers, body).without(&signed.secrets).by(self.cx.clock());
         let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
         match judged {
             Ok(None) => Ok(()),

@@ -87,7 +87,9 @@ impl fmt::Debug for Headers<'_> {
 /// The secrets that one attempt sent, so that a server that repeats them in its answer does not get them into an error.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    sent: Vec<HeaderValue>,
+    /// Apart from the others, so that the usual one header costs no list.
+    first: Option<HeaderValue>,
+    others: Vec<HeaderValue>,
     /// What stands elsewhere than in a header of its own, as the configuration has it.
     bare: Vec<SecretString>,
 }
@@ -95,8 +97,8 @@ pub struct Secrets {
 impl Secrets {
     /// The values of the headers that are marked as sensitive.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.values().filter(|value| value.is_sensitive()).cloned().collect();
-        Self { sent, bare: Vec::new() }
+        let mut sent = headers.values().filter(|value| value.is_sensitive()).cloned();
+        Self { first: sent.next(), others: sent.collect(), bare: Vec::new() }
     }
 
     /// And what a signer left in the extensions of the request.
@@ -108,7 +110,7 @@ impl Secrets {
     /// One secret, which stands in the query or encoded in a header. A signer leaves it in a request's extensions.
     #[must_use]
     pub fn bare(secret: SecretString) -> Self {
-        Self { sent: Vec::new(), bare: vec![secret] }
+        Self { bare: vec![secret], ..Self::default() }
     }
 
     /// The text without them, and without what looks like a secret: values of keys that name one, the query and
@@ -116,7 +118,7 @@ impl Secrets {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for value in &self.sent {
+        for value in self.first.iter().chain(&self.others) {
             let Ok(value) = value.to_str() else { continue };
             // The scheme in front of a credential is no secret, and a server may repeat only what follows it.
             let bare = value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
