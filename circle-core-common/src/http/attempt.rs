@@ -78,7 +78,7 @@ impl Attempts for Whole<'_> {
     }
 
     fn replayable(&self) -> bool {
-        self.0.request.body.is_replayable()
+        self.0.request.body.is_available()
     }
 
     async fn repair(&self, error: &Error) -> bool {
@@ -98,7 +98,7 @@ impl Attempts for Streamed<'_> {
     }
 
     fn replayable(&self) -> bool {
-        self.0.request.body.is_replayable()
+        self.0.request.body.is_available()
     }
 
     async fn repair(&self, error: &Error) -> bool {
@@ -268,7 +268,7 @@ impl Exchange<'_> {
             Some(bytes) => TransportBody::Bytes(bytes.clone()),
             None => {
                 let length = request.body.length().await?;
-                TransportBody::Stream { stream: request.body.open().await?, length }
+                TransportBody::Stream { stream: request.body.open_when_read().await?, length }
             }
         };
         let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
