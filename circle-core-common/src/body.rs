@@ -65,6 +65,25 @@ impl Body {
         }
     }
 
+    /// Whether it can still be sent: a stream can until its first byte has been read.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_available(&self) -> bool {
+        match &self.source {
+            Source::Bytes(_) | Source::File { .. } => true,
+            Source::Once { stream, .. } => stream.lock().unwrap_or_else(PoisonError::into_inner).is_some(),
+            Source::Parts(parts) => parts.iter().all(Self::is_available),
+        }
+    }
+
+    /// As [`open`](Self::open), but a stream is taken when it is first read: one that nobody reads stays available.
+    #[cfg(feature = "http")]
+    pub(crate) async fn open_when_read(&self) -> Result<ByteStream> {
+        match &self.source {
+            Source::Once { stream, .. } => Ok(ByteStream::new(stream::WhenRead::new(Arc::clone(stream), consumed))),
+            _ => self.open().await,
+        }
+    }
+
     /// The bytes, where they are in memory.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&Bytes> {
@@ -127,13 +146,15 @@ impl Body {
             Source::Parts(parts) => Ok(open_parts(Arc::clone(parts))),
             Source::Once { stream, .. } => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-                stream.ok_or_else(|| {
-                    let text = "the body is a stream and was sent already; give bytes or a file to let a call be repeated";
-                    Error::new(ErrorKind::InvalidInput, text).with_reason(Reason::BodyConsumed)
-                })
+                stream.ok_or_else(consumed)
             }
         }
     }
+}
+
+fn consumed() -> Error {
+    let text = "the body is a stream and was sent already; give bytes or a file to let a call be repeated";
+    Error::new(ErrorKind::InvalidInput, text).with_reason(Reason::BodyConsumed)
 }
 
 fn file_error(path: &Path, error: std::io::Error) -> Error {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+#[cfg(feature = "http")]
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -145,5 +147,37 @@ where
             Ok(None) => None,
             Err(error) => Some(Err(error)),
         })
+    }
+}
+
+/// A stream that is taken from its place when it is first read.
+#[cfg(feature = "http")]
+pub(super) struct WhenRead {
+    place: Arc<Mutex<Option<ByteStream>>>,
+    open: Option<ByteStream>,
+    consumed: fn() -> Error,
+}
+
+#[cfg(feature = "http")]
+impl WhenRead {
+    /// `consumed` is the error of a place that is empty already.
+    pub(super) fn new(place: Arc<Mutex<Option<ByteStream>>>, consumed: fn() -> Error) -> Self {
+        Self { place, open: None, consumed }
+    }
+}
+
+#[cfg(feature = "http")]
+impl Stream for WhenRead {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.open.is_none() {
+            let taken = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.open = match taken {
+                Some(stream) => Some(stream),
+                None => return Poll::Ready(Some(Err((self.consumed)()))),
+            };
+        }
+        self.open.as_mut().map_or(Poll::Ready(None), |stream| stream.poll_chunk(cx))
     }
 }

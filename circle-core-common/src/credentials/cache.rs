@@ -101,8 +101,13 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
     /// # Cancellation
     /// Dropping the future leaves the load to the others that wait for it.
     pub async fn get(&self, cx: &CallContext) -> Result<Arc<Lease<C>>> {
+        let held = self.shared.held();
+        // One that never ends needs no clock.
+        if let Some(Held { lease, stale: Timestamp::MAX, .. }) = held {
+            return Ok(lease);
+        }
         let now = cx.clock().timestamp();
-        match self.shared.held() {
+        match held {
             Some(held) if now < held.stale => Ok(held.lease),
             Some(held) if now < held.expired => {
                 self.refresh(cx).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tracing::field::Empty;
 use tracing::{Level, Span};
 
 use super::classify::Answer;
@@ -72,8 +73,12 @@ impl Attempts for Whole<'_> {
         self.0.watched(attempt, self.0.whole(attempt)).await
     }
 
+    fn span(&self, _: &'static RemoteOperation, attempt: Attempt) -> Span {
+        self.0.span(attempt)
+    }
+
     fn replayable(&self) -> bool {
-        self.0.request.body.is_replayable()
+        self.0.request.body.is_available()
     }
 
     async fn repair(&self, error: &Error) -> bool {
@@ -88,19 +93,17 @@ impl Attempts for Streamed<'_> {
         self.0.watched(attempt, self.0.begun(attempt)).await
     }
 
+    fn span(&self, _: &'static RemoteOperation, attempt: Attempt) -> Span {
+        self.0.span(attempt)
+    }
+
     fn replayable(&self) -> bool {
-        self.0.request.body.is_replayable()
+        self.0.request.body.is_available()
     }
 
     async fn repair(&self, error: &Error) -> bool {
         self.0.repair(error).await
     }
-}
-
-/// The span of the attempt, where somebody wants spans of attempts; else the current one is the operation's.
-fn attempt_span() -> Option<Span> {
-    let wanted = tracing::enabled!(target: "circle", Level::DEBUG);
-    wanted.then(Span::current).filter(|span| span.metadata().is_some_and(|meta| meta.name() == "attempt"))
 }
 
 /// What interceptors and spans are told of an answer.
@@ -130,32 +133,44 @@ impl Answered for Begun {
 }
 
 impl Exchange<'_> {
-    /// Fills the span that the policy has opened around the attempt, and tells interceptors.
+    /// The span around an attempt, named as OpenTelemetry's HTTP conventions have it. The address itself is not told: it may
+    /// hold a credential.
+    fn span(&self, attempt: Attempt) -> Span {
+        let (origin, method) = (&self.request.target.origin, &self.request.method);
+        tracing::debug_span!(
+            target: "circle",
+            "attempt",
+            otel.name = format_args!("{method} {}", self.operation.template()),
+            otel.kind = "client",
+            circle.service = &*self.inner.service,
+            circle.attempt = attempt.number,
+            circle.hedged = attempt.hedged,
+            circle.remote_operation = self.operation.name(),
+            http.request.method = method.as_str(),
+            http.request.resend_count = attempt.number.saturating_sub(1),
+            http.response.status_code = Empty,
+            server.address = origin.host(),
+            server.port = origin.port(),
+            url.scheme = origin.scheme().as_str(),
+            url.template = self.operation.template(),
+            error.r#type = Empty,
+        )
+    }
+
+    /// Tells the span and interceptors what came of the attempt.
     async fn watched<T: Answered>(&self, attempt: Attempt, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let span = attempt_span();
-        if let Some(span) = &span {
-            self.describe(span);
-        }
-        let started = self.cx.clock().now();
+        let started = (!self.inner.interceptors.is_empty()).then(|| self.cx.clock().now());
         let result = work.await;
-        if let Some(span) = span {
+        if tracing::enabled!(target: "circle", Level::DEBUG) {
             let failed = |error: &Error| error.detail().and_then(|detail| detail.status);
             let status = result.as_ref().map_or_else(failed, |answer| Some(answer.status().as_u16()));
-            status.inspect(|&status| _ = span.record("http.response.status_code", status));
+            // The machine has entered the span of the attempt.
+            status.inspect(|&status| _ = Span::current().record("http.response.status_code", status));
         }
-        if !self.inner.interceptors.is_empty() {
+        if let Some(started) = started {
             self.told(attempt, self.cx.clock().now().since(started), &result);
         }
         result
-    }
-
-    /// As OpenTelemetry's HTTP conventions have it. The address itself is not told: it may hold a credential.
-    fn describe(&self, span: &Span) {
-        let (origin, method) = (&self.request.target.origin, &self.request.method);
-        span.record("otel.name", format!("{method} {}", self.operation.template()).trim_end());
-        span.record("http.request.method", method.as_str());
-        span.record("server.address", origin.host());
-        span.record("server.port", origin.port());
     }
 
     fn told<T: Answered>(&self, attempt: Attempt, duration: Duration, result: &Result<T>) {
@@ -253,7 +268,7 @@ impl Exchange<'_> {
             Some(bytes) => TransportBody::Bytes(bytes.clone()),
             None => {
                 let length = request.body.length().await?;
-                TransportBody::Stream { stream: request.body.open().await?, length }
+                TransportBody::Stream { stream: request.body.open_when_read().await?, length }
             }
         };
         let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
@@ -290,7 +305,7 @@ impl Exchange<'_> {
             // A failed status that the classification takes for a success would have to be kept by the request.
             Ok(()) => {
                 let answer = Answer::new(self.operation, answer.status, &headers, &kept).without(&signed.secrets);
-                signed.mark(super::StatusTable::new().error(&answer.at(self.cx.clock().timestamp())))
+                signed.mark(super::StatusTable::new().error(&answer.by(self.cx.clock())))
             }
         }
     }
@@ -299,7 +314,7 @@ impl Exchange<'_> {
         if self.request.keep.contains(&status) {
             return Ok(());
         }
-        let answer = Answer::new(self.operation, status, headers, body).without(&signed.secrets).at(self.cx.clock().timestamp());
+        let answer = Answer::new(self.operation, status, headers, body).without(&signed.secrets).by(self.cx.clock());
         let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
         match judged {
             Ok(None) => Ok(()),

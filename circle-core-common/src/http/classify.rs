@@ -10,6 +10,7 @@ use super::headers;
 use super::redact::Secrets;
 use super::retry_after::retry_after;
 use super::said::{self, Said};
+use crate::clock::Clock;
 use crate::error::{Detail, Error, ErrorKind, Reason, Sent};
 use crate::resilience::RemoteOperation;
 use crate::units::Timestamp;
@@ -31,22 +32,42 @@ pub struct Answer<'a> {
     pub headers: &'a HeaderMap,
     /// The body, of a failure at most 64 KiB of it; empty for the success of a call that streams.
     pub body: &'a [u8],
-    now: Timestamp,
+    now: Now<'a>,
     secrets: Option<&'a Secrets>,
+}
+
+/// What time it is here.
+#[derive(Clone, Copy)]
+enum Now<'a> {
+    At(Timestamp),
+    By(&'a Clock),
 }
 
 impl<'a> Answer<'a> {
     /// An answer of these parts.
     #[must_use]
     pub fn new(operation: &'static RemoteOperation, status: StatusCode, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
-        Self { operation, status, headers, body, now: Timestamp::from_unix(0, 0), secrets: None }
+        Self { operation, status, headers, body, now: Now::At(Timestamp::UNIX_EPOCH), secrets: None }
     }
 
     /// Says what time it is here, for answers that tell a date and have none themselves.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
-        self.now = now;
+        self.now = Now::At(now);
         self
+    }
+
+    /// As [`at`](Self::at), by a clock that is read only when the time matters.
+    pub(super) fn by(mut self, clock: &'a Clock) -> Self {
+        self.now = Now::By(clock);
+        self
+    }
+
+    fn now(&self) -> Timestamp {
+        match self.now {
+            Now::At(now) => now,
+            Now::By(clock) => clock.timestamp(),
+        }
     }
 
     /// Keeps these secrets, which the request carried, out of the error.
@@ -65,8 +86,9 @@ impl<'a> Answer<'a> {
         let mut detail = Detail::new();
         detail.status = Some(self.status.as_u16());
         detail.code = said.code.map(|code| secrets.redact(&shortened(&code)));
-        detail.request_id = said.request_id.or_else(|| said::request_id(self.headers).map(str::to_owned));
-        detail.retry_after = retry_after(self.headers, self.now);
+        let request_id = said.request_id.or_else(|| said::request_id(self.headers).map(str::to_owned));
+        detail.request_id = request_id.map(|id| secrets.redact(&shortened(&id)));
+        detail.retry_after = retry_after(self.headers, self.now());
         detail.answered_at = answered_at(self.headers);
         detail.message = said.message.map(|message| secrets.redact(&message));
         let message = match &detail.message {

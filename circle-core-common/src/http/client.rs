@@ -38,6 +38,7 @@ pub struct HttpClient {
 }
 
 pub(super) struct Inner {
+    pub(super) service: Arc<str>,
     pub(super) origin: Arc<Origin>,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) policy: Policy,
@@ -67,8 +68,9 @@ impl Inner {
             })
     }
 
-    pub(super) fn endpoint_of(&self, origin: &Origin) -> Arc<Endpoint> {
-        if *origin == *self.origin { Arc::clone(&self.endpoint) } else { self.policy.endpoint(origin.as_str()) }
+    /// The endpoint of another origin; the client's own is at hand.
+    fn other_endpoint(&self, origin: &Origin) -> Option<Arc<Endpoint>> {
+        (*origin != *self.origin).then(|| self.policy.endpoint(origin.as_str()))
     }
 }
 
@@ -81,9 +83,10 @@ impl HttpClient {
     /// [`OutsideLimit`](crate::Reason::OutsideLimit), for an answer beyond the body limit; what the policies refuse.
     pub async fn send(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Response> {
         let inner = &*self.inner;
-        let endpoint = inner.endpoint_of(&request.target.origin);
-        let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint: &endpoint });
-        inner.policy.execute(cx, operation, &endpoint, &work).await.map(|done| done.output)
+        let other = inner.other_endpoint(&request.target.origin);
+        let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
+        let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint });
+        inner.policy.execute(cx, operation, endpoint, &work).await.map(|done| done.output)
     }
 
     /// Sends a request and returns at the headers of its answer. The body holds the call's place at the endpoint until it is
@@ -93,9 +96,10 @@ impl HttpClient {
     /// As [`send`](Self::send). An error within the body comes from the body.
     pub async fn open(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Opened> {
         let inner = &*self.inner;
-        let endpoint = inner.endpoint_of(&request.target.origin);
-        let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint: &endpoint });
-        let done = inner.policy.execute(cx, operation, &endpoint, &work).await?;
+        let other = inner.other_endpoint(&request.target.origin);
+        let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
+        let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint });
+        let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
         Ok(done.output.holding(done.permit))
     }
 
@@ -192,6 +196,7 @@ impl BuildContext {
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
         HttpClientBuilder {
             inner: Inner {
+                service: self.name().into(),
                 endpoint: policy.endpoint(origin.as_str()),
                 origin,
                 policy,

@@ -20,6 +20,9 @@ const RESERVED: [&str; 12] = [
     "upgrade",
 ];
 
+/// Values that requests have again and again: they need no copy, and no count of who holds it.
+const USUAL: [&str; 3] = ["application/json", "application/xml", "application/octet-stream"];
+
 /// A header's name.
 ///
 /// # Errors
@@ -34,6 +37,9 @@ pub fn name(name: &str) -> Result<HeaderName> {
 /// # Errors
 /// `InvalidInput` naming the header, never the value, when there is a line break, a NUL or another letter in it.
 pub fn value(name: &HeaderName, value: &str) -> Result<HeaderValue> {
+    if let Some(usual) = USUAL.iter().find(|usual| **usual == value) {
+        return Ok(HeaderValue::from_static(usual));
+    }
     // Other letters would pass as bytes, which servers read in several encodings.
     let parsed = HeaderValue::from_str(value).ok().filter(|_| value.is_ascii());
     parsed.ok_or_else(|| {

@@ -23,7 +23,12 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
 
 /// A value from JSON; an error names the path of the value that does not fit, and its detail holds what stands around it.
 pub(super) fn decode<T: DeserializeOwned>(what: &str, body: &[u8], detail: impl FnOnce() -> Detail) -> Result<T> {
-    let failed = match serde_json::from_slice(body) {
+    // Text is checked once and as a whole; from bytes, every string in it would be checked for itself.
+    let decoded = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    let failed = match decoded {
         Ok(value) => return Ok(value),
         Err(failed) => failed,
     };

@@ -225,7 +225,8 @@ fn refused(why: &'static str) -> Error {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        // Nearly every request goes where the last one went.
+        std::ptr::eq(self, other) || self.text == other.text
     }
 }
 

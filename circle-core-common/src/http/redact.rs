@@ -87,7 +87,9 @@ impl fmt::Debug for Headers<'_> {
 /// The secrets that one attempt sent, so that a server that repeats them in its answer does not get them into an error.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    sent: Vec<HeaderValue>,
+    /// Apart from the others, so that the usual one header costs no list.
+    first: Option<HeaderValue>,
+    others: Vec<HeaderValue>,
     /// What stands elsewhere than in a header of its own, as the configuration has it.
     bare: Vec<SecretString>,
 }
@@ -95,8 +97,8 @@ pub struct Secrets {
 impl Secrets {
     /// The values of the headers that are marked as sensitive.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.values().filter(|value| value.is_sensitive()).cloned().collect();
-        Self { sent, bare: Vec::new() }
+        let mut sent = headers.values().filter(|value| value.is_sensitive()).cloned();
+        Self { first: sent.next(), others: sent.collect(), bare: Vec::new() }
     }
 
     /// And what a signer left in the extensions of the request.
@@ -108,7 +110,7 @@ impl Secrets {
     /// One secret, which stands in the query or encoded in a header. A signer leaves it in a request's extensions.
     #[must_use]
     pub fn bare(secret: SecretString) -> Self {
-        Self { sent: Vec::new(), bare: vec![secret] }
+        Self { bare: vec![secret], ..Self::default() }
     }
 
     /// The text without them, and without what looks like a secret: values of keys that name one, the query and
@@ -116,7 +118,7 @@ impl Secrets {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for value in &self.sent {
+        for value in self.first.iter().chain(&self.others) {
             let Ok(value) = value.to_str() else { continue };
             // The scheme in front of a credential is no secret, and a server may repeat only what follows it.
             let bare = value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
@@ -187,6 +189,9 @@ fn mask(text: &str) -> String {
     out
 }
 
+/// How far a tag or an address is looked for: an answer may be made of nothing but their beginnings.
+const AHEAD: usize = 4096;
+
 /// At the beginning of `rest`: up to where it is shown, and where it goes on after what is hidden.
 fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)> {
     match letter {
@@ -199,40 +204,45 @@ fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)>
         }
         // `<Key>value</Key>` in XML.
         '<' => {
-            let end = rest.find('>')?;
-            let name = rest[1..end].split_whitespace().next()?;
-            let close = end + 1 + rest[end + 1..].find('<')?;
-            (close > end + 1 && names_a_secret(name)).then_some((end + 1, close))
+            let end = ahead(rest).find('>')?;
+            rest[1..end].split_whitespace().next().filter(|name| names_a_secret(name))?;
+            let value = end + 1;
+            let close = value + rest[value..].find('<')?;
+            (close > value).then_some((value, close))
         }
         // `https://…?query`: signed addresses carry their credential there; and `https://user:password@host`.
         ':' if rest.starts_with("://") => {
-            let end =
-                rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\')).unwrap_or(rest.len());
-            let address = &rest[..end];
-            let host_end = address[3..].find(['/', '?', '#']).map_or(end, |at| at + 3);
-            if let Some(at) = address[..host_end].rfind('@') {
-                return Some((3, at));
+            let address = until(ahead(rest), |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\'));
+            let authority = until(&address[3..], |c| matches!(c, '/' | '?' | '#'));
+            match authority.rfind('@') {
+                Some(at) => Some((3, 3 + at)),
+                None => address.find('?').map(|at| (at + 1, address.len())),
             }
-            address.find('?').map(|at| (at + 1, end))
         }
         // `key=value` in a form or prose.
         '=' => {
             let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).next()?;
-            let end = rest
-                .find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | ',' | ';' | ')'))
-                .unwrap_or(rest.len());
-            (end > 1 && names_a_secret(key)).then_some((1, end))
+            let value = || until(rest, |c| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | ',' | ';' | ')')).len();
+            names_a_secret(key).then(value).filter(|&end| end > 1).map(|end| (1, end))
         }
         ' ' => {
             let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next()?;
-            let end =
-                1 + rest[1..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | ',')).unwrap_or(rest.len() - 1);
             let scheme = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
+            let value = || 1 + until(&rest[1..], |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | ',')).len();
             // A word of prose after it ("bearer token") is short; a credential is not.
-            (scheme && end > 8).then_some((1, end))
+            scheme.then(value).filter(|&end| end > 8).map(|end| (1, end))
         }
         _ => None,
     }
+}
+
+fn ahead(text: &str) -> &str {
+    let end = (0..=text.len().min(AHEAD)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
+fn until(text: &str, stops: impl Fn(char) -> bool) -> &str {
+    text.find(stops).map_or(text, |end| &text[..end])
 }
 
 /// Where the JSON string ends that starts at `from`, its quote not included.
@@ -301,6 +311,15 @@ mod tests {
         ] {
             assert_eq!(none.redact(text), expected);
         }
+    }
+
+    #[test]
+    fn hostile_texts_cost_no_more_than_their_length() {
+        let started = std::time::Instant::now();
+        for part in ["<", "\"", "=", "://", "https://a?", ":// ", "token=", " bearer", "<token>", "\"token\":\"", "a"] {
+            let _ = Secrets::default().redact(&part.repeat(64 * 1024 / part.len()));
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
     }
 
     proptest::proptest! {

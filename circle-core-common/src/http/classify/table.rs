@@ -66,7 +66,7 @@ impl StatusTable {
 
 /// GitHub and others refuse with 403 what others refuse with 429, and say so in headers only.
 fn by_rfc(answer: &Answer<'_>) -> Rule {
-    let used_up = || RateLimit::from_headers(answer.headers, answer.now).is_some_and(|limit| limit.remaining == Some(0));
+    let used_up = || RateLimit::from_headers(answer.headers, answer.now()).is_some_and(|limit| limit.remaining == Some(0));
     let limited = || answer.headers.contains_key("retry-after") || used_up();
     match answer.status {
         StatusCode::FORBIDDEN if limited() => Rule::new(ErrorKind::RateLimited),

@@ -2,11 +2,12 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::server::{Server, answer, ok, status};
+use super::server::{Server, Step, answer, ok, status};
 use super::*;
 use crate::context::CallReport;
 use crate::error::{Error, ErrorKind, Limit, Reason, Result, Sent};
@@ -143,6 +144,50 @@ async fn an_open_body_holds_its_place_until_it_is_read_or_dropped() {
     assert_eq!(in_flight(), 0, "read to its end, though still there");
     client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap();
     assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_anywhere_leaves_nothing_held() {
+    let slow = |text: &str| [Step::Pause(Duration::from_millis(2)), Step::Send(text.as_bytes().to_vec())];
+    let script = [slow("HTTP/1.1 200 OK\r\n"), slow("Content-Length: 4\r\n\r\n"), slow("ab"), slow("cd")].concat();
+    let server = Server::start(vec![status(503, ""), script]).await;
+    let environment = Environment::default();
+    let context_of = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+    let client = context_of.http(context_of.origin(&server.origin()).unwrap()).build();
+    let (mut finished, mut dropped) = (0, 0);
+    for polls in 0..24 {
+        let call = async {
+            let request = Request::put(target(&client, "/a")).body("content");
+            let _ = client.send(&context(&environment), &PUT, request).await;
+            let opened = client.open(&context(&environment), &GET, Request::get(target(&client, "/a"))).await?;
+            opened.body.collect(None).await
+        };
+        let (mut call, mut left) = (Box::pin(call), polls);
+        let end = std::future::poll_fn(|cx| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            call.as_mut().poll(cx).map(Some)
+        });
+        match end.await {
+            Some(result) => finished += u32::from(result.is_ok()),
+            None => dropped += 1,
+        }
+        drop(call);
+        assert_eq!(context_of.policy().endpoints()[0].in_flight, 0, "after {polls} polls");
+    }
+    assert!(finished > 0 && dropped > 3, "{finished} finished, {dropped} dropped");
+}
+
+#[test]
+fn the_futures_of_calls_are_bounded() {
+    let environment = Environment::default();
+    let client = client(&environment, "http://127.0.0.1:1");
+    let cx = context(&environment);
+    let request = || Request::get(target(&client, "/a"));
+    let sizes = (size_of_val(&client.send(&cx, &GET, request())), size_of_val(&client.open(&cx, &GET, request())));
+    assert!(sizes.0 <= 4096 && sizes.1 <= 4096, "{sizes:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod http2;
 #[cfg(feature = "reqwest")]
 mod proxied;
 mod server;
+mod telemetry;
 mod tls;
 mod transport;
 

@@ -88,6 +88,22 @@ async fn a_stream_of_another_length_than_announced_fails() {
 }
 
 #[tokio::test]
+async fn a_stream_that_nobody_read_is_still_there_for_the_next_attempt() {
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let environment = Environment::default();
+    let client = client(&environment, &format!("http://127.0.0.1:{port}"));
+    let body = Body::from_stream(ByteStream::from(Bytes::from_static(b"abc")), Some(3));
+    let error = client.send(&context(&environment), &POST, Request::post(target(&client, "/a")).body(&body)).await.unwrap_err();
+    assert_eq!((error.attempts(), error.reason()), (3, None), "{error:?}");
+    assert_eq!(body.open().await.unwrap().collect(None).await.unwrap(), "abc");
+    let server = Server::start(vec![super::server::status(503, "")]).await;
+    let client = super::client(&environment, &server.origin());
+    let body = Body::from_stream(ByteStream::from(Bytes::from_static(b"abc")), Some(3));
+    let error = client.send(&context(&environment), &PUT, Request::put(target(&client, "/a")).body(&body)).await.unwrap_err();
+    assert_eq!((error.kind(), server.hits()), (ErrorKind::Unavailable, 1), "{error:?}");
+}
+
+#[tokio::test]
 async fn nobody_there_is_proved_unsent() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let environment = Environment::default();
