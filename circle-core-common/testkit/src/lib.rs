@@ -13,11 +13,19 @@
 //! }
 //! ```
 //!
+//! A provider that speaks HTTP is held to more, mostly in `tests/contract.rs`: what it sends, byte for byte, to a
+//! [`FaultServer`]; what it makes of every [`Failure`], with [`FailureMatrix`]; what it gives back when a call is dropped, with
+//! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`]. [`FaultProxy`] breaks the network before a real server.
+//! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`.
+//!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
 mod broken;
+mod capture;
 mod clock;
 mod conformance;
+mod drop_sweep;
+mod failure_matrix;
 mod fault_proxy;
 mod fault_server;
 mod fixture;
@@ -29,12 +37,15 @@ mod runner;
 mod transport;
 
 pub use broken::{Broken, Defect};
+pub use capture::Capture;
 pub use circle_core_common::suite::{
     Canary, Case, Counted, Decorated, Decoration, Failed, Fault, Faults, Faulty, Interception, Mask, Masked, Negative, Outcome,
     Plan, Recorded, Scale, Script, Scripted, Subject, Telemetry, Traffic,
 };
 pub use clock::ManualClock;
 pub use conformance::Conformance;
+pub use drop_sweep::drop_sweep;
+pub use failure_matrix::{Expected, Failure, FailureMatrix};
 pub use fault_proxy::FaultProxy;
 pub use fault_server::{Break, FaultServer, Place, Received, Reply};
 pub use fixture::Fixture;

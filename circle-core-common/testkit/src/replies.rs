@@ -9,6 +9,8 @@ use crate::fault_server::{Received, Reply};
 
 /// How many requests are kept; later ones are counted only.
 const KEPT: usize = 20_000;
+/// How many bytes of their bodies are kept in all; of later requests the head is.
+const KEPT_BYTES: usize = 512 * 1024 * 1024;
 
 /// The script of a [`FaultServer`](crate::FaultServer) or a [`CannedTransport`](crate::CannedTransport), and the record
 /// of what arrived there.
@@ -25,6 +27,7 @@ pub struct Replies {
 struct State {
     rules: Vec<Rule>,
     received: Vec<Received>,
+    kept_bytes: usize,
 }
 
 struct Rule {
@@ -86,7 +89,7 @@ impl Replies {
         self.unexpected.load(Ordering::SeqCst)
     }
 
-    /// The requests that arrived, in order; the first 20,000 of them.
+    /// The requests that arrived, in order; the first 20,000 of them, and of their bodies the first 512 MiB.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.state().received.clone()
@@ -103,7 +106,7 @@ impl Replies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn reply(&self, request: Received) -> Reply {
+    pub(crate) fn reply(&self, mut request: Received) -> Reply {
         let mut state = self.state();
         let mut matching = state.rules.iter_mut().filter(|rule| (rule.matches)(&request));
         let reply = matching.find_map(|rule| rule.next(&request));
@@ -112,6 +115,13 @@ impl Replies {
             Reply::status(501).body(format!("nothing is scripted for {} {}", request.method, request.path()))
         });
         if state.received.len() < KEPT {
+            let bytes = request.body.len() + request.raw.len();
+            if bytes > KEPT_BYTES - state.kept_bytes {
+                request.body.clear();
+                request.raw.clear();
+            } else {
+                state.kept_bytes += bytes;
+            }
             state.received.push(request);
         }
         self.hits.fetch_add(1, Ordering::SeqCst);

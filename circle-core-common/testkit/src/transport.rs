@@ -7,6 +7,8 @@ mod replay;
 mod secrets;
 mod stranger;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod tests;
 
 use std::time::Instant;

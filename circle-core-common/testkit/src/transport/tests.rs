@@ -54,7 +54,7 @@ async fn canned_answers_break_as_a_connection_does() -> Result<()> {
         Reply::ok("late").after(Duration::from_secs(3600)),
     ]);
     let began = Instant::now();
-    let error = canned.send(get("/")).await.err().expect("a reset");
+    let error = canned.send(get("/")).await.expect_err("a reset");
     assert_eq!((error.kind(), error.sent()), (ErrorKind::Connection, Sent::Maybe));
     let patience = Duration::from_secs(60);
     assert!(tokio::time::timeout(patience, canned.send(get("/"))).await.is_err());
@@ -105,14 +105,14 @@ async fn what_was_recorded_is_played_again() -> Result<()> {
     assert_eq!(answer.headers["etag"], "\"1\"");
     assert_eq!(text(answer).await?, "{\"asked\":22}");
     assert_eq!(text(replay.send(request(Method::POST, "/list", "a body")).await?).await?, "{\"asked\":0}");
-    let error = replay.send(get("/list?page=3")).await.err().expect("not recorded").to_string();
+    let error = replay.send(get("/list?page=3")).await.expect_err("not recorded").to_string();
     assert!(error.contains("exchange 3 of the recording is GET /blob (0 bytes") && error.contains("but GET /list"), "{error}");
     assert!(!error.contains("page"), "{error}");
     assert_eq!(replay.send(get("/blob")).await?.body.collect(None).await?.as_ref(), [0xff, 0, 0xfe]);
     assert_eq!(replay.remaining(), 1);
-    replay.send(get("/list?page=2&token=")).await.err().expect("an empty value is kept, and is another");
+    replay.send(get("/list?page=2&token=")).await.expect_err("an empty value is kept, and is another");
     replay.send(get("/list?page=2&token=x")).await?;
-    let error = replay.send(get("/blob")).await.err().expect("the end").to_string();
+    let error = replay.send(get("/blob")).await.expect_err("the end").to_string();
     assert!(error.contains("the recording has ended"), "{error}");
 
     let replay = ReplayTransport::load(&file)?.in_any_order();
