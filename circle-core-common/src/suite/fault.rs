@@ -44,4 +44,7 @@ pub enum Fault {
 pub trait Faults: Send + Sync {
     /// Has `fault` happen to the next call that is made; several are taken in order, one per call.
     fn inject(&self, fault: Fault);
+
+    /// Forgets the faults that have not happened, where a call need not reach the place where they happen.
+    fn clear(&self) {}
 }

@@ -133,6 +133,10 @@ impl Faults for FaultProxy {
     fn inject(&self, fault: Fault) {
         self.path.faults().next.push_back(fault);
     }
+
+    fn clear(&self) {
+        self.path.faults().next.clear();
+    }
 }
 
 impl fmt::Debug for FaultProxy {

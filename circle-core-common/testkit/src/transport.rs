@@ -37,11 +37,13 @@ async fn body(body: TransportBody) -> Result<Bytes> {
 
 /// A request as a server would have received it.
 async fn received(request: TransportRequest) -> Result<Received> {
+    // The transport adds it: no request has it before.
+    let host = ("host".to_owned(), request.target.origin.authority().to_string());
     let headers = request.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         (name.as_str().to_owned(), value)
     });
-    let headers = headers.collect();
+    let headers = std::iter::once(host).chain(headers).collect();
     let (method, target) = (request.method.as_str().to_owned(), request.target.path_and_query);
     let body = body(request.body).await?;
     Ok(Received { method, target, headers, body, connection: 0, at: Instant::now(), raw: Bytes::new() })

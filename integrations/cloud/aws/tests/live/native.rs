@@ -159,7 +159,7 @@ async fn tags_and_classes_are_kept(bucket: Arc<Bucket>) -> Outcome {
     let key = ObjectKey::from(&key);
     let tags = BTreeMap::from([("team", "a b:c/@"), ("env", "test")].map(|(name, value)| (name.to_owned(), value.to_owned())));
     equal("the tags", &s3.client().get_object_tagging(&cx, &key).await?, &tags)?;
-    let other = BTreeMap::from([("only".to_owned(), "<one>".to_owned())]);
+    let other = BTreeMap::from([("only".to_owned(), "one".to_owned())]);
     s3.client().put_object_tagging(&cx, &key, &other).await?;
     equal("the other tags", &s3.client().get_object_tagging(&cx, &key).await?, &other)?;
     s3.client().delete_object_tagging(&cx, &key).await?;
