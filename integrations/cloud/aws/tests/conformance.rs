@@ -21,7 +21,7 @@ fn main() {
             equal("the interfaces that `build` offers", &service.interfaces(), &S3::INTERFACES.to_vec())
         });
     for server in [&S3S, &MOTO] {
-        runner = match server.bucket() {
+        runner = match live::bucket(server) {
             Ok(Some(bucket)) => on(runner, server, &Arc::new(bucket)),
             Ok(None) => without(runner, server),
             Err(error) => runner.test(format!("{} has a bucket", server.name), || async move { Err(error.into()) }),

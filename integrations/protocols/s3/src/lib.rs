@@ -8,6 +8,8 @@ mod metadata;
 mod models;
 mod object_store;
 mod profile;
+#[cfg(feature = "testkit")]
+pub mod servers;
 mod settings;
 mod store;
 mod xml;

@@ -13,7 +13,7 @@ pub use list::{ListObjects, ListVersions, ListedObject, ListedVersion};
 pub(crate) use multipart::{Copied, initiated, push_complete};
 pub use multipart::{ListParts, ListUploads, ListedPart, ListedUpload};
 
-use circle_core_common::{Error, ErrorKind, Result, Timestamp};
+use circle_core_common::{Error, ErrorKind, Result, Sent, Timestamp};
 
 use crate::xml::{Xml, XmlError};
 
@@ -21,12 +21,14 @@ use crate::xml::{Xml, XmlError};
 fn read<T>(body: &[u8], roots: &[&str], read: impl FnOnce(&mut Xml<'_>) -> Result<T, XmlError>) -> Result<T> {
     let unreadable = |error: XmlError| {
         let what = roots.first().copied().unwrap_or_default();
-        Error::new(ErrorKind::Decode, format!("the service's `{what}` cannot be read: {error}")).with_source(error)
+        // Whatever was asked for may have been done.
+        let text = format!("the service's `{what}` cannot be read: {error}");
+        Error::new(ErrorKind::Decode, text).with_sent(Sent::Maybe).with_source(error)
     };
     let (mut xml, root) = Xml::open(body).map_err(unreadable)?;
     if !roots.contains(&&*root) {
         let text = format!("the service answered `{}` where `{}` was expected", root.escape_debug(), roots.join("` or `"));
-        return Err(Error::new(ErrorKind::Decode, text));
+        return Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Maybe));
     }
     read(&mut xml).map_err(unreadable)
 }

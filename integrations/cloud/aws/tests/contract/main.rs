@@ -1,5 +1,7 @@
 //! What is sent for each call, byte for byte, and what every refusal comes to.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
+
 mod conditional;
 mod failures;
 mod multipart;

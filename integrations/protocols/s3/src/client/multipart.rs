@@ -52,7 +52,7 @@ impl S3Client {
         };
         let request = |target: Target| Ok(Request::put(part(target, upload, index)).body(body.clone()));
         let response = self.send(cx, &UPLOAD_PART, |place| request(place.object(upload.key.as_str()))).await?;
-        let missing = || Error::new(ErrorKind::Decode, "the service's answer to a part has no ETag");
+        let missing = || Error::new(ErrorKind::Decode, "the service's answer to a part has no ETag").with_sent(Sent::Maybe);
         let etag = response.header("etag").map(unquoted).filter(|etag| !etag.is_empty()).ok_or_else(missing)?;
         Ok(PartTag::new(index, size, etag))
     }
@@ -81,7 +81,8 @@ impl S3Client {
                 .header_opt("x-amz-copy-source-if-match", matches.as_deref())
         };
         let response = self.send(cx, &UPLOAD_PART_COPY, |place| request(place.object(upload.key.as_str()))).await?;
-        let missing = || Error::new(ErrorKind::Decode, "the service's answer to a copied part has no ETag");
+        let missing =
+            || Error::new(ErrorKind::Decode, "the service's answer to a copied part has no ETag").with_sent(Sent::Maybe);
         let etag = Copied::read(&response.body)?.etag.ok_or_else(missing)?;
         Ok(PartTag::new(index, bytes.end - bytes.start, etag))
     }

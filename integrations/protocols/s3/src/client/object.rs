@@ -8,7 +8,7 @@ use circle_core_common::interfaces::object_store::{
     Precondition, PutOptions,
 };
 use circle_core_common::{
-    Body, Bulk, ByteStream, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Timestamp, Version,
+    Body, Bulk, ByteStream, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Timestamp, Version,
 };
 use http::{HeaderMap, Method};
 
@@ -235,7 +235,7 @@ impl S3Client {
                 Some(Err(error)) => Err(error.clone().with_own_resource(item.key.shared())),
                 None => {
                     let text = "the service's answer to the delete says nothing of the key; it may be deleted or not";
-                    Err(Error::new(ErrorKind::Decode, text).with_own_resource(item.key.shared()))
+                    Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Maybe).with_own_resource(item.key.shared()))
                 }
             }
         };
