@@ -6,6 +6,8 @@ mod commands;
 mod damage;
 mod dedup;
 mod kill;
+#[cfg(feature = "aws")]
+mod live_aws;
 mod memory;
 mod program;
 mod prune;

@@ -36,6 +36,8 @@ Exit code: 0 all passed, or nothing to run; 1 a test failed or a server is missi
 
 /// The non-default feature of a provider behind which an engine stands that adds many crates or C code.
 const ENGINE: &str = "engine";
+/// The crate of the examples.
+const EXAMPLES: &str = "examples";
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     use lexopt::prelude::*;
@@ -109,11 +111,13 @@ fn on_its_servers(workspace: &Workspace, provider: &Provider<'_>, options: &Opti
     let began = Instant::now();
     let names = provider.circle.live.0.join(", ");
     let data = workspace.target.join("live-data").join(std_process::id().to_string());
-    let mut command = process::cargo(&workspace.root);
-    command.args(["test", "--package", &provider.package.name, "--test", "conformance"]);
+    let mut conformance = process::cargo(&workspace.root);
+    conformance.args(["test", "--package", &provider.package.name, "--test", "conformance"]);
     if options.all && has_engine(provider) {
-        command.args(["--features", ENGINE]);
+        conformance.args(["--features", ENGINE]);
     }
+    let mut commands = vec![conformance];
+    commands.extend(applications(workspace, provider));
     let mut running = Vec::new();
     for name in &provider.circle.live.0 {
         let server = options.server(name)?;
@@ -131,10 +135,15 @@ fn on_its_servers(workspace: &Workspace, provider: &Provider<'_>, options: &Opti
             return Ok(None);
         }
         let started = Running::start(server, &options.folder, &data)?;
-        command.env(server.variable(), started.origin());
+        for command in &mut commands {
+            command.env(server.variable(), started.origin());
+        }
         running.push(started);
     }
-    let passed = process::show(&mut command)?;
+    let mut passed = true;
+    for command in &mut commands {
+        passed = passed && process::show(command)?;
+    }
     drop(running);
     if passed {
         let _ = fs::remove_dir_all(&data);
@@ -152,6 +161,22 @@ fn on_its_servers(workspace: &Workspace, provider: &Provider<'_>, options: &Opti
             "the failed cases are above",
         )
     }))
+}
+
+/// The tests of the examples whose names begin with `live_` and the provider's name: applications on its servers. They
+/// are ignored where nobody has started one.
+fn applications(workspace: &Workspace, provider: &Provider<'_>) -> Vec<std_process::Command> {
+    let feature = provider.name;
+    let examples = workspace.packages.iter().find(|package| package.dir == EXAMPLES);
+    let Some(examples) = examples.filter(|package| package.features.contains_key(feature)) else { return Vec::new() };
+    let command = |arguments: &[&str]| {
+        let mut command = process::cargo(&workspace.root);
+        command.args([arguments[0], "--package", &examples.name, "--features", feature]).args(&arguments[1..]);
+        command
+    };
+    let tests = format!("live_{}", feature.replace('-', "_"));
+    // With the name of a test, `cargo test` does not build the programs that the tests run.
+    vec![command(&["build", "--examples"]), command(&["test", &tests, "--", "--include-ignored"])]
 }
 
 /// Installs a server if that is wanted; otherwise it has to be there.
