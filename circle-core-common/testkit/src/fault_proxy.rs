@@ -182,14 +182,9 @@ impl Path {
                 drop(self.forward(request).await);
                 Reply::reset()
             }
-            // Closed, not reset: what was sent before is to arrive.
-            Fault::CutBody { after } => self.forward(request).await.breaking(Place::Body(*after), Break::Close),
-            Fault::TruncateBody { after } => {
-                let reply = self.forward(request).await;
-                let end = reply.content().len().min(usize::try_from(*after).unwrap_or(usize::MAX));
-                let content = reply.content().slice(..end);
-                reply.body(content)
-            }
+            Fault::CutBody { after } => self.forward(request).await.breaking(Place::Body(*after), Break::Reset),
+            // Announced whole, and ended as an answer ends: nothing but the announcement tells.
+            Fault::TruncateBody { after } => self.forward(request).await.breaking(Place::Body(*after), Break::Close),
             Fault::Delay { by } => self.forward(request).await.after(*by),
             Fault::RefuseConflicting => refusal().unwrap_or_else(|| Reply::status(409)),
             Fault::Throttle { retry_after } => refusal().unwrap_or_else(|| {
@@ -291,8 +286,8 @@ mod tests {
             (Fault::LoseAnswer, " reset", 1),
             (Fault::CutBefore, " reset", 0),
             (Fault::Silent, " open", 0),
-            (Fault::CutBody { after: 3 }, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ncon closed", 1),
-            (Fault::TruncateBody { after: 3 }, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ncon open", 1),
+            (Fault::CutBody { after: 3 }, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ncon reset", 1),
+            (Fault::TruncateBody { after: 3 }, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ncon closed", 1),
             (Fault::RefuseConflicting, "HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n open", 0),
             (Fault::Unavailable, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n open", 0),
             (Fault::NoContainer, "HTTP/1.1 404 Not Found\r\ncontent-length: 12\r\n\r\nNoSuchBucket open", 0),

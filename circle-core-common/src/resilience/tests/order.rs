@@ -42,6 +42,6 @@ fn the_future_can_be_sent_and_is_small() {
     let script = Script::new([]);
     let execute = sent(bench.policy.execute(&cx, &SAFE, &bench.endpoint, &script));
     let attempt = sent(script.attempt(Attempt { number: 1, deadline: None, hedged: false }));
-    assert!(run <= 760, "{run}");
-    assert!(execute - attempt <= 760, "{execute} around {attempt}");
+    assert!(run <= 480, "{run}");
+    assert!(execute - attempt <= 420, "{execute} around {attempt}");
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -20,6 +20,8 @@ use super::reply::{Break, End, Place, Reply};
 const LONGEST_HEAD: usize = 256 * 1024;
 /// The longest body that is held.
 pub(crate) const LONGEST_BODY: usize = 128 * 1024 * 1024;
+/// How long what was sent has to arrive: a reset that overtakes it takes its place.
+const BEFORE_RESET: Duration = Duration::from_millis(20);
 /// How many connections are served at a time; others wait to be accepted.
 const MOST_CONNECTIONS: usize = 4096;
 
@@ -288,7 +290,7 @@ impl Connection {
         }
     }
 
-    async fn drip(&mut self, bytes: &[u8], at_once: usize, each: std::time::Duration) -> io::Result<()> {
+    async fn drip(&mut self, bytes: &[u8], at_once: usize, each: Duration) -> io::Result<()> {
         for (number, piece) in bytes.chunks(at_once).enumerate() {
             if number > 0 {
                 tokio::time::sleep(each).await;
@@ -301,7 +303,10 @@ impl Connection {
     async fn break_off(&mut self, how: Break) -> io::Result<Next> {
         match how {
             Break::Close => self.stream.shutdown().await?,
-            Break::Reset => self.stream.set_zero_linger()?,
+            Break::Reset => {
+                tokio::time::sleep(BEFORE_RESET).await;
+                self.stream.set_zero_linger()?;
+            }
             Break::Stall => while self.more().await? {},
         }
         Ok(Next::Nothing)
