@@ -3,6 +3,7 @@
 mod aws_profiles;
 mod config;
 mod filesystem;
+mod http;
 mod texts;
 
 pub(super) struct Target {
@@ -26,4 +27,7 @@ pub(super) const TARGETS: &[Target] = &[
     config::ENVIRONMENT,
     filesystem::KEYS,
     aws_profiles::PROFILES,
+    http::ORIGIN,
+    http::HEADERS,
+    http::FAILURE,
 ];
