@@ -15,6 +15,8 @@ use circle_core::{CallContext, CallOptions, Class, Environment, ObjectStore, obj
 ///
 /// # Panics
 /// When it is not ready: then something is measured that should not be there.
+// Inline, so that what is measured is the call and not moving its future here.
+#[inline(always)]
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

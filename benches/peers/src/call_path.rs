@@ -7,6 +7,7 @@ use bytes::Bytes;
 use circle_core_common::http::{Auth, HttpClient, Request, Target, Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{Idempotency, Policy, RemoteOperation};
 use circle_core_common::{BuildContext, ByteStream, CallContext, Environment, Result, SecretRef, operations};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
@@ -24,6 +25,10 @@ pub const PATH: &str = "/repos/acme/tools/issues/7";
 
 /// The document, about 200 bytes.
 pub const DOCUMENT: &str = r#"{"id":1296269,"number":7,"title":"Found a bug","state":"open","comments":3,"locked":false,"user":{"login":"octocat","id":583231},"created_at":"2026-04-10T20:09:31Z","body":"It does not work."}"#;
+
+/// Its length, as the answer says it.
+const LENGTH: &str = "192";
+const _: () = assert!(DOCUMENT.len() == 192);
 
 /// What a call gives.
 #[derive(Debug, Deserialize)]
@@ -43,8 +48,8 @@ pub struct Canned;
 impl Transport for Canned {
     async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
         let mut headers = HeaderMap::with_capacity(2);
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
-        headers.insert("content-length", HeaderValue::from(DOCUMENT.len()));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static(LENGTH));
         let body = ByteStream::from(Bytes::from_static(DOCUMENT.as_bytes()));
         Ok(TransportResponse { status: StatusCode::OK, headers, body })
     }
