@@ -1,5 +1,7 @@
 //! What the benchmarks share: the configurations that are measured, and a way to run a call that answers at once.
 
+pub mod typed_call;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
