@@ -20,7 +20,7 @@ use super::request::Request;
 use super::response::{Opened, Response};
 use super::said;
 use super::transport::{TransportBody, TransportRequest, TransportResponse};
-use crate::body::ByteStream;
+use crate::body::{Body, ByteStream};
 use crate::clock::Tick;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
@@ -169,7 +169,7 @@ impl Exchange<'_> {
     async fn whole(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Response> {
         let (mut answer, signed) = self.exchanged(attempt, observed).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &signed).await);
+            return Err(Box::pin(self.failed(answer, &signed)).await);
         }
         let limit = self.body_limit();
         let announced = self.announced(&answer);
@@ -189,7 +189,7 @@ impl Exchange<'_> {
     async fn begun(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Begun> {
         let (mut answer, signed) = self.exchanged(attempt, observed).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &signed).await);
+            return Err(Box::pin(self.failed(answer, &signed)).await);
         }
         self.judge(answer.status, &answer.headers, &[], &signed)?;
         let announced = self.announced(&answer);
@@ -250,10 +250,8 @@ impl Exchange<'_> {
         let body = match request.body.as_bytes() {
             Some(bytes) if bytes.is_empty() => TransportBody::Empty,
             Some(bytes) => TransportBody::Bytes(bytes.clone()),
-            None => {
-                let length = request.body.length().await?;
-                TransportBody::Stream { stream: request.body.open_when_read().await?, length }
-            }
+            // Boxed, as failures are: inline, what is rare would grow the future of every caller.
+            None => Box::pin(streamed(&request.body)).await?,
         };
         let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
         outgoing.extensions.clone_from(&request.extensions);
@@ -334,6 +332,11 @@ impl Exchange<'_> {
     async fn repair(&self, error: &Error) -> bool {
         !self.request.anonymous && self.inner.auth.repair(self.cx, error).await
     }
+}
+
+async fn streamed(body: &Body) -> Result<TransportBody> {
+    let length = body.length().await?;
+    Ok(TransportBody::Stream { stream: body.open_when_read().await?, length })
 }
 
 /// The beginning of a failed answer's body. What breaks off after it is no error: the failure is known.
