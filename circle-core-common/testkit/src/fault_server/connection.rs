@@ -105,7 +105,11 @@ async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, counts: Arc<Co
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely; the connections that end give some back.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let number = counts.accepted.fetch_add(1, Ordering::SeqCst);
         let (handler, counts) = (Arc::clone(&handler), Arc::clone(&counts));
