@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
+use crate::interfaces::vector_store::VectorStoreCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
 
 /// One call of a provider, as a decoration sees it.
@@ -73,6 +74,11 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as an embedding model.
     fn embedding_model<'a>(&'a self, declared: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a vector store.
+    fn vector_store<'a>(&'a self, declared: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
         declared
     }
 }
@@ -221,6 +227,12 @@ impl Decoration for Mask<KeyValueStoreCapabilities> {
 
 impl Decoration for Mask<EmbeddingModelCapabilities> {
     fn embedding_model<'a>(&'a self, _: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
+        &self.0
+    }
+}
+
+impl Decoration for Mask<VectorStoreCapabilities> {
+    fn vector_store<'a>(&'a self, _: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
         &self.0
     }
 }
