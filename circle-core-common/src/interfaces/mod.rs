@@ -3,5 +3,6 @@
 #[macro_use]
 mod shapes;
 
+pub mod chat_model;
 pub mod key_value_store;
 pub mod object_store;

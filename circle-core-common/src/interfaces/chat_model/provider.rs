@@ -1,0 +1,47 @@
+//! What a provider of chat models implements.
+
+use async_trait::async_trait;
+
+use super::{ChatModelCapabilities, ChatRequest, ChatResponse, ChatStream, TokenCount};
+use crate::context::CallContext;
+use crate::error::{Error, Result};
+use crate::provider::Provider;
+
+/// A chat model. The handle has checked the request against the capabilities, and has left out of it what belongs to
+/// another [`state_owner`](Self::state_owner).
+///
+/// Equal requests must be sent as equal bytes, so that prompt caches hit. A hint that cannot be honoured is a
+/// [`Warning`](super::Warning); an unknown finish reason, part or field is never an error.
+#[async_trait]
+pub trait ChatModelProvider: Provider {
+    /// What it can do.
+    fn capabilities(&self) -> &ChatModelCapabilities;
+
+    /// Whose [`ProviderState`](super::ProviderState) it attaches to answers and takes back. One that reaches several
+    /// services, which cannot read each other's, names the service too.
+    fn state_owner(&self) -> &str {
+        self.info().name
+    }
+
+    /// Answers, whole.
+    ///
+    /// # Errors
+    /// `ContentFiltered` for a request that a policy refuses; `InvalidInput`, reason `ContextLength`; what the service says.
+    async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse>;
+
+    /// Answers, piece by piece. The stream does not spawn, and dropping it ends the answer at the service where the
+    /// protocol can.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat): what the service refuses is refused here, not in the stream.
+    async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream>;
+
+    /// Counts the tokens of a request. Needed only where `count_tokens` is on.
+    ///
+    /// # Errors
+    /// What the service says.
+    async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
+        let _ = (cx, request);
+        Err(Error::unsupported(ChatModelCapabilities::COUNT_TOKENS.name()))
+    }
+}
