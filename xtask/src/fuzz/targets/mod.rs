@@ -2,6 +2,7 @@
 
 mod aws_profiles;
 mod config;
+mod event_stream;
 mod filesystem;
 mod texts;
 
@@ -26,4 +27,5 @@ pub(super) const TARGETS: &[Target] = &[
     config::ENVIRONMENT,
     filesystem::KEYS,
     aws_profiles::PROFILES,
+    event_stream::EVENT_STREAM,
 ];
