@@ -24,6 +24,8 @@
 
 mod assembler;
 mod capabilities;
+#[cfg(feature = "testkit")]
+pub mod conformance;
 mod emulated;
 mod estimate;
 #[cfg(feature = "schema")]

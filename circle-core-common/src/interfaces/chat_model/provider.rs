@@ -1,11 +1,14 @@
 //! What a provider of chat models implements.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{ChatModelCapabilities, ChatRequest, ChatResponse, ChatStream, TokenCount};
 use crate::context::CallContext;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::provider::Provider;
+use crate::provider::{Health, Provider, ProviderInfo};
 
 /// A chat model. The handle has checked the request against the capabilities, and has left out of it what belongs to
 /// another [`state_owner`](Self::state_owner).
@@ -43,5 +46,52 @@ pub trait ChatModelProvider: Provider {
     async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
         let _ = (cx, request);
         Err(Error::unsupported(ChatModelCapabilities::COUNT_TOKENS.name()))
+    }
+}
+
+// So that decorators take a provider that is shared already.
+#[async_trait]
+impl Provider for Arc<dyn ChatModelProvider> {
+    fn info(&self) -> &ProviderInfo {
+        (**self).info()
+    }
+
+    fn environment(&self) -> &Environment {
+        (**self).environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        (**self).health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        (**self).close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&**self)
+    }
+}
+
+#[async_trait]
+impl ChatModelProvider for Arc<dyn ChatModelProvider> {
+    fn capabilities(&self) -> &ChatModelCapabilities {
+        (**self).capabilities()
+    }
+
+    fn state_owner(&self) -> &str {
+        (**self).state_owner()
+    }
+
+    async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
+        (**self).chat(cx, request).await
+    }
+
+    async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream> {
+        (**self).stream(cx, request).await
+    }
+
+    async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
+        (**self).count_tokens(cx, request).await
     }
 }
