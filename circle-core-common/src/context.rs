@@ -240,7 +240,8 @@ impl CallContext {
         .await
     }
 
-    async fn interruption(&self) -> Error {
+    /// Ends when the deadline passes or the call is cancelled.
+    pub(crate) async fn interruption(&self) -> Error {
         let mut deadline = pin!(async {
             match self.deadline {
                 Some(deadline) => self.clock.sleep_until(deadline).await,

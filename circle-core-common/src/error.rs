@@ -120,6 +120,16 @@ impl Error {
         self
     }
 
+    /// Puts a cause in front of the one that there is.
+    pub(crate) fn wrap_source<E: StdError + Send + Sync + 'static>(
+        mut self,
+        wrap: impl FnOnce(Option<Arc<dyn StdError + Send + Sync>>) -> E,
+    ) -> Self {
+        let source = self.inner.source.take();
+        self.inner.source = Some(Arc::new(wrap(source)));
+        self
+    }
+
     /// Overrules what the kind says about repeating the call.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {

@@ -36,6 +36,7 @@ pub use telemetry::{Recorded, Telemetry};
 
 use crate::capabilities::Flag;
 use crate::error::Error;
+use crate::interfaces::chat_model::conformance::ScriptedAnswers;
 use crate::interfaces::object_store::PresignedRequest;
 
 /// Makes a client anew.
@@ -146,6 +147,8 @@ pub struct Subject<H> {
     pub sender: Option<Arc<dyn Sender>>,
     /// Makes a client of the same store anew, as a restarted process would.
     pub reopen: Option<Reopen<H>>,
+    /// Tells the model what to answer, where the subject is a model that can be told.
+    pub model: Option<Arc<dyn ScriptedAnswers>>,
     /// What must live as long as the subject: its folder, its server.
     pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -166,6 +169,7 @@ impl<H> Subject<H> {
             native: None,
             sender: None,
             reopen: None,
+            model: None,
             keep: None,
         }
     }
@@ -285,14 +289,14 @@ macro_rules! cases {
 
 /// Makes the negatives of an interface, and their list `NEGATIVES`: of each a name, the flag, and the calls that need it.
 ///
-/// Where it is used there are `Store`, the subject, and `without(&subject, flag)`, which gives the handle without it.
+/// Where it is used there is `without(&subject, flag)`, which gives the handle without it.
 macro_rules! negatives {
     ($handle:ident, $capabilities:ident; $($(#[$meta:meta])* $name:ident: $flag:ident, |$store:ident, $key:ident| [$($call:expr),+ $(,)?];)+) => {
         $(
             $(#[$meta])*
             ///
             /// With the capability off the call is `Unsupported` with its name, and nothing is sent.
-            pub async fn $name(subject: Store) -> Outcome {
+            pub async fn $name(subject: $crate::suite::Subject<$handle>) -> Outcome {
                 let $store = without(&subject, $capabilities::$flag)?;
                 let $key = subject.name("a");
                 $crate::suite::holds("the flag is off", !$capabilities::$flag.is_on($store.capabilities()))?;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::identifier::OperationId;
+use crate::interfaces::chat_model::Usage;
 
 /// Filled by the calls that carry it.
 ///
@@ -33,8 +34,17 @@ pub struct Report {
     pub request_ids: Vec<String>,
     /// The capabilities that were emulated.
     pub emulated: Vec<&'static str>,
+    /// The tokens of the calls of models; unknown where one of them did not say.
+    pub usage: Option<Usage>,
     /// The id of the last write.
     pub operation_id: Option<OperationId>,
+}
+
+impl Report {
+    /// Adds the tokens of one call.
+    pub fn add_usage(&mut self, usage: &Usage) {
+        self.usage = Some(self.usage.map_or(*usage, |sum| sum.plus(usage)));
+    }
 }
 
 impl CallReport {

@@ -41,8 +41,16 @@ pub(super) fn decode<T: DeserializeOwned>(what: &str, body: &[u8], detail: impl 
             error = decode_json_error(format_args!("{what}, at `{}`,", shown_path(&path)), failed.inner());
         }
     }
-    let snippet = snippet(body, failed.line(), failed.column());
-    Err(error.with_detail(detail().with_body(snippet)))
+    Err(with_snippet(error, body, &failed, detail()))
+}
+
+/// The error of a value that could not be read: where it stands, and what stands around it.
+pub(super) fn undecodable(what: &str, body: &[u8], failed: &serde_json::Error, detail: Detail) -> Error {
+    with_snippet(decode_json_error(what, failed), body, failed, detail)
+}
+
+fn with_snippet(error: Error, body: &[u8], failed: &serde_json::Error, detail: Detail) -> Error {
+    error.with_detail(detail.with_body(snippet(body, failed.line(), failed.column())))
 }
 
 /// A path is made of keys, which a hostile answer may make as long as it likes.

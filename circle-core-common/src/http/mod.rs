@@ -27,6 +27,7 @@ mod request;
 mod response;
 mod retry_after;
 mod said;
+mod sse;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub use request::Request;
 pub use response::{Opened, Response};
 pub use retry_after::retry_after;
 pub use said::Said;
+pub use sse::{Decoded, SseEvent, SseParser, SseStream};
 pub use target::Target;
 pub use transport::{HttpTransport, HttpTransportBuilder, Transport, TransportBody, TransportRequest, TransportResponse};
 #[cfg(feature = "reqwest")]

@@ -3,6 +3,7 @@
 #[macro_use]
 mod shapes;
 
+pub mod chat_model;
 pub mod embedding_model;
 pub mod key_value_store;
 pub mod object_store;

@@ -39,13 +39,30 @@ impl IntoF64 for TimeTaken<'_> {
     }
 }
 
+/// The core of the handle that a call is made through: its own where the call outlives the handle's method.
+pub(super) enum Core<'a> {
+    Borrowed(&'a HandleCore),
+    Owned(Box<HandleCore>),
+}
+
+impl std::ops::Deref for Core<'_> {
+    type Target = HandleCore;
+
+    fn deref(&self) -> &HandleCore {
+        match self {
+            Self::Borrowed(core) => core,
+            Self::Owned(core) => core,
+        }
+    }
+}
+
 /// One call. It is large and on every call's way, so it stays where it was opened: what happens to it, happens by
 /// reference.
 #[must_use = "a call that is dropped unfinished is recorded as cancelled"]
 pub struct Call<'a> {
     pub(super) cx: CallContext,
     pub(super) span: Span,
-    pub(super) core: &'a HandleCore,
+    pub(super) core: Core<'a>,
     pub(super) id: u64,
     /// When the intent was recorded; the outcome is that and the time taken.
     pub(super) at: Timestamp,
@@ -72,7 +89,7 @@ impl<'a> Call<'a> {
         Self {
             cx: CallContext::new(&shared.environment, operation, core.options.clone()),
             span,
-            core,
+            core: Core::Borrowed(core),
             id: 0,
             at: Timestamp::UNIX_EPOCH,
             source: None,
@@ -86,6 +103,27 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn cx(&self) -> &CallContext {
         &self.cx
+    }
+
+    /// The same call, free of the handle: for a stream, whose scope is open until it ends.
+    pub fn detach(mut self) -> Call<'static> {
+        Call {
+            cx: self.cx.clone(),
+            span: self.span.clone(),
+            core: Core::Owned(Box::new(self.core.clone())),
+            id: self.id,
+            at: self.at,
+            source: self.source.take(),
+            resource: self.resource.take(),
+            resources: self.resources,
+            // The record of how it ends goes with it.
+            open: std::mem::take(&mut self.open),
+        }
+    }
+
+    /// The span of the call.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Runs a provider's future within the span, the deadline and the cancellation of the call.
@@ -107,10 +145,12 @@ impl<'a> Call<'a> {
     /// success into `Unavailable`, reason [`Reason::AuditUnavailable`]: the call was made, and must not be repeated.
     pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
         let kind = result.as_ref().err().map(Error::kind);
-        let Some((sink, mode)) = self.core.shared.environment.audit() else {
+        if self.core.shared.environment.audit().is_none() {
             self.measure(kind, TimeTaken(&self.cx));
             return self.close(result);
-        };
+        }
+        let shared = Arc::clone(&self.core.shared);
+        let Some((sink, mode)) = shared.environment.audit() else { return self.close(result) };
         let took = self.cx.elapsed();
         self.measure(kind, took);
         let result = self.close(result);

@@ -1,15 +1,19 @@
 //! Providers over providers, for tests: what is between a handle and its provider sees every call.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use futures_core::Stream;
 
 use crate::body::ByteStream;
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::interfaces::chat_model::{ChatEvent, ChatModelCapabilities, ChatStream};
 use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
@@ -35,9 +39,9 @@ pub enum Plan {
     Answer,
     /// It is made, and this is the answer.
     Lose(Error),
-    /// The body of its answer breaks off.
+    /// The body of its answer, or the answer that streams, breaks off.
     Cut {
-        /// After so many bytes.
+        /// After so many bytes, or events.
         after: u64,
         /// With this error, or as if it were complete.
         error: Option<Error>,
@@ -65,6 +69,11 @@ pub trait Decoration: Send + Sync + 'static {
     fn presign(&self, request: &PresignRequest) -> Option<Result<PresignedRequest>> {
         let _ = request;
         None
+    }
+
+    /// What the provider is said to be able to do as a chat model.
+    fn chat_model<'a>(&'a self, declared: &'a ChatModelCapabilities) -> &'a ChatModelCapabilities {
+        declared
     }
 
     /// What the provider is said to be able to do as a key-value store.
@@ -132,6 +141,33 @@ impl Plan {
             }
         });
         Object::new(meta, range, cut)
+    }
+
+    pub(crate) fn stream(self, stream: ChatStream) -> ChatStream {
+        match self {
+            Self::Cut { after, error } => ChatStream::new(CutStream { stream, left: after, error: Some(error) }),
+            _ => stream,
+        }
+    }
+}
+
+/// The first events of an answer, and then an error or nothing.
+struct CutStream {
+    stream: ChatStream,
+    left: u64,
+    /// How it ends, once.
+    error: Option<Option<Error>>,
+}
+
+impl Stream for CutStream {
+    type Item = Result<ChatEvent>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.left == 0 {
+            return Poll::Ready(self.error.take().flatten().map(Err));
+        }
+        self.left -= 1;
+        Pin::new(&mut self.stream).poll_next(cx)
     }
 }
 
@@ -215,6 +251,12 @@ pub struct Mask<C>(pub C);
 
 impl Decoration for Mask<ObjectStoreCapabilities> {
     fn object_store<'a>(&'a self, _: &'a ObjectStoreCapabilities) -> &'a ObjectStoreCapabilities {
+        &self.0
+    }
+}
+
+impl Decoration for Mask<ChatModelCapabilities> {
+    fn chat_model<'a>(&'a self, _: &'a ChatModelCapabilities) -> &'a ChatModelCapabilities {
         &self.0
     }
 }

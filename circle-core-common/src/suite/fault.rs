@@ -14,12 +14,12 @@ pub enum Fault {
     CutBefore,
     /// The connection breaks after so many bytes of the body of the next answer that has one.
     CutBody {
-        /// How many bytes arrive.
+        /// How many bytes, or events of a stream, arrive.
         after: u64,
     },
     /// The body of the next answer that has one ends after so many bytes, as if it were complete.
     TruncateBody {
-        /// How many bytes arrive.
+        /// How many bytes, or events of a stream, arrive.
         after: u64,
     },
     /// The answer comes late.

@@ -38,7 +38,7 @@ impl Script {
         let mut faults = self.lock();
         match faults.front() {
             // Only an answer with a body can break off within it.
-            Some(Fault::CutBody { .. } | Fault::TruncateBody { .. }) if method != "get" => None,
+            Some(Fault::CutBody { .. } | Fault::TruncateBody { .. }) if !["get", "stream"].contains(&method) => None,
             _ => faults.pop_front(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod aws_profiles;
 mod config;
+mod event_stream;
 mod filesystem;
 mod http;
 mod texts;
@@ -30,4 +31,5 @@ pub(super) const TARGETS: &[Target] = &[
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,
+    event_stream::EVENT_STREAM,
 ];

@@ -1,0 +1,97 @@
+//! What a provider of chat models implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{ChatModelCapabilities, ChatRequest, ChatResponse, ChatStream, TokenCount};
+use crate::context::CallContext;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::provider::{Health, Provider, ProviderInfo};
+
+/// A chat model. The handle has checked the request against the capabilities, and has left out of it what belongs to
+/// another [`state_owner`](Self::state_owner).
+///
+/// Equal requests must be sent as equal bytes, so that prompt caches hit. A hint that cannot be honoured is a
+/// [`Warning`](super::Warning); an unknown finish reason, part or field is never an error.
+#[async_trait]
+pub trait ChatModelProvider: Provider {
+    /// What it can do.
+    fn capabilities(&self) -> &ChatModelCapabilities;
+
+    /// Whose [`ProviderState`](super::ProviderState) it attaches to answers and takes back. One that reaches several
+    /// services, which cannot read each other's, names the service too.
+    fn state_owner(&self) -> &str {
+        self.info().name
+    }
+
+    /// Answers, whole.
+    ///
+    /// # Errors
+    /// `ContentFiltered` for a request that a policy refuses; `InvalidInput`, reason `ContextLength`; what the service says.
+    async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse>;
+
+    /// Answers, piece by piece. The stream does not spawn, and dropping it ends the answer at the service where the
+    /// protocol can.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat): what the service refuses is refused here, not in the stream.
+    async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream>;
+
+    /// Counts the tokens of a request. Needed only where `count_tokens` is on.
+    ///
+    /// # Errors
+    /// What the service says.
+    async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
+        let _ = (cx, request);
+        Err(Error::unsupported(ChatModelCapabilities::COUNT_TOKENS.name()))
+    }
+}
+
+// So that decorators take a provider that is shared already.
+#[async_trait]
+impl Provider for Arc<dyn ChatModelProvider> {
+    fn info(&self) -> &ProviderInfo {
+        (**self).info()
+    }
+
+    fn environment(&self) -> &Environment {
+        (**self).environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        (**self).health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        (**self).close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&**self)
+    }
+}
+
+#[async_trait]
+impl ChatModelProvider for Arc<dyn ChatModelProvider> {
+    fn capabilities(&self) -> &ChatModelCapabilities {
+        (**self).capabilities()
+    }
+
+    fn state_owner(&self) -> &str {
+        (**self).state_owner()
+    }
+
+    async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
+        (**self).chat(cx, request).await
+    }
+
+    async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream> {
+        (**self).stream(cx, request).await
+    }
+
+    async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
+        (**self).count_tokens(cx, request).await
+    }
+}

@@ -1,0 +1,206 @@
+//! Tool calls out of the deltas of a wire that numbers them badly.
+
+use std::fmt;
+
+use super::{ChatEvent, ProviderState};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Tells which tool call a delta belongs to, for wires such as Chat Completions whose servers leave out the index, the id,
+/// or say that every index is 0.
+///
+/// A delta belongs to the call of its index, unless it brings an id that is neither that call's nor another known one: that
+/// starts a call. Without an index it belongs to the call of its id; without both, to the last call. So calls never merge.
+/// Arguments that come ahead of the name wait for it. A call whose id has not come with its name gets one made here, which
+/// serves as well: the next request holds both the call and its result.
+#[derive(Clone, Debug)]
+pub struct ToolSlots {
+    slots: Vec<Slot>,
+    /// The slots by index: small, dense or all 0.
+    indices: Vec<(u64, usize)>,
+    made_ids: String,
+}
+
+/// One delta of a tool call, as the wire has it. Empty is the same as missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ToolDelta<'a> {
+    /// The index.
+    pub index: Option<u64>,
+    /// The id.
+    pub id: Option<&'a str>,
+    /// The tool's name.
+    pub name: Option<&'a str>,
+    /// More of the arguments.
+    pub arguments: &'a str,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    id: Option<String>,
+    /// The number of its part, once it has started.
+    part: Option<u32>,
+    /// Arguments that came ahead of the name.
+    waiting: String,
+    ended: bool,
+}
+
+impl ToolSlots {
+    /// No calls yet. Ids that are made here begin with `prefix`, which should differ from answer to answer.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { slots: Vec::new(), indices: Vec::new(), made_ids: prefix.into() }
+    }
+
+    /// Whether any call has begun.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Takes a delta; `next_part` is the number of the next part, and counts on. Gives the events to `emit`.
+    pub fn delta(&mut self, delta: ToolDelta<'_>, next_part: &mut u32, mut emit: impl FnMut(ChatEvent)) {
+        let id = delta.id.filter(|id| !id.is_empty());
+        let at = self.slot(delta.index, id);
+        let made_id = |at: usize| format!("{}{at}", self.made_ids);
+        let slot = &mut self.slots[at];
+        if slot.id.is_none() {
+            slot.id = id.map(str::to_owned);
+        }
+        match (slot.part, delta.name.filter(|name| !name.is_empty())) {
+            (Some(part), _) => {
+                if !delta.arguments.is_empty() {
+                    emit(ChatEvent::arguments(part, delta.arguments));
+                }
+            }
+            (None, Some(name)) => {
+                let part = *next_part;
+                *next_part += 1;
+                slot.part = Some(part);
+                emit(ChatEvent::tool_call(part, slot.id.clone().unwrap_or_else(|| made_id(at)), name));
+                let mut arguments = std::mem::take(&mut slot.waiting);
+                arguments.push_str(delta.arguments);
+                if !arguments.is_empty() {
+                    emit(ChatEvent::arguments(part, arguments));
+                }
+            }
+            (None, None) => slot.waiting.push_str(delta.arguments),
+        }
+    }
+
+    /// Ends all calls.
+    ///
+    /// # Errors
+    /// `Decode` for a call whose name has never come.
+    pub fn end(&mut self, state: Option<&ProviderState>, mut emit: impl FnMut(ChatEvent)) -> Result<()> {
+        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.ended) {
+            let Some(part) = slot.part else { return Err(nameless(at)) };
+            slot.ended = true;
+            emit(ChatEvent::tool_call_end(part, state.cloned()));
+        }
+        Ok(())
+    }
+
+    /// The slot that a delta belongs to, a new one where it belongs to none.
+    fn slot(&mut self, index: Option<u64>, id: Option<&str>) -> usize {
+        let of_id = id.and_then(|id| self.slots.iter().rposition(|slot| slot.id.as_deref() == Some(id)));
+        let of_index = index.and_then(|index| self.indices.iter().rfind(|(known, _)| *known == index).map(|(_, at)| *at));
+        let found = match (of_id, of_index, id) {
+            (Some(at), ..) => Some(at),
+            // An id that comes late belongs to the call of the index, an id of another call starts one.
+            (None, Some(at), Some(_)) => self.slots[at].id.is_none().then_some(at),
+            (None, Some(at), None) => Some(at),
+            (None, None, Some(_)) => None,
+            (None, None, None) if index.is_none() => self.slots.len().checked_sub(1),
+            (None, None, None) => None,
+        };
+        let at = found.unwrap_or_else(|| {
+            self.slots.push(Slot { id: None, part: None, waiting: String::new(), ended: false });
+            self.slots.len() - 1
+        });
+        if let Some(index) = index
+            && of_index != Some(at)
+        {
+            self.indices.retain(|(known, _)| *known != index);
+            self.indices.push((index, at));
+        }
+        at
+    }
+}
+
+fn nameless(at: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Decode, format!("the tool call {at} of the answer has no name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Assembler, FinishReason};
+    use super::*;
+
+    type Wire<'a> = (Option<u64>, &'a str, &'a str, &'a str);
+
+    fn calls(wire: &[Wire<'_>]) -> Vec<(String, String, String)> {
+        let (mut slots, mut assembler, mut next) = (ToolSlots::new("made-"), Assembler::new(), 0);
+        for (index, id, name, arguments) in wire {
+            let delta = ToolDelta { index: *index, id: Some(id), name: Some(name), arguments };
+            slots.delta(delta, &mut next, |event| assembler.push(&event).unwrap());
+        }
+        slots.end(None, |event| assembler.push(&event).unwrap()).unwrap();
+        assembler.push(&ChatEvent::end(FinishReason::ToolCalls)).unwrap();
+        let reply = assembler.finish().unwrap();
+        reply.tool_calls().map(|call| (call.id.as_str().to_owned(), call.name.clone(), call.arguments.clone())).collect()
+    }
+
+    fn expect(wire: &[Wire<'_>], expected: &[(&str, &str, &str)]) {
+        let expected: Vec<_> =
+            expected.iter().map(|(id, name, args)| (id.to_string(), name.to_string(), args.to_string())).collect();
+        assert_eq!(calls(wire), expected, "{wire:?}");
+    }
+
+    #[test]
+    fn as_the_specification_has_it() {
+        expect(
+            &[
+                (Some(0), "a", "f", ""),
+                (Some(0), "", "", "{\"x\""),
+                (Some(1), "b", "g", ""),
+                (Some(1), "", "", "{}"),
+                (Some(0), "", "", ":1}"),
+            ],
+            &[("a", "f", "{\"x\":1}"), ("b", "g", "{}")],
+        );
+    }
+
+    #[test]
+    fn without_index_or_always_0() {
+        let whole = [("a", "f", "{}"), ("b", "f", "{\"x\":2}")];
+        for index in [None, Some(0)] {
+            expect(&[(index, "a", "f", "{}"), (index, "b", "f", "{\"x\""), (index, "", "", ":2}")], &whole);
+            // The id is there in every delta.
+            expect(
+                &[(index, "a", "f", "{"), (index, "b", "f", "{\"x\""), (index, "a", "", "}"), (index, "b", "", ":2}")],
+                &whole,
+            );
+        }
+    }
+
+    #[test]
+    fn one_of_many_starts_at_1() {
+        expect(
+            &[(Some(1), "a", "f", "1"), (Some(3), "b", "g", "2"), (Some(1), "", "", "1")],
+            &[("a", "f", "11"), ("b", "g", "2")],
+        );
+    }
+
+    #[test]
+    fn name_and_id_may_come_late() {
+        expect(&[(Some(0), "", "", "{"), (Some(0), "a", "f", ""), (Some(0), "", "", "}")], &[("a", "f", "{}")]);
+        expect(&[(Some(0), "", "f", "{"), (Some(0), "a", "", "}")], &[("made-0", "f", "{}")]);
+        expect(&[(None, "", "f", ""), (None, "", "", "")], &[("made-0", "f", "{}")]);
+    }
+
+    #[test]
+    fn a_call_without_name_is_an_error() {
+        let mut slots = ToolSlots::new("");
+        slots.delta(ToolDelta { id: Some("a"), arguments: "{}", ..ToolDelta::default() }, &mut 0, |_| panic!("nothing is known"));
+        assert!(slots.end(None, |_| ()).unwrap_err().is(ErrorKind::Decode));
+    }
+}

@@ -1,0 +1,436 @@
+//! What a model is asked.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::{
+    CacheMark, ChatResponse, Media, Message, ModelName, Part, Role, Schema, Text, Tool, ToolCall, ToolOutput, ToolResult,
+};
+use crate::extension::{Extension, Extensions};
+
+/// A conversation, and how to go on with it. Cloning one copies no content.
+///
+/// ```
+/// # use circle_core_common::interfaces::chat_model::ChatRequest;
+/// let request = ChatRequest::new().system("Answer from the notes.").user("Who wrote this?").max_output_tokens(800);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ChatRequest {
+    /// The model; the one that the provider is configured with by default.
+    pub model: Option<ModelName>,
+    /// What the model is told ahead of everything else.
+    pub system: Arc<Vec<Text>>,
+    /// Has the service keep the tools and the system texts for later requests.
+    pub system_cache: Option<CacheMark>,
+    /// The conversation so far.
+    pub messages: Arc<Vec<Message>>,
+    /// What the model may call.
+    pub tools: Arc<Vec<Tool>>,
+    /// Has the service keep the tools for later requests.
+    pub tools_cache: Option<CacheMark>,
+    /// Whether, and which tool, to call.
+    pub tool_choice: ToolChoice,
+    /// Whether several tools may be called in one answer; the service's choice by default.
+    pub parallel_tools: Option<bool>,
+    /// What JSON to answer.
+    pub output: Option<OutputSchema>,
+    /// How much to reason.
+    pub reasoning: Option<ReasoningOptions>,
+    /// The most tokens of the answer, those of reasoning included.
+    pub max_output_tokens: Option<u32>,
+    /// From 0, the likeliest words, to 2. A hint.
+    pub temperature: Option<f64>,
+    /// The share of likely words to choose from, from 0 to 1. A hint.
+    pub top_p: Option<f64>,
+    /// Texts that end the answer and are not part of it.
+    pub stop: Vec<String>,
+    /// Makes equal requests get equal answers, as far as the service can.
+    pub seed: Option<u64>,
+    /// Providers' own options.
+    pub extensions: Extensions,
+}
+
+impl ChatRequest {
+    /// An empty conversation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a provider's own option; another provider refuses it as `Unsupported`.
+    #[must_use]
+    pub fn extension<E: Extension<Self>>(mut self, extension: E) -> Self {
+        self.extensions.put::<Self, E>(extension);
+        self
+    }
+
+    /// Sets the model.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<ModelName>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Adds to what the model is told ahead of everything else.
+    #[must_use]
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.system).push(Text::new(text));
+        self
+    }
+
+    /// Adds a message.
+    #[must_use]
+    pub fn message(mut self, message: Message) -> Self {
+        Arc::make_mut(&mut self.messages).push(message);
+        self
+    }
+
+    /// Adds messages: a conversation that was kept.
+    #[must_use]
+    pub fn messages(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
+        Arc::make_mut(&mut self.messages).extend(messages);
+        self
+    }
+
+    /// Adds a message of the user.
+    #[must_use]
+    pub fn user(self, text: impl Into<String>) -> Self {
+        self.message(Message::user(text))
+    }
+
+    /// Adds a message of the model, to show it how to answer.
+    #[must_use]
+    pub fn assistant(self, text: impl Into<String>) -> Self {
+        self.message(Message::assistant(text))
+    }
+
+    /// Adds an image to the user's last message.
+    #[must_use]
+    pub fn image(self, image: impl Into<Media>) -> Self {
+        self.part(Role::User, Part::Image(image.into()))
+    }
+
+    /// Adds a sound to the user's last message.
+    #[must_use]
+    pub fn audio(self, audio: impl Into<Media>) -> Self {
+        self.part(Role::User, Part::Audio(audio.into()))
+    }
+
+    /// Adds a document to the user's last message.
+    #[must_use]
+    pub fn document(self, document: impl Into<Media>) -> Self {
+        self.part(Role::User, Part::Document(document.into()))
+    }
+
+    /// Adds an answer to the conversation.
+    #[must_use]
+    pub fn reply(self, reply: &ChatResponse) -> Self {
+        self.message(reply.message())
+    }
+
+    /// Adds what a tool gave; the results of one answer's calls are one message.
+    #[must_use]
+    pub fn tool_result(self, call: &ToolCall, output: impl Into<ToolOutput>) -> Self {
+        self.part(Role::Tool, Part::ToolResult(ToolResult::new(call, output)))
+    }
+
+    /// Adds a part to the last message where that is of this role, else to a new one.
+    fn part(mut self, role: Role, part: Part) -> Self {
+        let messages = Arc::make_mut(&mut self.messages);
+        match messages.last_mut() {
+            Some(last) if last.role == role => Arc::make_mut(&mut last.parts).push(part),
+            _ => messages.push(Message::new(role, vec![part])),
+        }
+        self
+    }
+
+    /// Adds a tool that the model may call.
+    #[must_use]
+    pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
+        Arc::make_mut(&mut self.tools).push(tool.into());
+        self
+    }
+
+    /// Adds tools that the model may call.
+    #[must_use]
+    pub fn tools<T: Into<Tool>>(mut self, tools: impl IntoIterator<Item = T>) -> Self {
+        Arc::make_mut(&mut self.tools).extend(tools.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets whether, and which tool, to call.
+    #[must_use]
+    pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+        self.tool_choice = choice;
+        self
+    }
+
+    /// Sets whether several tools may be called in one answer.
+    #[must_use]
+    pub fn parallel_tools(mut self, parallel: bool) -> Self {
+        self.parallel_tools = Some(parallel);
+        self
+    }
+
+    /// Has the model answer JSON.
+    #[must_use]
+    pub fn output(mut self, output: impl Into<OutputSchema>) -> Self {
+        self.output = Some(output.into());
+        self
+    }
+
+    /// Sets how much to reason: `.reasoning(Effort::Low)`.
+    #[must_use]
+    pub fn reasoning(mut self, reasoning: impl Into<ReasoningOptions>) -> Self {
+        self.reasoning = Some(reasoning.into());
+        self
+    }
+
+    /// Sets the most tokens of the answer.
+    #[must_use]
+    pub fn max_output_tokens(mut self, tokens: u32) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Sets the temperature.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
+        self
+    }
+
+    /// Sets the share of likely words to choose from.
+    #[must_use]
+    pub fn top_p(mut self, top_p: f64) -> Self {
+        self.top_p = Some(top_p);
+        self
+    }
+
+    /// Adds a text that ends the answer.
+    #[must_use]
+    pub fn stop(mut self, text: impl Into<String>) -> Self {
+        self.stop.push(text.into());
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Has the service keep everything up to here for later requests: the messages so far, or where there are none the
+    /// system texts, or the tools.
+    #[must_use]
+    pub fn cache(mut self, mark: CacheMark) -> Self {
+        match Arc::make_mut(&mut self.messages).last_mut() {
+            Some(last) => last.cache = Some(mark),
+            None if !self.system.is_empty() => self.system_cache = Some(mark),
+            None => self.tools_cache = Some(mark),
+        }
+        self
+    }
+
+    /// Whether anything is marked to be kept.
+    pub(in crate::interfaces::chat_model) fn is_marked(&self) -> bool {
+        let message = |message: &Message| message.cache.is_some();
+        self.system_cache.is_some() || self.tools_cache.is_some() || self.messages.iter().any(message)
+    }
+}
+
+impl From<&str> for ChatRequest {
+    fn from(text: &str) -> Self {
+        Self::new().user(text)
+    }
+}
+
+impl From<String> for ChatRequest {
+    fn from(text: String) -> Self {
+        Self::new().user(text)
+    }
+}
+
+impl From<&String> for ChatRequest {
+    fn from(text: &String) -> Self {
+        Self::new().user(text)
+    }
+}
+
+impl From<&ChatRequest> for ChatRequest {
+    fn from(request: &Self) -> Self {
+        request.clone()
+    }
+}
+
+impl From<Message> for ChatRequest {
+    fn from(message: Message) -> Self {
+        Self::new().message(message)
+    }
+}
+
+/// Whether, and which tool, a model calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolChoice {
+    /// The model decides.
+    #[default]
+    Auto,
+    /// None.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Tool(String),
+}
+
+/// The JSON that a model answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutputSchema {
+    /// What the JSON is called, for the model: 1 to 64 letters, digits, `_` and `-`.
+    pub name: String,
+    /// The schema.
+    pub schema: Schema,
+    /// Whether the service must hold the model to the schema, where it can; its own choice by default.
+    pub strict: Option<bool>,
+}
+
+impl OutputSchema {
+    /// Answers of this schema.
+    #[must_use]
+    pub fn new(name: impl Into<String>, schema: impl Into<Schema>) -> Self {
+        Self { name: name.into(), schema: schema.into(), strict: None }
+    }
+
+    /// Answers of this type, called as the type is.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn of<T: schemars::JsonSchema>() -> Self {
+        let name = T::schema_name();
+        let allowed = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+        Self::new(name.chars().map(allowed).take(64).collect::<String>(), Schema::of::<T>())
+    }
+
+    /// Sets whether the service must hold the model to the schema.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = Some(strict);
+        self
+    }
+}
+
+impl From<Schema> for OutputSchema {
+    fn from(schema: Schema) -> Self {
+        Self::new("answer", schema)
+    }
+}
+
+/// How much a model reasons before it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReasoningOptions {
+    /// In words.
+    pub effort: Option<Effort>,
+    /// In tokens, at most.
+    pub budget_tokens: Option<u32>,
+}
+
+impl ReasoningOptions {
+    /// As much as the model likes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how much, in words.
+    #[must_use]
+    pub fn effort(mut self, effort: Effort) -> Self {
+        self.effort = Some(effort);
+        self
+    }
+
+    /// Sets how much, in tokens.
+    #[must_use]
+    pub fn budget_tokens(mut self, tokens: u32) -> Self {
+        self.budget_tokens = Some(tokens);
+        self
+    }
+}
+
+impl From<Effort> for ReasoningOptions {
+    fn from(effort: Effort) -> Self {
+        Self::new().effort(effort)
+    }
+}
+
+/// How much a model reasons, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effort {
+    /// Not at all.
+    None,
+    /// As little as it can.
+    Minimal,
+    /// A little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+    /// Another word of the service.
+    Other(String),
+}
+
+impl Effort {
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl fmt::Display for Effort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How several requests are made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChatManyOptions {
+    /// How many are made at a time.
+    pub concurrency: NonZeroUsize,
+}
+
+impl ChatManyOptions {
+    /// Eight at a time.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { concurrency: const { NonZeroUsize::new(8).unwrap() } }
+    }
+
+    /// Sets how many are made at a time; none is one.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+}
+
+impl Default for ChatManyOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
