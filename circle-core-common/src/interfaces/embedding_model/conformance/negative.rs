@@ -6,8 +6,6 @@ use crate::error::Result;
 use crate::interfaces::embedding_model::{EmbedInput, EmbedOptions, EmbeddingModel};
 use crate::suite::Outcome;
 
-type Store = Model;
-
 /// The model without this capability: as it is where it lacks it, else masked.
 ///
 /// # Errors
