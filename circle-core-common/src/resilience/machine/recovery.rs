@@ -42,7 +42,7 @@ impl Machine<'_, '_> {
             let told = error.context("not repeated, because the retry budget is used up");
             return Err(self.conclude(told.with_reason(Reason::RetryBudget)));
         };
-        self.drawn = drawn;
+        (self.drawn, self.unspent) = (drawn, drawn);
         self.retry_after(wait, error).await
     }
 
