@@ -300,6 +300,8 @@ impl Exchange<'_> {
         let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
         match judged {
             Ok(None) => Ok(()),
+            // A new error says that nothing was sent, and an operation that must not be repeated would be: but here is an answer.
+            Ok(Some(error)) if error.sent() == Sent::No => Err(signed.mark(error).with_sent(Sent::Yes)),
             Ok(Some(error)) => Err(signed.mark(error)),
             Err(_) => Err(Error::new(ErrorKind::Internal, "the classification of the answer panicked").with_sent(Sent::Yes)),
         }

@@ -118,7 +118,7 @@ fn shortened(text: &str) -> String {
 /// Judges answers. Of a call that reads its answer into memory every answer is judged, so that a failure inside a 200 is
 /// found; of one that streams, every failed one, and every other by status and headers alone.
 pub trait Classify: Send + Sync + 'static {
-    /// `None` for a success.
+    /// `None` for a success. There was an answer, so an error that says it is unsent is given out as sent.
     fn classify(&self, answer: &Answer<'_>) -> Option<Error>;
 }
 

@@ -318,3 +318,18 @@ async fn compressed_answers_are_asked_for_and_limited_after_decompression() {
     assert_eq!(opened.body.collect(None).await.unwrap().len(), 100_000);
     assert!(!server.requests()[0].contains("accept-encoding") && server.requests()[1].contains("accept-encoding: gzip\r\n"));
 }
+
+/// An error is unsent unless somebody says otherwise: one that is made of an answer is not.
+#[tokio::test]
+async fn an_answer_is_proof_that_the_request_was_sent() {
+    let server = Server::start(vec![status(503, "")]).await;
+    let environment = Environment::default();
+    let judge = |answer: &Answer<'_>| (!answer.status.is_success()).then(|| Error::new(ErrorKind::Unavailable, "later"));
+    let client = builder(&environment, &server.origin()).classify(judge).build();
+    let error = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.sent(), server.hits()), (Sent::Yes, 1), "{error:?}");
+    let server = Server::start(vec![ok("[")]).await;
+    let client = builder(&environment, &server.origin()).build();
+    let response = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap();
+    assert_eq!(response.json::<Vec<u8>>().unwrap_err().sent(), Sent::Yes);
+}
