@@ -208,7 +208,7 @@ impl Exchange<'_> {
 
     /// Sends the request and gives the answer at its headers, with what was put on the request.
     async fn exchanged(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<(TransportResponse, Signed)> {
-        let outgoing = self.rendered(attempt).await?;
+        let outgoing = self.rendered(attempt).await.map_err(Error::while_preparing)?;
         let signed =
             Signed { secrets: Secrets::of(&outgoing.headers).and(&outgoing.extensions), credential: outgoing.credential };
         let answer = self.inner.transport.send(outgoing).await?;

@@ -251,6 +251,9 @@ fn verdict(error: Option<&Error>) -> Option<bool> {
 }
 
 fn blame(error: &Error) -> Option<bool> {
+    if error.is_of_preparing() {
+        return None;
+    }
     if matches!(error.reason(), Some(Reason::BreakerOpen | Reason::BulkheadFull | Reason::LocalRateLimit)) {
         return None;
     }
