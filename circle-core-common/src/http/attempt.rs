@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::field::Empty;
 use tracing::{Level, Span};
@@ -235,7 +235,7 @@ impl Exchange<'_> {
         for (name, value) in &request.headers {
             headers.append(name.clone(), value.clone());
         }
-        for (name, value) in &self.inner.headers {
+        for (name, value) in self.inner.headers.iter().filter(|(name, _)| !request.abroad || *name == USER_AGENT) {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         if request.compressed {
