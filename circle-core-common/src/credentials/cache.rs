@@ -20,6 +20,8 @@ const SKEW: Duration = Duration::from_secs(30);
 const REFRESH_MARGIN: Duration = Duration::from_secs(60);
 /// The longest time for which a failure that will not pass by itself is answered from memory.
 const REFUSAL_MAX: Duration = Duration::from_secs(30);
+/// How often a source is asked at most that wants to be asked again at once.
+const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait between refreshes that fail while the old value still serves.
 const REFRESH_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
@@ -213,10 +215,12 @@ impl<C> Shared<C> {
         loads.flight = Weak::new();
         match loaded.and_then(|lease| alive(lease, now)) {
             Ok(lease) => {
-                (loads.failures, loads.refusal, loads.next_refresh) = (0, None, None);
+                (loads.failures, loads.refusal) = (0, None);
                 let lease = Arc::new(lease.numbered(VERSIONS.fetch_add(1, Ordering::Relaxed)));
                 // Without randomness the refresh comes at its latest moment, which is early enough.
                 let (stale, expired) = plan(&lease, now, cx.random().unit().unwrap_or_default());
+                // Else every call would start a refresh for as long as the source has nothing newer.
+                loads.next_refresh = (stale <= now).then(|| cx.clock().now().after(REFRESH_PAUSE));
                 let held = Held { lease: Arc::clone(&lease), stale, expired };
                 *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
                 Ok(lease)

@@ -309,6 +309,31 @@ async fn what_had_ended_before_it_came_is_no_credential() {
     assert!(error.is(ErrorKind::Unauthenticated) && error.message().contains("2023-11-14T22:13:20.1Z"), "{error}");
 }
 
+/// A source that wants to be asked again at once, as one does that hands on what has little life left.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_is_overdue_when_it_comes_is_not_made_by_every_call() {
+    struct Overdue(Arc<AtomicU32>);
+    #[async_trait]
+    impl CredentialSource for Overdue {
+        type Credential = u32;
+
+        async fn load(&self, cx: &CallContext) -> Result<Lease<u32>> {
+            let now = cx.clock().timestamp();
+            let lease = Lease::new(self.0.fetch_add(1, Ordering::SeqCst));
+            Ok(lease.until(now + Duration::from_secs(600)).refresh_from(now - Duration::from_secs(300)))
+        }
+    }
+    let loads = Arc::new(AtomicU32::new(0));
+    let cache = CredentialCache::new(Overdue(Arc::clone(&loads)));
+    let cx = context(CallOptions::new());
+    for _ in 0..100 {
+        cache.get(&cx).await.unwrap();
+        after(Duration::from_millis(100)).await;
+    }
+    // Ten seconds have passed.
+    assert!((5..=11).contains(&loads.load(Ordering::SeqCst)), "{}", loads.load(Ordering::SeqCst));
+}
+
 #[test]
 fn the_plan_of_a_lease() {
     let now = Timestamp::from_unix(1_700_000_000, 0);
