@@ -5,6 +5,6 @@
 
 pub use std::time::Duration;
 
-pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Handle as _, ResultExt as _, Timestamp};
+pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Filter, Handle as _, ResultExt as _, Timestamp};
 
-pub use crate::{Hub, KeyValueStore, ObjectStore};
+pub use crate::{EmbeddingModel, Hub, KeyValueStore, ObjectStore, VectorStore};
