@@ -15,6 +15,7 @@ pub mod credentials;
 mod environment;
 mod error;
 mod extension;
+pub mod filter;
 pub mod handle;
 #[cfg(feature = "http")]
 pub mod http;
@@ -43,6 +44,7 @@ pub use context::{CallContext, CallOptions, CallReport, Cancel, OnUnsupported, R
 pub use environment::{Environment, EnvironmentBuilder};
 pub use error::{Detail, Error, ErrorKind, Limit, Problem, Reason, Resolution, Result, ResultExt, Sent};
 pub use extension::{Extension, Extensions};
+pub use filter::{Filter, FilterOperator, FilterOperators};
 pub use handle::{Handle, HandleBuilder};
 pub use identifier::{Fence, OperationId, Version};
 #[cfg(feature = "config")]

@@ -39,6 +39,9 @@ use crate::error::Error;
 use crate::interfaces::chat_model::conformance::ScriptedAnswers;
 use crate::interfaces::object_store::PresignedRequest;
 
+/// Makes a client anew.
+pub type Reopen<H> = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = crate::Result<H>> + Send>> + Send + Sync>;
+
 /// How a case ended.
 pub type Outcome = Result<(), Failed>;
 
@@ -144,6 +147,8 @@ pub struct Subject<H> {
     pub sender: Option<Arc<dyn Sender>>,
     /// Tells the model what to answer, where the subject is a model that can be told.
     pub model: Option<Arc<dyn ScriptedAnswers>>,
+    /// Makes a client of the same store anew, as a restarted process would.
+    pub reopen: Option<Reopen<H>>,
     /// What must live as long as the subject: its folder, its server.
     pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -164,6 +169,7 @@ impl<H> Subject<H> {
             native: None,
             sender: None,
             model: None,
+            reopen: None,
             keep: None,
         }
     }
@@ -188,6 +194,16 @@ impl<H> Subject<H> {
     /// `Skipped` where there are none.
     pub fn faults(&self) -> Result<&dyn Faults, Failed> {
         self.faults.as_deref().ok_or_else(|| Failed::Skipped("the subject cannot inject faults".to_owned()))
+    }
+
+    /// A client of the same store, as a restarted process would make it.
+    ///
+    /// # Errors
+    /// `Skipped` where the subject cannot; why it cannot be made.
+    pub async fn reopened(&self) -> Result<H, Failed> {
+        let reopen = self.reopen.as_ref();
+        let reopen = reopen.ok_or_else(|| Failed::Skipped("the subject cannot open its store again".to_owned()))?;
+        Ok(reopen().await?)
     }
 
     /// Runs `calls` and checks that the provider was not called meanwhile.

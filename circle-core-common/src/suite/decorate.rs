@@ -14,8 +14,10 @@ use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::interfaces::chat_model::{ChatEvent, ChatModelCapabilities, ChatStream};
+use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
+use crate::interfaces::vector_store::VectorStoreCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
 
 /// One call of a provider, as a decoration sees it.
@@ -76,6 +78,16 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as a key-value store.
     fn key_value_store<'a>(&'a self, declared: &'a KeyValueStoreCapabilities) -> &'a KeyValueStoreCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as an embedding model.
+    fn embedding_model<'a>(&'a self, declared: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a vector store.
+    fn vector_store<'a>(&'a self, declared: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
         declared
     }
 }
@@ -251,6 +263,18 @@ impl Decoration for Mask<ChatModelCapabilities> {
 
 impl Decoration for Mask<KeyValueStoreCapabilities> {
     fn key_value_store<'a>(&'a self, _: &'a KeyValueStoreCapabilities) -> &'a KeyValueStoreCapabilities {
+        &self.0
+    }
+}
+
+impl Decoration for Mask<EmbeddingModelCapabilities> {
+    fn embedding_model<'a>(&'a self, _: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
+        &self.0
+    }
+}
+
+impl Decoration for Mask<VectorStoreCapabilities> {
+    fn vector_store<'a>(&'a self, _: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
         &self.0
     }
 }

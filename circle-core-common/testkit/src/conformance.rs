@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use circle_core_common::interfaces::chat_model::{ChatModel, conformance::ScriptedAnswers};
+use circle_core_common::interfaces::embedding_model::EmbeddingModel;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::object_store::ObjectStore;
+use circle_core_common::interfaces::vector_store::VectorStore;
 use circle_core_common::suite::{Failed, Scale, Subject, equal};
 use circle_core_common::{BuildContext, Environment, Flag, Handle, Integration, Result, Service};
 
@@ -20,10 +23,16 @@ pub struct Conformance<I: Integration> {
     without: HashMap<&'static str, Box<dyn Any>>,
 }
 
+type MakeAnswers = Box<dyn Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync>;
+
 type MakeConfig<C> = Box<dyn Fn(&Fixture) -> Result<C> + Send + Sync>;
+
+type MakeServices = Box<dyn Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync>;
 
 struct Subjects<I: Integration> {
     config: MakeConfig<I::Config>,
+    services: Option<MakeServices>,
+    answers: Option<MakeAnswers>,
     own_clients: bool,
     scale: Scale,
     native: Option<Native>,
@@ -32,8 +41,11 @@ struct Subjects<I: Integration> {
 /// One function per interface: a generic one cannot be kept.
 #[derive(Clone, Copy)]
 struct Native {
+    chat_model: fn(&ChatModel) -> bool,
     object_store: fn(&ObjectStore) -> bool,
     key_value_store: fn(&KeyValueStore) -> bool,
+    embedding_model: fn(&EmbeddingModel) -> bool,
+    vector_store: fn(&VectorStore) -> bool,
 }
 
 type Without<H> = Arc<dyn Fn(Flag<<H as Suited>::Capabilities>) -> H + Send + Sync>;
@@ -43,7 +55,14 @@ impl<I: Integration> Conformance<I> {
     /// of the config that the function gives.
     #[must_use]
     pub fn of(manifest_dir: &'static str, config: impl Fn(&Fixture) -> Result<I::Config> + Send + Sync + 'static) -> Self {
-        let subjects = Subjects { config: Box::new(config), own_clients: false, scale: Scale::Full, native: None };
+        let subjects = Subjects {
+            config: Box::new(config),
+            services: None,
+            answers: None,
+            own_clients: false,
+            scale: Scale::Full,
+            native: None,
+        };
         Self { manifest_dir, subjects: Arc::new(subjects), without: HashMap::new() }
     }
 
@@ -54,8 +73,21 @@ impl<I: Integration> Conformance<I> {
         self
     }
 
-    /// Says that services of one config share their store, so that a second client is a second service. By default it
-    /// is a second handle over the same provider.
+    /// Sets the services that the config refers to, by name; asked for at every build of the trial.
+    #[must_use]
+    pub fn services(self, services: impl Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.services = Some(Box::new(services)))
+    }
+
+    /// Sets what tells the model behind a chat model what to answer: the server that the config of this fixture points to,
+    /// which the config's function has [put](Fixture::put) there.
+    #[must_use]
+    pub fn answers(self, answers: impl Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.answers = Some(Box::new(answers)))
+    }
+
+    /// Says that services of one config share their store, so that a second client is a second service, and the store
+    /// can be opened again. By default the second client is a second handle over the same provider.
     #[must_use]
     pub fn second_client(self) -> Self {
         self.set(|subjects| subjects.own_clients = true)
@@ -71,8 +103,11 @@ impl<I: Integration> Conformance<I> {
     #[must_use]
     pub fn native<T: Any>(self) -> Self {
         let native = Native {
+            chat_model: |handle| handle.native::<T>().is_some(),
             object_store: |handle| handle.native::<T>().is_some(),
             key_value_store: |handle| handle.native::<T>().is_some(),
+            embedding_model: |handle| handle.native::<T>().is_some(),
+            vector_store: |handle| handle.native::<T>().is_some(),
         };
         self.set(|subjects| subjects.native = Some(native))
     }
@@ -99,8 +134,11 @@ impl<I: Integration> Conformance<I> {
         });
         for interface in I::INTERFACES {
             runner = match *interface {
+                ChatModel::NAME => self.add_suite::<ChatModel>(runner, |native| native.chat_model),
                 ObjectStore::NAME => self.add_suite::<ObjectStore>(runner, |native| native.object_store),
                 KeyValueStore::NAME => self.add_suite::<KeyValueStore>(runner, |native| native.key_value_store),
+                EmbeddingModel::NAME => self.add_suite::<EmbeddingModel>(runner, |native| native.embedding_model),
+                VectorStore::NAME => self.add_suite::<VectorStore>(runner, |native| native.vector_store),
                 unknown => runner.test(format!("{unknown}::suite"), move || async move {
                     Err(Failed::Skipped(format!("there is no suite of {unknown}")))
                 }),
@@ -136,18 +174,30 @@ impl<I: Integration> Conformance<I> {
 
 impl<I: Integration> Subjects<I> {
     async fn build(&self, fixture: &Fixture) -> Result<Service> {
-        I::build((self.config)(fixture)?, BuildContext::from(&Environment::default())).await
+        let mut cx = BuildContext::from(&Environment::default());
+        if let Some(services) = &self.services {
+            cx = cx.services(services(fixture)?);
+        }
+        I::build((self.config)(fixture)?, cx).await
     }
 
-    async fn subject<H: Suited>(&self, native: fn(&Native) -> fn(&H) -> bool) -> Result<Subject<H>> {
-        let fixture = Fixture::new();
+    async fn subject<H: Suited>(self: Arc<Self>, native: fn(&Native) -> fn(&H) -> bool) -> Result<Subject<H>> {
+        let fixture = Arc::new(Fixture::new());
         let handle = self.build(&fixture).await?.get::<H>(I::NAME)?;
         let mut subject = handle.subject()?;
         subject.second = Some(if self.own_clients { self.build(&fixture).await?.get(I::NAME)? } else { handle });
         subject.scale = self.scale;
         subject.canary = fixture.canary().clone();
         subject.native = self.native.as_ref().map(native);
-        subject.keep = Some(Arc::new(fixture));
+        subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
+        if self.own_clients {
+            let (subjects, fixture) = (Arc::clone(&self), Arc::clone(&fixture));
+            subject.reopen = Some(Arc::new(move || {
+                let (subjects, fixture) = (Arc::clone(&subjects), Arc::clone(&fixture));
+                Box::pin(async move { subjects.build(&fixture).await?.get::<H>(I::NAME) })
+            }));
+        }
+        subject.keep = Some(fixture);
         Ok(subject)
     }
 }

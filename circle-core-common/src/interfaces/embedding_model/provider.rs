@@ -1,0 +1,60 @@
+//! What a provider of embeddings implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{EmbedRequest, Embedded, EmbeddingModelCapabilities};
+use crate::context::CallContext;
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::provider::{Health, Provider, ProviderInfo};
+
+/// An embedding model, as providers implement it: one attempt per remote call, owned requests, valid input.
+///
+/// The handle has checked that every text says something, the width, and every capability that a request needs, and has
+/// split what is too much for one call.
+#[async_trait]
+pub trait EmbeddingModelProvider: Provider {
+    /// What it can do; constant over the provider's life.
+    fn capabilities(&self) -> &EmbeddingModelCapabilities;
+
+    /// One embedding per input, in order. `InvalidInput`, reason `ContextLength`, for a text that is too long: it is
+    /// never cut.
+    async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded>;
+}
+
+/// A provider that is shared is a provider, so that decorators go over it too.
+#[async_trait]
+impl Provider for Arc<dyn EmbeddingModelProvider> {
+    fn info(&self) -> &ProviderInfo {
+        (**self).info()
+    }
+
+    fn environment(&self) -> &Environment {
+        (**self).environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        (**self).health(cx).await
+    }
+
+    async fn close(&self, cx: &CallContext) -> Result<()> {
+        (**self).close(cx).await
+    }
+
+    fn inner(&self) -> Option<&dyn Provider> {
+        Some(&**self)
+    }
+}
+
+#[async_trait]
+impl EmbeddingModelProvider for Arc<dyn EmbeddingModelProvider> {
+    fn capabilities(&self) -> &EmbeddingModelCapabilities {
+        (**self).capabilities()
+    }
+
+    async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded> {
+        (**self).embed(cx, request).await
+    }
+}
