@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use circle_core_common::ErrorKind;
 use circle_core_common::interfaces::chat_model::conformance::{Ending, NEGATIVES, SUITE, ScriptedAnswers, Turn};
 use circle_core_common::interfaces::chat_model::{
     ChatEvent, ChatModel, ChatModelCapabilities, ChatModelProvider, FinishReason, Received, ToolCall, Usage,
 };
-use circle_core_common::ErrorKind;
 use circle_core_embedded::{ScriptedModel, ScriptedReply};
-use circle_core_testkit::{Failed, Subject, outcomes};
+use circle_core_testkit::{Broken, Defect, Failed, Subject, outcomes};
 use serde_json::json;
 
 struct Told(ScriptedModel);
@@ -63,6 +63,62 @@ fn failures(outcomes: Vec<(&'static str, Result<(), Failed>)>) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite_passes() {
     assert_eq!(failures(outcomes(SUITE, subject).await), [""; 0]);
+}
+
+/// A subject whose model has a defect.
+fn broken(defect: Defect) -> Subject<ChatModel> {
+    let model = ScriptedModel::new();
+    let broken = Arc::new(Broken::new(model.clone(), defect)) as Arc<dyn ChatModelProvider>;
+    let mut subject = Subject::<ChatModel>::over(broken);
+    subject.native = Some(|handle| handle.native::<ScriptedModel>().is_some());
+    subject.model = Some(Arc::new(Told(model)));
+    subject
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_models_fail_the_cases_that_they_should() {
+    let table: &[(Defect, &[&str])] = &[
+        (
+            Defect::TakesCutsForEnds,
+            &[
+                "stream_that_is_cut_holds_what_was_received",
+                "stream_that_ends_early_is_truncated",
+                "tool_call_that_is_cut_is_no_call",
+                "stream_that_fails_midway_says_why",
+                "stream_is_one_call_until_its_end",
+            ],
+        ),
+        (Defect::MergesToolCalls, &["parallel_tool_calls_stay_apart", "tool_results_go_back"]),
+        (Defect::WaitsForTheEnd, &["stream_does_not_wait_for_its_end", "stream_that_stalls_is_a_timeout_at_the_deadline"]),
+        (
+            Defect::LosesDeltas,
+            &[
+                "stream_events_are_in_order",
+                "stream_gives_every_delta",
+                "stream_and_chat_give_the_same_answer",
+                "stream_finish_gives_the_whole_answer",
+                "streams_at_the_same_time_are_kept_apart",
+                "output_of_a_schema_streams",
+            ],
+        ),
+        (Defect::CountsUnknownAsZero, &["usage_that_is_not_told_is_unknown", "report_adds_the_usage_of_calls"]),
+        (Defect::ClosedFinishReasons, &["finish_reason_that_is_unknown_is_kept"]),
+        (Defect::AltersState, &["state_goes_back_byte_for_byte"]),
+        (Defect::ShufflesTools, &["equal_requests_are_equal_bytes"]),
+        (Defect::TakesReasoningForText, &["reasoning_is_no_text", "stream_that_stalls_is_a_timeout_at_the_deadline"]),
+        (Defect::LogsContent, &["no_payload_or_secret_in_spans_logs_and_errors"]),
+        (Defect::IgnoresClose, &["close_is_idempotent_and_ends_every_call"]),
+    ];
+    let mut wrong = Vec::new();
+    for (defect, expected) in table {
+        let outcomes = outcomes(SUITE, || broken(*defect)).await;
+        let failing = outcomes.into_iter().filter(|(_, outcome)| matches!(outcome, Err(Failed::Wrong(_)))).map(|(name, _)| name);
+        let failing: Vec<_> = failing.collect();
+        if failing != *expected {
+            wrong.push(format!("{defect:?} fails {failing:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]
