@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use circle_core::audit::{AuditMode, FileAudit};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
+use circle_core_benches::typed_call::Typed;
 use circle_core_benches::{CONTENT, Leaf, at_once, get, guarded, plain};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -33,6 +34,12 @@ fn policies(c: &mut Criterion) {
     let leaf = Leaf::usual();
     group.bench_function("two_threads_on_one_endpoint", |b| b.iter_custom(|calls| on_two_threads(&leaf, calls)));
     group.finish();
+}
+
+/// A request, every policy, a credential, and an answer that is there.
+fn typed_call(c: &mut Criterion) {
+    let client = Typed::canned();
+    c.bench_function("typed_call", |b| b.iter(|| at_once(black_box(&client).issue()).is_ok()));
 }
 
 /// How long two threads take that make so many calls each.
@@ -65,5 +72,5 @@ fn audited(c: &mut Criterion) {
     std::fs::remove_file(path).expect("the audit file");
 }
 
-criterion_group!(benches, object_store, policies, audited);
+criterion_group!(benches, object_store, policies, typed_call, audited);
 criterion_main!(benches);

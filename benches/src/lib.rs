@@ -1,5 +1,7 @@
 //! What the benchmarks share: the configurations that are measured, and a way to run a call that answers at once.
 
+pub mod typed_call;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,8 @@ use circle_core::{CallContext, CallOptions, Class, Environment, ObjectStore, obj
 ///
 /// # Panics
 /// When it is not ready: then something is measured that should not be there.
+// Inline, so that what is measured is the call and not moving its future here.
+#[inline(always)]
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

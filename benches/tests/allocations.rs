@@ -1,11 +1,9 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
-use bytes::Bytes;
+use circle_core_benches::typed_call::Typed;
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
-use circle_core_common::http::{Auth, HttpClient, Origin, Request, Transport, TransportRequest, TransportResponse};
-use circle_core_common::resilience::{Idempotency, RemoteOperation};
-use circle_core_common::{BuildContext, ByteStream, CallContext, Class, Environment, Operation, Result, SecretRef};
+use circle_core_common::{CallContext, Environment};
 
 /// The most that one of several calls allocates, the first left out: it makes the metric key.
 fn allocations(call: impl Fn() -> usize) -> u64 {
@@ -31,45 +29,10 @@ fn get_behind_16_rules_and_an_audit_queue_allocates_at_most_8_times() {
     assert!(count <= 8, "{count}");
 }
 
-/// Answers every request with the same JSON, and has looked at the request as a service would.
-struct Canned;
-
-const ANSWER: &[u8] = br#"{"id":7,"name":"seven","tags":["a"]}"#;
-
-#[async_trait::async_trait]
-impl Transport for Canned {
-    async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        assert_eq!(request.headers["authorization"], "Bearer secret");
-        let mut headers = http::HeaderMap::new();
-        headers.insert("content-type", http::HeaderValue::from_static("application/json"));
-        Ok(TransportResponse { status: http::StatusCode::OK, headers, body: ByteStream::from(Bytes::from_static(ANSWER)) })
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Item {
-    id: u64,
-}
-
-fn typed(environment: &Environment, client: &HttpClient) -> usize {
-    static READ: Operation = Operation::new("items", "get", Class::Read, 0);
-    static GET_ITEM: RemoteOperation = RemoteOperation::new("acme.GetItem", Idempotency::Safe, "/v1/items/{id}");
-    let id = at_once(async {
-        let cx = CallContext::new(environment, &READ, None);
-        let target = client.target("/v1/items").segment("7")?.query("fields", "id");
-        let request = Request::get(target).header("accept", "application/json")?;
-        client.send(&cx, &GET_ITEM, request).await?.json::<Item>().map(|item| item.id)
-    });
-    id.map_or_else(|error| panic!("{error}"), |id| id as usize)
-}
-
 #[test]
 fn a_typed_call_on_a_canned_transport_allocates_at_most_12_times() {
-    let environment = Environment::builder().transport(Canned).build();
-    let context = BuildContext::new(environment.clone(), "items");
-    let origin = Origin::parse("https://api.example.org").unwrap();
-    let client = context.http(origin).auth(Auth::Bearer(SecretRef::literal("secret"))).build();
-    let count = allocations(|| typed(&environment, &client));
+    let client = Typed::canned();
+    let count = allocations(|| at_once(client.issue()).map_or(0, |issue| issue.number as usize));
     assert!(count <= 12, "{count}");
 }
 

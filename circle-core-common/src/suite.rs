@@ -145,10 +145,10 @@ pub struct Subject<H> {
     pub native: Option<fn(&H) -> bool>,
     /// Sends presigned requests, where the subject has a way to.
     pub sender: Option<Arc<dyn Sender>>,
-    /// Tells the model what to answer, where the subject is a model that can be told.
-    pub model: Option<Arc<dyn ScriptedAnswers>>,
     /// Makes a client of the same store anew, as a restarted process would.
     pub reopen: Option<Reopen<H>>,
+    /// Tells the model what to answer, where the subject is a model that can be told.
+    pub model: Option<Arc<dyn ScriptedAnswers>>,
     /// What must live as long as the subject: its folder, its server.
     pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -168,8 +168,8 @@ impl<H> Subject<H> {
             canary: Canary::new(),
             native: None,
             sender: None,
-            model: None,
             reopen: None,
+            model: None,
             keep: None,
         }
     }

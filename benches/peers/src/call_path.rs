@@ -1,84 +1,11 @@
-//! What the comparisons of the call path share: a service that answers with one JSON document.
+//! What the comparisons of the call path share: the policies alone, and a service on this machine's own interface.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use bytes::Bytes;
-use circle_core_common::http::{Auth, HttpClient, Request, Target, Transport, TransportRequest, TransportResponse};
-use circle_core_common::resilience::{Idempotency, Policy, RemoteOperation};
-use circle_core_common::{BuildContext, ByteStream, CallContext, Environment, Result, SecretRef, operations};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Deserialize;
-
-operations! { "Peers" => {
-    /// Gets the document.
-    GET = "peers.get", Read;
-} }
-
-/// The request behind it.
-pub static GET_ISSUE: RemoteOperation =
-    RemoteOperation::new("peers.GetIssue", Idempotency::Safe, "/repos/{owner}/{name}/issues/{number}");
-
-/// The path of the request.
-pub const PATH: &str = "/repos/acme/tools/issues/7";
-
-/// The document, about 200 bytes.
-pub const DOCUMENT: &str = r#"{"id":1296269,"number":7,"title":"Found a bug","state":"open","comments":3,"locked":false,"user":{"login":"octocat","id":583231},"created_at":"2026-04-10T20:09:31Z","body":"It does not work."}"#;
-
-/// What a call gives.
-#[derive(Debug, Deserialize)]
-pub struct Issue {
-    /// Its number.
-    pub number: u64,
-    /// Its title.
-    pub title: String,
-    /// Its state.
-    pub state: String,
-}
-
-/// Answers from memory: what is measured is all that is not the network.
-pub struct Canned;
-
-#[async_trait::async_trait]
-impl Transport for Canned {
-    async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
-        headers.insert("content-length", HeaderValue::from(DOCUMENT.len()));
-        let body = ByteStream::from(Bytes::from_static(DOCUMENT.as_bytes()));
-        Ok(TransportResponse { status: StatusCode::OK, headers, body })
-    }
-}
-
-/// A typed client, as a provider writes it.
-pub struct Typed {
-    environment: Environment,
-    client: HttpClient,
-}
-
-impl Typed {
-    /// A client of the service at this address.
-    ///
-    /// # Panics
-    /// When the address is none.
-    pub fn new(environment: Environment, endpoint: &str) -> Self {
-        let context = BuildContext::new(environment.clone(), "issues").allow_loopback(true);
-        let origin = context.origin(endpoint).expect("an origin");
-        let client = context.http(origin).auth(Auth::Bearer(SecretRef::literal("a-token-of-a-usual-length"))).build();
-        Self { environment, client }
-    }
-
-    /// One call: context, request, every policy, answer, JSON.
-    ///
-    /// # Errors
-    /// Why the call failed.
-    pub async fn issue(&self) -> Result<Issue> {
-        let cx = CallContext::new(&self.environment, &GET, None);
-        let target = Target::new(self.client.origin(), PATH);
-        let request = Request::get(target).header("accept", "application/json")?;
-        self.client.send(&cx, &GET_ISSUE, request).await?.json()
-    }
-}
+use circle_core_benches::typed_call::DOCUMENT;
+use circle_core_common::resilience::Policy;
+use circle_core_common::{BuildContext, Environment};
 
 /// The policies of a service as they are by default: everything on but a rate limit of one's own.
 #[must_use]

@@ -110,10 +110,10 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
         match held {
             Some(held) if now < held.stale => Ok(held.lease),
             Some(held) if now < held.expired => {
-                self.refresh(cx).await;
+                // Boxed, as loads are: both are rare, and inline they would grow every caller's future.
+                Box::pin(self.refresh(cx)).await;
                 Ok(held.lease)
             }
-            // Boxed: a load is rare, and inline it would grow every caller's future.
             _ => Box::pin(self.load(cx)).await,
         }
     }

@@ -1,6 +1,7 @@
 //! One attempt: render, intercept, sign, send, judge.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
@@ -19,7 +20,8 @@ use super::request::Request;
 use super::response::{Opened, Response};
 use super::said;
 use super::transport::{TransportBody, TransportRequest, TransportResponse};
-use crate::body::ByteStream;
+use crate::body::{Body, ByteStream};
+use crate::clock::Tick;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
 use crate::resilience::{Attempt, Attempts, Endpoint, Permit, RemoteOperation};
@@ -70,7 +72,10 @@ impl Attempts for Whole<'_> {
     type Output = Response;
 
     async fn attempt(&self, attempt: Attempt) -> Result<Response> {
-        self.0.watched(attempt, self.0.whole(attempt)).await
+        let observed = self.0.observed();
+        let result = self.0.whole(attempt, observed.as_ref()).await;
+        observed.inspect(|observed| self.0.tell(attempt, observed, result.as_ref().err()));
+        result
     }
 
     fn span(&self, _: &'static RemoteOperation, attempt: Attempt) -> Span {
@@ -90,7 +95,10 @@ impl Attempts for Streamed<'_> {
     type Output = Begun;
 
     async fn attempt(&self, attempt: Attempt) -> Result<Begun> {
-        self.0.watched(attempt, self.0.begun(attempt)).await
+        let observed = self.0.observed();
+        let result = self.0.begun(attempt, observed.as_ref()).await;
+        observed.inspect(|observed| self.0.tell(attempt, observed, result.as_ref().err()));
+        result
     }
 
     fn span(&self, _: &'static RemoteOperation, attempt: Attempt) -> Span {
@@ -106,30 +114,11 @@ impl Attempts for Streamed<'_> {
     }
 }
 
-/// What interceptors and spans are told of an answer.
-trait Answered {
-    fn status(&self) -> StatusCode;
-    fn headers(&self) -> &HeaderMap;
-}
-
-impl Answered for Response {
-    fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-}
-
-impl Answered for Begun {
-    fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
+/// What interceptors will be told, where there are any.
+struct Observed {
+    started: Tick,
+    /// Status and headers, once they are there.
+    answer: Mutex<Option<(StatusCode, HeaderMap)>>,
 }
 
 impl Exchange<'_> {
@@ -157,31 +146,18 @@ impl Exchange<'_> {
         )
     }
 
-    /// Tells the span and interceptors what came of the attempt.
-    async fn watched<T: Answered>(&self, attempt: Attempt, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let started = (!self.inner.interceptors.is_empty()).then(|| self.cx.clock().now());
-        let result = work.await;
-        if tracing::enabled!(target: "circle", Level::DEBUG) {
-            let failed = |error: &Error| error.detail().and_then(|detail| detail.status);
-            let status = result.as_ref().map_or_else(failed, |answer| Some(answer.status().as_u16()));
-            // The machine has entered the span of the attempt.
-            status.inspect(|&status| _ = Span::current().record("http.response.status_code", status));
-        }
-        if let Some(started) = started {
-            self.told(attempt, self.cx.clock().now().since(started), &result);
-        }
-        result
+    fn observed(&self) -> Option<Observed> {
+        let wanted = !self.inner.interceptors.is_empty();
+        wanted.then(|| Observed { started: self.cx.clock().now(), answer: Mutex::new(None) })
     }
 
-    fn told<T: Answered>(&self, attempt: Attempt, duration: Duration, result: &Result<T>) {
-        let failed = result.as_ref().err();
-        let status = match result {
-            Ok(answer) => Some(answer.status()),
-            Err(error) => error.detail().and_then(|detail| StatusCode::from_u16(detail.status?).ok()),
-        };
-        let headers = result.as_ref().ok().map(Answered::headers);
+    /// Tells interceptors what came of the attempt.
+    fn tell(&self, attempt: Attempt, observed: &Observed, error: Option<&Error>) {
+        let duration = self.cx.clock().now().since(observed.started);
+        let answer = observed.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (status, headers) = answer.as_ref().map(|(status, headers)| (*status, headers)).unzip();
         let origin = &*self.request.target.origin;
-        let outcome = Outcome { operation: self.operation, attempt, origin, status, headers, duration, error: failed };
+        let outcome = Outcome { operation: self.operation, attempt, origin, status, headers, duration, error };
         for interceptor in &*self.inner.interceptors {
             // What an observer breaks is its own: the answer is there.
             if catch_unwind(AssertUnwindSafe(|| interceptor.after(&outcome))).is_err() {
@@ -190,10 +166,10 @@ impl Exchange<'_> {
         }
     }
 
-    async fn whole(&self, attempt: Attempt) -> Result<Response> {
-        let (mut answer, signed) = self.exchanged(attempt).await?;
+    async fn whole(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Response> {
+        let (mut answer, signed) = self.exchanged(attempt, observed).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &signed).await);
+            return Err(Box::pin(self.failed(answer, &signed)).await);
         }
         let limit = self.body_limit();
         let announced = self.announced(&answer);
@@ -210,10 +186,10 @@ impl Exchange<'_> {
         Ok(Response::new(answer.status, answer.headers, body))
     }
 
-    async fn begun(&self, attempt: Attempt) -> Result<Begun> {
-        let (mut answer, signed) = self.exchanged(attempt).await?;
+    async fn begun(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Begun> {
+        let (mut answer, signed) = self.exchanged(attempt, observed).await?;
         if self.is_failure(&answer) {
-            return Err(self.failed(answer, &signed).await);
+            return Err(Box::pin(self.failed(answer, &signed)).await);
         }
         self.judge(answer.status, &answer.headers, &[], &signed)?;
         let announced = self.announced(&answer);
@@ -231,11 +207,19 @@ impl Exchange<'_> {
     }
 
     /// Sends the request and gives the answer at its headers, with what was put on the request.
-    async fn exchanged(&self, attempt: Attempt) -> Result<(TransportResponse, Signed)> {
+    async fn exchanged(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<(TransportResponse, Signed)> {
         let outgoing = self.rendered(attempt).await?;
         let signed =
             Signed { secrets: Secrets::of(&outgoing.headers).and(&outgoing.extensions), credential: outgoing.credential };
         let answer = self.inner.transport.send(outgoing).await?;
+        if tracing::enabled!(target: "circle", Level::DEBUG) {
+            // The machine has entered the span of the attempt.
+            Span::current().record("http.response.status_code", answer.status.as_u16());
+        }
+        if let Some(observed) = observed {
+            let seen = (answer.status, answer.headers.clone());
+            *observed.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        }
         if let Some(wait) = RateLimit::closed_for(&answer.headers, self.cx.clock()) {
             // The quota is used up: whoever else waits for this endpoint need not find that out too.
             self.endpoint.hold(wait);
@@ -266,10 +250,8 @@ impl Exchange<'_> {
         let body = match request.body.as_bytes() {
             Some(bytes) if bytes.is_empty() => TransportBody::Empty,
             Some(bytes) => TransportBody::Bytes(bytes.clone()),
-            None => {
-                let length = request.body.length().await?;
-                TransportBody::Stream { stream: request.body.open_when_read().await?, length }
-            }
+            // Boxed, as failures are: inline, what is rare would grow the future of every caller.
+            None => Box::pin(streamed(&request.body)).await?,
         };
         let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
         outgoing.extensions.clone_from(&request.extensions);
@@ -350,6 +332,11 @@ impl Exchange<'_> {
     async fn repair(&self, error: &Error) -> bool {
         !self.request.anonymous && self.inner.auth.repair(self.cx, error).await
     }
+}
+
+async fn streamed(body: &Body) -> Result<TransportBody> {
+    let length = body.length().await?;
+    Ok(TransportBody::Stream { stream: body.open_when_read().await?, length })
 }
 
 /// The beginning of a failed answer's body. What breaks off after it is no error: the failure is known.

@@ -50,8 +50,11 @@ impl RateLimit {
     /// How long nothing will be accepted, where the headers say that a window is used up.
     pub(super) fn closed_for(headers: &HeaderMap, clock: &Clock) -> Option<Duration> {
         // Nearly no answer has such headers: one look at the names that are there costs less than looking for each.
-        let limits = |name: &HeaderName| name.as_str().trim_start_matches("x-").starts_with("ratelimit");
-        if !headers.keys().any(limits) {
+        let tells_limits = |name: &HeaderName| {
+            let name = name.as_str();
+            name.strip_prefix("x-").unwrap_or(name).starts_with("ratelimit")
+        };
+        if !headers.keys().any(tells_limits) {
             return None;
         }
         let draft = Self::of_draft(headers).into_iter();

@@ -36,6 +36,7 @@ pub struct Request {
 
 impl Request {
     /// A request without a body.
+    #[inline]
     pub fn new(method: Method, target: Target) -> Self {
         Self {
             method,
@@ -53,6 +54,7 @@ impl Request {
     }
 
     /// `GET`.
+    #[inline]
     pub fn get(target: Target) -> Self {
         Self::new(Method::GET, target)
     }
@@ -87,6 +89,7 @@ impl Request {
     /// # Errors
     /// `InvalidInput` naming the header: a line break, a NUL or a letter beyond ASCII in it; a header that the transport
     /// alone may set, such as `Host` and `Content-Length`.
+    #[inline]
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
         headers::insert(&mut self.headers, name, value)?;
         Ok(self)

@@ -108,4 +108,8 @@ impl Handler for Replies {
     async fn handle(&self, request: Received) -> Reply {
         self.reply(request)
     }
+
+    fn interrupt(&self, request: &Received) -> Option<Reply> {
+        self.interruption(request)
+    }
 }

@@ -28,6 +28,7 @@ struct State {
     rules: Vec<Rule>,
     received: Vec<Received>,
     kept_bytes: usize,
+    interruptions: VecDeque<Reply>,
 }
 
 struct Rule {
@@ -47,6 +48,12 @@ impl Replies {
     /// Answers every request that has no other reply with this one.
     pub fn always(&self, reply: Reply) {
         self.any().always(reply);
+    }
+
+    /// Answers the next requests that have a body before it was read, or breaks them off; [`Reply::reading`] says how much
+    /// of it is read. The connection is closed afterwards. For the server alone: canned requests are there at once.
+    pub fn interrupt(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state().interruptions.extend(replies);
     }
 
     /// What requests of this path, the query left out, are answered with. Paths are compared byte for byte.
@@ -106,7 +113,7 @@ impl Replies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn reply(&self, mut request: Received) -> Reply {
+    pub(crate) fn reply(&self, request: Received) -> Reply {
         let mut state = self.state();
         let mut matching = state.rules.iter_mut().filter(|rule| (rule.matches)(&request));
         let reply = matching.find_map(|rule| rule.next(&request));
@@ -114,6 +121,18 @@ impl Replies {
             self.unexpected.fetch_add(1, Ordering::SeqCst);
             Reply::status(501).body(format!("nothing is scripted for {} {}", request.method, request.path()))
         });
+        self.keep(&mut state, request);
+        reply
+    }
+
+    pub(crate) fn interruption(&self, request: &Received) -> Option<Reply> {
+        let mut state = self.state();
+        let reply = state.interruptions.pop_front()?;
+        self.keep(&mut state, request.clone());
+        Some(reply)
+    }
+
+    fn keep(&self, state: &mut State, mut request: Received) {
         if state.received.len() < KEPT {
             let bytes = request.body.len() + request.raw.len();
             if bytes > KEPT_BYTES - state.kept_bytes {
@@ -125,7 +144,6 @@ impl Replies {
             state.received.push(request);
         }
         self.hits.fetch_add(1, Ordering::SeqCst);
-        reply
     }
 }
 

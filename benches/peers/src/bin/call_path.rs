@@ -7,8 +7,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use circle_core_benches::at_once;
+use circle_core_benches::typed_call::{GET, GET_ISSUE, Issue, PATH, TOKEN, Typed};
 use circle_core_common::{CallContext, Environment};
-use circle_core_peers::call_path::{Canned, GET, GET_ISSUE, Issue, PATH, Typed, policy, serve};
+use circle_core_peers::call_path::{policy, serve};
 use circle_core_peers::{Contest, Contestant};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -64,8 +65,7 @@ fn policy_stack(runtime: &tokio::runtime::Runtime) {
 /// A typed call over a transport that answers from memory.
 fn typed_call(runtime: &tokio::runtime::Runtime) {
     let _entered = runtime.enter();
-    let environment = Environment::builder().transport(Canned).build();
-    let client = Typed::new(environment, "https://api.example.org");
+    let client = Typed::canned();
     let contestants = vec![Contestant::each("Circle Core: request, policies, bearer token, classification, JSON", || {
         assert_eq!(at_once(client.issue()).expect("an issue").number, 7);
     })];
@@ -88,8 +88,7 @@ fn loopback_get(runtime: &tokio::runtime::Runtime) {
         Contestant::new("reqwest 0.13: timeout, bearer token, JSON", |calls| {
             runtime.block_on(async {
                 for _ in 0..calls {
-                    let request =
-                        theirs.get(&address).bearer_auth("a-token-of-a-usual-length").header("accept", "application/json");
+                    let request = theirs.get(&address).bearer_auth(TOKEN).header("accept", "application/json");
                     let issue: Issue = request.send().await.expect("an answer").json().await.expect("an issue");
                     assert_eq!(black_box(issue).number, 7);
                 }

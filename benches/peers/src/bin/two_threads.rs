@@ -7,9 +7,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use circle_core_benches::at_once;
+use circle_core_benches::typed_call::{GET, GET_ISSUE};
 use circle_core_common::resilience::Policy;
 use circle_core_common::{CallContext, Environment};
-use circle_core_peers::call_path::{GET, GET_ISSUE, policy};
+use circle_core_peers::call_path::policy;
 use circle_core_peers::{Contest, Contestant};
 
 fn calls(environment: &Environment, policy: &Policy, calls: u32) {

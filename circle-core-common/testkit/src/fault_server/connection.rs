@@ -29,6 +29,11 @@ const MOST_CONNECTIONS: usize = 4096;
 #[async_trait]
 pub(crate) trait Handler: Send + Sync + 'static {
     async fn handle(&self, request: Received) -> Reply;
+
+    /// What a request with a body is answered with before its body is read.
+    fn interrupt(&self, _: &Received) -> Option<Reply> {
+        None
+    }
 }
 
 /// A port of loopback, served until it is dropped.
@@ -100,7 +105,11 @@ async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, counts: Arc<Co
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely; the connections that end give some back.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let number = counts.accepted.fetch_add(1, Ordering::SeqCst);
         let (handler, counts) = (Arc::clone(&handler), Arc::clone(&counts));
@@ -113,6 +122,11 @@ async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, counts: Arc<Co
             let _ = Connection::new(stream, number).serve(&*handler, &counts).await;
         });
     }
+}
+
+fn has_body(headers: &[(String, String)]) -> bool {
+    let length = find(headers, "content-length");
+    length.is_some_and(|length| length != "0") || find(headers, "transfer-encoding").is_some()
 }
 
 /// What follows an answer.
@@ -134,8 +148,18 @@ impl Connection {
     }
 
     async fn serve(mut self, handler: &dyn Handler, counts: &Counts) -> io::Result<()> {
-        while let Some(request) = self.request().await? {
+        while let Some(mut request) = self.request_head().await? {
             let is_head = request.method == "HEAD";
+            if has_body(&request.headers)
+                && let Some(reply) = handler.interrupt(&request)
+            {
+                let read = usize::try_from(reply.reading).unwrap_or(usize::MAX);
+                while self.arrived.len() < read && self.more().await? {}
+                self.arrived.clear();
+                self.answer(&reply.closing(), is_head).await?;
+                return self.until_client_closes().await;
+            }
+            self.request_body(&mut request).await?;
             let (_in_flight, now) = Counted::new(&counts.in_flight);
             counts.peak.fetch_max(now, Ordering::SeqCst);
             let reply = handler.handle(request).await;
@@ -147,21 +171,43 @@ impl Connection {
         Ok(())
     }
 
-    /// The next request; `None` when the client has closed the connection.
-    async fn request(&mut self) -> io::Result<Option<Received>> {
-        let Some(head) = self.head().await? else { return Ok(None) };
-        let (first, headers) = parse_head(&head)?;
+    /// A connection that is closed while the client sends is reset, and the reset takes the answer's place.
+    async fn until_client_closes(&mut self) -> io::Result<()> {
+        if self.stream.linger()? == Some(Duration::ZERO) {
+            return Ok(());
+        }
+        loop {
+            self.arrived.clear();
+            if !self.more().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next request without its body; `None` when the client has closed the connection.
+    async fn request_head(&mut self) -> io::Result<Option<Received>> {
+        let Some(raw) = self.head().await? else { return Ok(None) };
+        let (first, headers) = parse_head(&raw)?;
         let mut words = first.split(' ');
         let (Some(method), Some(target), Some(_)) = (words.next(), words.next(), words.next()) else {
             return Err(malformed("the request line"));
         };
-        if find(&headers, "expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        let (connection, at) = (self.number, Instant::now());
+        Ok(Some(Received { method, target, headers, body: Bytes::new(), connection, at, raw }))
+    }
+
+    async fn request_body(&mut self, request: &mut Received) -> io::Result<()> {
+        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
-        let (body, framed) = self.body(&headers, 0).await?;
-        let raw = if framed.is_empty() { head } else { [head, framed].concat().into() };
-        let (method, target) = (method.to_owned(), target.to_owned());
-        Ok(Some(Received { method, target, headers, body, connection: self.number, at: Instant::now(), raw }))
+        let (body, framed) = self.body(&request.headers, 0).await?;
+        if !framed.is_empty() {
+            request.raw = [request.raw.as_ref(), &framed].concat().into();
+        }
+        request.body = body;
+        request.at = Instant::now();
+        Ok(())
     }
 
     /// The next head, blank line included; `None` when the connection ends before it.

@@ -16,6 +16,8 @@ pub struct Reply {
     pub(super) body: Bytes,
     pub(super) framing: Framing,
     pub(super) delay: Duration,
+    /// Of a request that is interrupted, how many bytes of its body are read before.
+    pub(super) reading: u64,
     /// How long each byte of the head takes.
     pub(super) head_pace: Option<Duration>,
     /// So many bytes of the body, and how long they take.
@@ -78,6 +80,7 @@ impl Reply {
             body: Bytes::new(),
             framing: Framing::Length(None),
             delay: Duration::ZERO,
+            reading: 0,
             head_pace: None,
             body_pace: None,
             broken: None,
@@ -169,6 +172,12 @@ impl Reply {
     /// Begins the answer so much later.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Where it [interrupts](crate::Replies::interrupt) a request, reads so many bytes of the request's body before.
+    pub fn reading(mut self, bytes: u64) -> Self {
+        self.reading = bytes;
         self
     }
 

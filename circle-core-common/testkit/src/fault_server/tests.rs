@@ -162,6 +162,25 @@ async fn a_connection_can_close_just_when_it_is_used_again() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn requests_can_be_interrupted_before_they_have_arrived() -> io::Result<()> {
+    let server = FaultServer::start().await?;
+    server.always(Reply::ok("").closing());
+    server.interrupt([Reply::status(403).body("no").reading(2), Reply::reset().reading(2), Reply::hang_up()]);
+    let unfinished = "PUT /a HTTP/1.1\r\ncontent-length: 1000000\r\n\r\nabc";
+    let no = "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno";
+    assert!(send(&server, GET).await.0.starts_with("HTTP/1.1 200"), "a request without a body is not");
+    let (text, end) = send(&server, unfinished).await;
+    assert!(end.is_ok() && text == no, "{text}");
+    assert!(send(&server, unfinished).await.1.is_err());
+    assert_eq!(send(&server, unfinished).await.0, "");
+    let whole = "PUT /a HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc";
+    assert!(send(&server, whole).await.0.starts_with("HTTP/1.1 200"));
+    let received: Vec<_> = server.received().iter().map(|request| request.body.len()).collect();
+    assert_eq!((received, server.hits()), (vec![0, 0, 0, 0, 3], 5));
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_no_request_ends_its_connection_alone() -> io::Result<()> {
     let server = FaultServer::start().await?;
     server.always(Reply::ok("").closing());

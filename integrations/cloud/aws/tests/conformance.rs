@@ -34,24 +34,26 @@ fn main() {
 fn on(mut runner: Runner, server: &'static Server, bucket: &Arc<Bucket>) -> Runner {
     let name = format!("ObjectStore on {}", server.name);
     let excuse = |case: &Case<ObjectStore>| server.excuses.iter().find(|(excused, _)| *excused == case.name);
-    let subjects = Arc::clone(bucket);
-    runner = runner.suite(&name, SUITE.iter().filter(|case| excuse(case).is_none()), move || {
-        let bucket = Arc::clone(&subjects);
-        async move { bucket.subject().await }
-    });
     for case in SUITE {
-        if let Some((_, why)) = excuse(case) {
-            runner = runner.test(format!("{name}::{}", case.name), move || async move { skipped(why) });
-        }
+        let (name, bucket) = (format!("{name}::{}", case.name), Arc::clone(bucket));
+        runner = match excuse(case) {
+            Some((_, why)) => runner.test(name, move || async move { skipped(why) }),
+            None => runner.test(name, move || async move {
+                // The proxy costs each request a connection; where there are thousands, nothing is broken.
+                let proxied = case.name != "list_of_ten_thousand_is_complete";
+                (case.run)(bucket.another()?.subject(proxied).await?).await
+            }),
+        };
     }
     let subjects = Arc::clone(bucket);
     runner = runner.negatives(&name, NEGATIVES, move |_| {
         let bucket = Arc::clone(&subjects);
-        async move { bucket.subject().await }
+        async move { bucket.another()?.subject(false).await }
     });
     for (case, run) in live::CASES {
         let bucket = Arc::clone(bucket);
-        runner = runner.test(format!("S3 on {}::{case}", server.name), move || async move { run(bucket).await });
+        runner =
+            runner.test(format!("S3 on {}::{case}", server.name), move || async move { run(Arc::new(bucket.another()?)).await });
     }
     runner
 }

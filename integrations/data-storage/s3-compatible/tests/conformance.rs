@@ -5,7 +5,7 @@ use std::sync::Arc;
 use circle_core_common::interfaces::object_store::conformance::{NEGATIVES, SUITE};
 use circle_core_common::interfaces::object_store::{HEAD, ObjectStore};
 use circle_core_common::suite::equal;
-use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Integration, Random, Result, SecretRef};
+use circle_core_common::{BuildContext, CallContext, Environment, Integration, Random, Result, SecretRef};
 use circle_core_protocol_s3::servers::{MOTO, S3S, Server};
 use circle_core_s3_compatible::{AwsCredentialsConfig, Preset, S3Compatible, S3CompatibleConfig};
 use circle_core_testkit::{Failed, Runner, Subject, Suited, assert_metadata};
@@ -28,11 +28,8 @@ fn main() {
 
 fn on(mut runner: Runner, server: &'static Server) -> Runner {
     let name = format!("ObjectStore on {}", server.name);
-    let bucket = match bucket(server) {
-        Ok(bucket) => bucket.map(Arc::new),
-        Err(error) => return runner.test(format!("{} has a bucket", server.name), || async move { Err(error.into()) }),
-    };
-    let stopped = bucket.is_none().then(|| format!("{} is not set: `cargo xtask live` sets it", server.variable));
+    let running = std::env::var(server.variable).ok().map(|endpoint| Arc::new(Running { server, endpoint }));
+    let stopped = running.is_none().then(|| format!("{} is not set: `cargo xtask live` sets it", server.variable));
     let excuse = |case: &str| {
         let own = server.excuses.iter().find(|(excused, _)| *excused == case).map(|(_, why)| (*why).to_owned());
         stopped.clone().or(own)
@@ -42,58 +39,42 @@ fn on(mut runner: Runner, server: &'static Server) -> Runner {
             runner = runner.test(format!("{name}::{}", case.name), move || async move { Err(Failed::Skipped(why)) });
         }
     }
-    let Some(bucket) = bucket else { return runner };
-    let subjects = Arc::clone(&bucket);
+    let Some(running) = running else { return runner };
+    let subjects = Arc::clone(&running);
     runner
         .suite(&name, SUITE.iter().filter(|case| excuse(case.name).is_none()), move || {
-            let bucket = Arc::clone(&subjects);
-            async move { bucket.subject() }
+            let running = Arc::clone(&subjects);
+            async move { running.subject().await }
         })
         .negatives(&name, NEGATIVES, move |_| {
-            let bucket = Arc::clone(&bucket);
-            async move { bucket.subject() }
+            let running = Arc::clone(&running);
+            async move { running.subject().await }
         })
 }
 
-/// A bucket of this run's own.
-struct Bucket {
+/// A server that runs.
+struct Running {
     server: &'static Server,
-    config: S3CompatibleConfig,
+    endpoint: String,
 }
 
-/// Makes a bucket; `None` where the server does not run.
-fn bucket(server: &'static Server) -> Result<Option<Bucket>> {
-    let Ok(endpoint) = std::env::var(server.variable) else { return Ok(None) };
-    let name = format!("circle-{:016x}", Random::System.bits()? as u64);
-    let key = AwsCredentialsConfig::access_key("AKTEST", SecretRef::literal("SKTEST".to_owned()));
-    let mut config = S3CompatibleConfig::new(Preset::Minio, name).endpoint(endpoint).credentials(key).versions(server.versions);
-    config.lacks = server.lacks.iter().map(|flag| (*flag).to_owned()).collect();
-    let bucket = Bucket { server, config };
-    let failed = |error: std::io::Error| Error::new(ErrorKind::Internal, "there is no runtime").with_source(error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(bucket.create())?;
-    Ok(Some(bucket))
-}
-
-impl Bucket {
-    fn provider(&self, environment: &Environment) -> Result<S3Compatible> {
-        S3Compatible::new(self.config.clone(), BuildContext::from(environment).allow_loopback(true))
-    }
-
-    async fn create(&self) -> Result<()> {
+impl Running {
+    /// A client of a bucket of its own, and another.
+    async fn subject(&self) -> Result<Subject<ObjectStore>> {
         let environment = Environment::builder().build();
-        let (provider, cx) = (self.provider(&environment)?, CallContext::new(&environment, &HEAD, None));
-        provider.client().create_bucket(&cx).await?;
+        let key = AwsCredentialsConfig::access_key("AKTEST", SecretRef::literal("SKTEST".to_owned()));
+        let bucket = format!("circle-{:016x}", Random::System.bits()? as u64);
+        let mut config = S3CompatibleConfig::new(Preset::Minio, bucket).endpoint(&self.endpoint).credentials(key);
+        config.versions = self.server.versions;
+        config.lacks = self.server.lacks.iter().map(|flag| (*flag).to_owned()).collect();
+        let provider = || S3Compatible::new(config.clone(), BuildContext::from(&environment).allow_loopback(true));
+        let (first, cx) = (provider()?, CallContext::new(&environment, &HEAD, None));
+        first.client().create_bucket(&cx).await?;
         if self.server.versions {
-            provider.client().put_bucket_versioning(&cx, true).await?;
+            first.client().put_bucket_versioning(&cx, true).await?;
         }
-        Ok(())
-    }
-
-    fn subject(&self) -> Result<Subject<ObjectStore>> {
-        let environment = Environment::builder().build();
-        let mut subject = ObjectStore::new(self.provider(&environment)?).subject()?;
-        subject.second = Some(ObjectStore::new(self.provider(&environment)?));
+        let mut subject = ObjectStore::new(first).subject()?;
+        subject.second = Some(ObjectStore::new(provider()?));
         subject.native = Some(|handle| handle.native::<S3Compatible>().is_some());
         Ok(subject)
     }

@@ -8,6 +8,7 @@ mod operations;
 mod place;
 mod presign;
 mod tagging;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use circle_core_common::resilience::{RemoteOperation, Resilience};
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Result};
 
 pub use listing::ListQuery;
-pub use object::{CopyObject, Made};
 use operations::{COMPLETE_MULTIPART_UPLOAD, COPY_OBJECT, UPLOAD_PART_COPY};
 use place::{Place, Places};
+pub use write::{CopyObject, Made};
 
 use crate::error::S3Error;
 use crate::models::Copied;

@@ -89,6 +89,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_answer_can_be_tried(body: Vec<u8>, text in "<(ListBucketResult|Error|DeleteResult)>(</?[A-Za-z]{1,8}/?>|&#?[a-z0-9]{1,4};|[a-z%+]){0,40}") {
+            for body in [body.as_slice(), text.as_bytes()] {
+                let _ = (ListObjects::read(body), ListVersions::read(body), DeleteResult::read(body), Copied::read(body));
+                let _ = crate::error::S3Error::read(http::StatusCode::NOT_FOUND, &http::HeaderMap::new(), body);
+            }
+        }
+
+        #[test]
         fn what_is_encoded_is_decoded(text: String) {
             let mut encoded = String::new();
             encode::query(&mut encoded, &text);

@@ -4,6 +4,7 @@ mod aws_profiles;
 mod config;
 mod event_stream;
 mod filesystem;
+mod http;
 mod texts;
 
 pub(super) struct Target {
@@ -27,5 +28,8 @@ pub(super) const TARGETS: &[Target] = &[
     config::ENVIRONMENT,
     filesystem::KEYS,
     aws_profiles::PROFILES,
+    http::ORIGIN,
+    http::HEADERS,
+    http::FAILURE,
     event_stream::EVENT_STREAM,
 ];

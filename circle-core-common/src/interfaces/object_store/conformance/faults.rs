@@ -209,6 +209,8 @@ async fn broken_writer(subject: &Store, key: &str, fault: Fault) -> Result<Write
     subject.faults()?.inject(fault);
     let write = writer.write(bytes(size as usize * 3, 2));
     let written = tokio::time::timeout(Duration::from_millis(200), write).await;
+    // A write that was dropped before its part was on its way has left its fault, which the next call must not meet.
+    subject.faults()?.clear();
     holds("the write does not succeed", !matches!(written, Ok(Ok(()))))?;
     Ok(writer)
 }

@@ -17,21 +17,17 @@ use circle_core_testkit::{Fault, FaultProxy, Received, Reply, Subject, Suited};
 pub(crate) use native::CASES;
 pub(crate) use servers::{MOTO, S3S, Server};
 
-/// A bucket of this run's own.
+/// A server that runs, and the bucket of one case: cases do not wait for the locks of each other's, nor share lists.
 pub(crate) struct Bucket {
     pub(crate) server: &'static Server,
     endpoint: String,
     name: String,
 }
 
-/// Makes a bucket; `None` where the server does not run.
+/// A bucket that is to be made; `None` where the server does not run.
 pub(crate) fn bucket(server: &'static Server) -> Result<Option<Bucket>> {
     let Ok(endpoint) = std::env::var(server.variable) else { return Ok(None) };
-    let bucket = Bucket { server, endpoint, name: name()? };
-    let failed = |error: std::io::Error| Error::new(ErrorKind::Internal, "there is no runtime").with_source(error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(bucket.create())?;
-    Ok(Some(bucket))
+    Ok(Some(Bucket { server, endpoint, name: name()? }))
 }
 
 /// A name that no bucket has yet.
@@ -50,10 +46,16 @@ impl Bucket {
 
     /// A client of a bucket that nobody has made.
     pub(crate) fn elsewhere(&self, environment: &Environment) -> Result<S3> {
-        Self { server: self.server, endpoint: self.endpoint.clone(), name: name()? }.s3(environment, SECRET)
+        self.another()?.s3(environment, SECRET)
     }
 
-    async fn create(&self) -> Result<()> {
+    /// Another bucket of the server.
+    pub(crate) fn another(&self) -> Result<Self> {
+        Ok(Self { server: self.server, endpoint: self.endpoint.clone(), name: name()? })
+    }
+
+    /// Makes the bucket.
+    pub(crate) async fn create(&self) -> Result<()> {
         let environment = environment();
         let cx = CallContext::new(&environment, &HEAD, None);
         let s3 = self.s3(&environment, SECRET)?;
@@ -64,17 +66,21 @@ impl Bucket {
         Ok(())
     }
 
-    /// A client of its own behind a network that breaks when a case says so, and another without. Every case has its own
+    /// A client of its own, `proxied` behind a network that breaks when a case says so, and another. Every case has its own
     /// runtime, and so its own connections.
-    pub(crate) async fn subject(&self) -> Result<Subject<ObjectStore>> {
+    pub(crate) async fn subject(&self, proxied: bool) -> Result<Subject<ObjectStore>> {
         let environment = environment();
-        let proxy = Arc::new(self.proxy().await?);
-        let behind = Self { server: self.server, endpoint: proxy.origin(), name: self.name.clone() };
+        self.create().await?;
+        let proxy = if proxied { Some(Arc::new(self.proxy().await?)) } else { None };
+        let endpoint = proxy.as_ref().map_or(self.endpoint.clone(), |proxy| proxy.origin());
+        let behind = Self { server: self.server, endpoint, name: self.name.clone() };
         let mut subject = ObjectStore::new(behind.s3(&environment, SECRET)?).subject()?;
         subject.second = Some(ObjectStore::new(self.s3(&environment, SECRET)?));
         subject.native = Some(|handle| handle.native::<S3>().is_some());
         subject.sender = Some(Arc::new(Anonymous(environment)));
-        subject.faults = Some(proxy);
+        if let Some(proxy) = proxy {
+            subject.faults = Some(proxy);
+        }
         Ok(subject)
     }
 

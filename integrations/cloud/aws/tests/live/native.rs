@@ -61,7 +61,7 @@ const KEYS: &[&str] = &[
 
 /// Every key that the server can keep is put, got, listed and deleted, in paths, in lists and in bulk.
 async fn keys_are_signed_as_they_are(bucket: Arc<Bucket>) -> Outcome {
-    let subject = bucket.subject().await?;
+    let subject = bucket.subject(false).await?;
     let mut keys: Vec<String> = KEYS.iter().filter(|key| !(bucket.server.refuses)(key)).map(|key| subject.name(key)).collect();
     for key in &keys {
         subject.handle.put(key, key.as_str()).await?;
@@ -108,7 +108,7 @@ async fn dropped_writer_leaves_no_upload(bucket: Arc<Bucket>) -> Outcome {
     if bucket.server.name == "s3s" {
         return Err(Failed::Skipped("s3s-fs lists no uploads".to_owned()));
     }
-    let (subject, environment) = (bucket.subject().await?, environment());
+    let (subject, environment) = (bucket.subject(false).await?, environment());
     let s3 = bucket.s3(&environment, SECRET)?;
     let cx = CallContext::new(&environment, &HEAD, None);
     let key = subject.name("big");
@@ -128,7 +128,7 @@ async fn dropped_writer_leaves_no_upload(bucket: Arc<Bucket>) -> Outcome {
 
 /// The parts of an upload are listed with number, size and tag.
 async fn parts_are_listed(bucket: Arc<Bucket>) -> Outcome {
-    let (subject, environment) = (bucket.subject().await?, environment());
+    let (subject, environment) = (bucket.subject(false).await?, environment());
     let s3 = bucket.s3(&environment, SECRET)?;
     let cx = CallContext::new(&environment, &HEAD, None);
     let upload = subject.handle.upload(subject.name("a")).await?;
@@ -147,7 +147,7 @@ async fn tags_and_classes_are_kept(bucket: Arc<Bucket>) -> Outcome {
     if bucket.server.name == "s3s" {
         return Err(Failed::Skipped("s3s-fs keeps neither".to_owned()));
     }
-    let (subject, environment) = (bucket.subject().await?, environment());
+    let (subject, environment) = (bucket.subject(false).await?, environment());
     let s3 = bucket.s3(&environment, SECRET)?;
     let cx = CallContext::new(&environment, &HEAD, None);
     let key = subject.name("a");
@@ -169,6 +169,7 @@ async fn tags_and_classes_are_kept(bucket: Arc<Bucket>) -> Outcome {
 /// Buckets are listed, located, made once and deleted only when they are empty.
 async fn bucket_operations_answer(bucket: Arc<Bucket>) -> Outcome {
     let environment = environment();
+    bucket.create().await?;
     let (s3, cx) = (bucket.s3(&environment, SECRET)?, CallContext::new(&environment, &HEAD, None));
     let client = s3.client();
     client.head_bucket(&cx).await?;

@@ -9,11 +9,12 @@ use circle_core_common::interfaces::object_store::{
 use circle_core_common::{Body, CallContext, Error, ErrorKind, OperationId, Reason, Result, Sent, Version};
 
 use super::S3Client;
-use super::object::{Made, push_extras, push_precondition, quoted_etag, with_headers};
+use super::object::quoted_etag;
 use super::operations::{
     ABORT_MULTIPART_UPLOAD, COMPLETE_MULTIPART_UPLOAD, CREATE_MULTIPART_UPLOAD, LIST_MULTIPART_UPLOADS, LIST_PARTS, UPLOAD_PART,
     UPLOAD_PART_COPY,
 };
+use super::write::{Made, push_extras, push_precondition, with_headers};
 use crate::error::refused;
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};

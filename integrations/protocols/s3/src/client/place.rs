@@ -15,6 +15,8 @@ use crate::settings::S3Settings;
 /// One region of a service: its address, and a client that signs for it.
 pub(crate) struct Place {
     region: String,
+    /// Whether the region says where it is.
+    is_regional: bool,
     service: Arc<Origin>,
     /// The bucket: an origin of its own, or a path.
     bucket: Target,
@@ -72,16 +74,17 @@ impl Place {
         let signer = credentials.map(|credentials| SigV4::s3(credentials, region.as_str()));
         let auth = signer.clone().map_or(Auth::None, Auth::custom);
         let http = cx.http(Arc::clone(&bucket.origin)).also_at(Arc::clone(&service)).auth(auth).classify(Answers).build();
-        Ok(Self { region, service, bucket, http, signer })
+        let is_regional = settings.endpoint.is_none() && settings.profile.region == RegionRule::Required;
+        Ok(Self { region, is_regional, service, bucket, http, signer })
     }
 
     pub(super) fn region(&self) -> &str {
         &self.region
     }
 
-    /// The region, or the host where there is none to speak of.
-    pub(super) fn name(&self) -> String {
-        self.region.clone()
+    /// The region of a service that has one address for each, and the host of any other.
+    pub(super) fn name(&self) -> &str {
+        if self.is_regional { &self.region } else { self.service.host() }
     }
 
     pub(super) fn http(&self) -> &HttpClient {
