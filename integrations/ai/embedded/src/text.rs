@@ -1,0 +1,62 @@
+//! Words of texts.
+
+/// The words of a text, in lower case. A name in camel case is one word, and each of its parts is another.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for run in text.split(|character: char| !character.is_alphanumeric()).filter(|run| !run.is_empty()) {
+        words.push(run.to_lowercase());
+        let parts = humps(run);
+        if parts.len() > 1 {
+            words.extend(parts.into_iter().map(str::to_lowercase));
+        }
+    }
+    words
+}
+
+/// The parts of a name in camel case: `KeyValueStore` has three, `HTTPServer` two, `word` one.
+fn humps(run: &str) -> Vec<&str> {
+    let characters: Vec<(usize, char)> = run.char_indices().collect();
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for window in 1..characters.len() {
+        let (at, here) = characters[window];
+        let before = characters[window - 1].1;
+        let after = characters.get(window + 1).map(|(_, after)| *after);
+        let rises = before.is_lowercase() && here.is_uppercase();
+        let acronym_ends = before.is_uppercase() && here.is_uppercase() && after.is_some_and(char::is_lowercase);
+        if rises || acronym_ends {
+            parts.push(&run[start..at]);
+            start = at;
+        }
+    }
+    parts.push(&run[start..]);
+    parts
+}
+
+/// FNV-1a with the finaliser of SplitMix64: the same on every machine, and well spread over all bits.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    let hash =
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_lower_case_runs_and_the_parts_of_names() {
+        assert_eq!(words("The `put_if_absent` of 3 Stores."), ["the", "put", "if", "absent", "of", "3", "stores"]);
+        assert_eq!(words("KeyValueStore"), ["keyvaluestore", "key", "value", "store"]);
+        assert_eq!(words("an HTTPServer, ĶĒNIŅŠ"), ["an", "httpserver", "http", "server", "ķēniņš"]);
+        assert_eq!(words("?! …"), [""; 0]);
+    }
+
+    #[test]
+    fn hashes_are_pinned() {
+        // Stored embeddings are compared with those of later versions.
+        assert_eq!((hash(b""), hash(b"riga")), (0xf52a_15e9_a9b5_e89b, hash("riga".as_bytes())));
+    }
+}
