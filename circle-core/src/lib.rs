@@ -32,9 +32,9 @@ pub mod prelude;
 pub mod registry;
 
 #[doc(inline)]
-pub use circle_core_common::interfaces::{key_value_store, object_store};
+pub use circle_core_common::interfaces::{chat_model, key_value_store, object_store};
 #[doc(inline)]
-pub use circle_core_common::interfaces::{key_value_store::KeyValueStore, object_store::ObjectStore};
+pub use circle_core_common::interfaces::{chat_model::ChatModel, key_value_store::KeyValueStore, object_store::ObjectStore};
 #[doc(inline)]
 pub use circle_core_common::{
     Body, BuildContext, Bulk, ByteSize, ByteStream, CallContext, CallOptions, CallReport, Cancel, Class, Clock, ClockSource,

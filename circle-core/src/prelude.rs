@@ -7,4 +7,5 @@ pub use std::time::Duration;
 
 pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Handle as _, ResultExt as _, Timestamp};
 
-pub use crate::{Hub, KeyValueStore, ObjectStore};
+pub use crate::chat_model::ChatRequest;
+pub use crate::{ChatModel, Hub, KeyValueStore, ObjectStore};
