@@ -1,5 +1,6 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
+use circle_core_benches::streamed_chat::{Wire, read};
 use circle_core_benches::typed_call::Typed;
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
@@ -59,4 +60,15 @@ fn a_cached_credential_allocates_nothing() {
         at_once(async { cache.get(&cx).await.map_or(0, |lease| **lease) })
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn an_event_of_a_streaming_answer_allocates_once() {
+    const PIECES: u64 = 10_000;
+    let (short, long) = (Wire::model(0), Wire::model(PIECES as usize));
+    let call = allocations(|| read(&short) + 1);
+    let count = allocations(|| read(&long));
+    // The text of each event, and the answer that grows by doubling.
+    assert!(count - call <= PIECES + 40, "{count} for {PIECES} events, {call} of them for the call");
+    assert!(call <= 40, "{call}");
 }

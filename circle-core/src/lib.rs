@@ -34,10 +34,11 @@ pub mod prelude;
 pub mod registry;
 
 #[doc(inline)]
-pub use circle_core_common::interfaces::{embedding_model, key_value_store, object_store, vector_store};
+pub use circle_core_common::interfaces::{chat_model, embedding_model, key_value_store, object_store, vector_store};
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    embedding_model::EmbeddingModel, key_value_store::KeyValueStore, object_store::ObjectStore, vector_store::VectorStore,
+    chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, object_store::ObjectStore,
+    vector_store::VectorStore,
 };
 #[doc(inline)]
 pub use circle_core_common::{
@@ -55,6 +56,9 @@ pub use registry::Registry;
 #[cfg(feature = "aws")]
 #[doc(inline)]
 pub use circle_core_aws as aws;
+#[cfg(feature = "embedded")]
+#[doc(inline)]
+pub use circle_core_embedded as embedded;
 #[cfg(feature = "filesystem")]
 #[doc(inline)]
 pub use circle_core_filesystem as filesystem;

@@ -1,10 +1,12 @@
 //! Providers with one defect each: what a suite must find.
 
+mod chat_model;
 mod key_value_store;
 mod object_store;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, OnceLock};
 
 use async_trait::async_trait;
@@ -69,6 +71,24 @@ pub enum Defect {
     WatchesPutsOnly,
     /// A key-value store takes any fence.
     IgnoresFences,
+    /// A chat model takes an answer that is cut for one that is complete.
+    TakesCutsForEnds,
+    /// A chat model writes the arguments of all tool calls into one.
+    MergesToolCalls,
+    /// A chat model gives its events once the last is there.
+    WaitsForTheEnd,
+    /// A chat model loses pieces of text.
+    LosesDeltas,
+    /// A chat model says that tokens which the service does not tell are none.
+    CountsUnknownAsZero,
+    /// A chat model fails at a finish reason that it does not know.
+    ClosedFinishReasons,
+    /// A chat model gives state back another than it was.
+    AltersState,
+    /// A chat model sends tools in any order.
+    ShufflesTools,
+    /// A chat model takes reasoning for the answer.
+    TakesReasoningForText,
 }
 
 /// A provider that is right but for one defect.
@@ -76,6 +96,7 @@ pub struct Broken<P> {
     provider: P,
     defect: Defect,
     overstated: OnceLock<ObjectStoreCapabilities>,
+    calls: AtomicU32,
     /// Given out in place of the provider's versions, by key and value.
     versions: Mutex<HashMap<(Key, Bytes), Version>>,
 }
@@ -83,7 +104,7 @@ pub struct Broken<P> {
 impl<P> Broken<P> {
     /// Breaks a provider.
     pub fn new(provider: P, defect: Defect) -> Self {
-        Self { provider, defect, overstated: OnceLock::new(), versions: Mutex::default() }
+        Self { provider, defect, overstated: OnceLock::new(), calls: AtomicU32::new(0), versions: Mutex::default() }
     }
 
     fn is(&self, defect: Defect) -> bool {

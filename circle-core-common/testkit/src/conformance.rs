@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use circle_core_common::interfaces::chat_model::{ChatModel, conformance::ScriptedAnswers};
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::object_store::ObjectStore;
@@ -22,6 +23,8 @@ pub struct Conformance<I: Integration> {
     without: HashMap<&'static str, Box<dyn Any>>,
 }
 
+type MakeAnswers = Box<dyn Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync>;
+
 type MakeConfig<C> = Box<dyn Fn(&Fixture) -> Result<C> + Send + Sync>;
 
 type MakeServices = Box<dyn Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync>;
@@ -29,6 +32,7 @@ type MakeServices = Box<dyn Fn(&Fixture) -> Result<Vec<(String, Service)>> + Sen
 struct Subjects<I: Integration> {
     config: MakeConfig<I::Config>,
     services: Option<MakeServices>,
+    answers: Option<MakeAnswers>,
     own_clients: bool,
     scale: Scale,
     native: Option<Native>,
@@ -37,6 +41,7 @@ struct Subjects<I: Integration> {
 /// One function per interface: a generic one cannot be kept.
 #[derive(Clone, Copy)]
 struct Native {
+    chat_model: fn(&ChatModel) -> bool,
     object_store: fn(&ObjectStore) -> bool,
     key_value_store: fn(&KeyValueStore) -> bool,
     embedding_model: fn(&EmbeddingModel) -> bool,
@@ -50,8 +55,14 @@ impl<I: Integration> Conformance<I> {
     /// of the config that the function gives.
     #[must_use]
     pub fn of(manifest_dir: &'static str, config: impl Fn(&Fixture) -> Result<I::Config> + Send + Sync + 'static) -> Self {
-        let subjects =
-            Subjects { config: Box::new(config), services: None, own_clients: false, scale: Scale::Full, native: None };
+        let subjects = Subjects {
+            config: Box::new(config),
+            services: None,
+            answers: None,
+            own_clients: false,
+            scale: Scale::Full,
+            native: None,
+        };
         Self { manifest_dir, subjects: Arc::new(subjects), without: HashMap::new() }
     }
 
@@ -66,6 +77,13 @@ impl<I: Integration> Conformance<I> {
     #[must_use]
     pub fn services(self, services: impl Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync + 'static) -> Self {
         self.set(|subjects| subjects.services = Some(Box::new(services)))
+    }
+
+    /// Sets what tells the model behind a chat model what to answer: the server that the config of this fixture points to,
+    /// which the config's function has [put](Fixture::put) there.
+    #[must_use]
+    pub fn answers(self, answers: impl Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.answers = Some(Box::new(answers)))
     }
 
     /// Says that services of one config share their store, so that a second client is a second service, and the store
@@ -85,6 +103,7 @@ impl<I: Integration> Conformance<I> {
     #[must_use]
     pub fn native<T: Any>(self) -> Self {
         let native = Native {
+            chat_model: |handle| handle.native::<T>().is_some(),
             object_store: |handle| handle.native::<T>().is_some(),
             key_value_store: |handle| handle.native::<T>().is_some(),
             embedding_model: |handle| handle.native::<T>().is_some(),
@@ -115,6 +134,7 @@ impl<I: Integration> Conformance<I> {
         });
         for interface in I::INTERFACES {
             runner = match *interface {
+                ChatModel::NAME => self.add_suite::<ChatModel>(runner, |native| native.chat_model),
                 ObjectStore::NAME => self.add_suite::<ObjectStore>(runner, |native| native.object_store),
                 KeyValueStore::NAME => self.add_suite::<KeyValueStore>(runner, |native| native.key_value_store),
                 EmbeddingModel::NAME => self.add_suite::<EmbeddingModel>(runner, |native| native.embedding_model),
@@ -169,6 +189,7 @@ impl<I: Integration> Subjects<I> {
         subject.scale = self.scale;
         subject.canary = fixture.canary().clone();
         subject.native = self.native.as_ref().map(native);
+        subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
         if self.own_clients {
             let (subjects, fixture) = (Arc::clone(&self), Arc::clone(&fixture));
             subject.reopen = Some(Arc::new(move || {

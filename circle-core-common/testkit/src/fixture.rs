@@ -1,8 +1,10 @@
 //! What one trial has to itself.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use circle_core_common::suite::Canary;
 use circle_core_common::{Error, ErrorKind, Result};
@@ -13,6 +15,7 @@ use tempfile::TempDir;
 pub struct Fixture {
     folder: OnceLock<TempDir>,
     canary: Canary,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Fixture {
@@ -34,6 +37,17 @@ impl Fixture {
             Error::new(ErrorKind::Unavailable, format!("no temporary folder can be made: {error}")).with_source(error)
         })?;
         Ok(self.folder.get_or_init(|| made).path())
+    }
+
+    /// Keeps something for the trial, made at most once: the server that a config points to.
+    pub fn put<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(found)) = kept.get(&TypeId::of::<T>()).map(|found| Arc::clone(found).downcast::<T>()) {
+            return found;
+        }
+        let made = Arc::new(make());
+        kept.insert(TypeId::of::<T>(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        made
     }
 
     /// A secret to configure the provider with; no span, log or text may show it.

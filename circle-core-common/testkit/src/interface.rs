@@ -2,6 +2,7 @@
 
 use circle_core_common::Handle;
 use circle_core_common::Result;
+use circle_core_common::interfaces::chat_model::{self, ChatModel, ChatModelCapabilities};
 use circle_core_common::interfaces::embedding_model::{self, EmbeddingModel, EmbeddingModelCapabilities};
 use circle_core_common::interfaces::key_value_store::{self, KeyValueStore, KeyValueStoreCapabilities};
 use circle_core_common::interfaces::object_store::{self, ObjectStore, ObjectStoreCapabilities};
@@ -64,6 +65,17 @@ impl Suited for VectorStore {
 
     const SUITE: &'static [Case<Self>] = vector_store::conformance::SUITE;
     const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = vector_store::conformance::NEGATIVES;
+
+    fn subject(&self) -> Result<Subject<Self>> {
+        Ok(Subject::<Self>::over(self.provider()?.clone()))
+    }
+}
+
+impl Suited for ChatModel {
+    type Capabilities = ChatModelCapabilities;
+
+    const SUITE: &'static [Case<Self>] = chat_model::conformance::SUITE;
+    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = chat_model::conformance::NEGATIVES;
 
     fn subject(&self) -> Result<Subject<Self>> {
         Ok(Subject::<Self>::over(self.provider()?.clone()))

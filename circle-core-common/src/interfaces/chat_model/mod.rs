@@ -120,12 +120,14 @@ impl ChatModel {
         let mut call = self.open(&STREAM);
         let provider = self.start(&mut call, resources(&request)).await?;
         let prepared = self.prepare(&call, provider, request);
-        let opening = async {
-            let mut stream = provider.stream(call.cx(), prepared.request).await?;
+        let Prepared { request, emulated, warnings } = prepared;
+        // Boxed: inline it would make a large future of every caller's.
+        let opening = Box::pin(async {
+            let mut stream = provider.stream(call.cx(), request).await?;
             stream.begin().await.map(|()| stream)
-        };
+        });
         match call.guard(opening).await {
-            Ok(stream) => Ok(stream.within(call.detach(), prepared.emulated, prepared.warnings)),
+            Ok(stream) => Ok(stream.within(call.detach(), emulated, warnings)),
             Err(error) => call.finish(Err(error)).await,
         }
     }

@@ -26,7 +26,7 @@ pub struct ChatStream {
     ahead: Option<ChatEvent>,
     assembler: Assembler,
     /// The call that this is the answer of, for streams that a handle gives.
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     ending: Option<Ending>,
     failed: Option<Error>,
 }
@@ -59,7 +59,7 @@ impl ChatStream {
 
     /// The same events within a call, which ends when they do.
     pub(super) fn within(mut self, call: Call<'static>, emulated: Option<Emulated>, warnings: Vec<Warning>) -> Self {
-        self.open = Some(Open { call, interruption: None, emulated, warnings });
+        self.open = Some(Box::new(Open { call, interruption: None, emulated, warnings }));
         self
     }
 

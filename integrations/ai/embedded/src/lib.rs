@@ -30,6 +30,7 @@
 
 mod config;
 mod embedding_model;
+mod scripted;
 mod text;
 mod vector_store;
 #[doc(hidden)]
@@ -37,4 +38,5 @@ pub mod volatile;
 
 pub use config::{EmbeddedEmbeddingsConfig, EmbeddedVectorsConfig};
 pub use embedding_model::EmbeddedEmbeddings;
+pub use scripted::{ScriptedError, ScriptedModel, ScriptedReply};
 pub use vector_store::EmbeddedVectors;
