@@ -50,6 +50,7 @@ pub trait Transport: Send + Sync + 'static {
 }
 
 /// A request as it goes out: complete, signed.
+#[non_exhaustive]
 pub struct TransportRequest {
     /// The method.
     pub method: Method,

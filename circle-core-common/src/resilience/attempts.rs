@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 
 /// One attempt of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// Which it is; the first is 1.
     pub number: u32,

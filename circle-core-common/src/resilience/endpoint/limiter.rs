@@ -49,10 +49,11 @@ impl Limiter {
             return Err(gate);
         }
         let Some(local) = &self.local else { return Ok(gate) };
-        let (now, patience) = (nanos(now), nanos(patience));
+        // Behind the gate the limit holds as before: whoever waits for it takes his turn from its opening on.
+        let (opens, now, patience) = (nanos(now.saturating_add(gate)), nanos(now), nanos(patience));
         let wait = |arrival: u64| arrival.saturating_sub(local.tolerance).saturating_sub(now);
         let reserved = local.arrival.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |arrival| {
-            (wait(arrival) <= patience).then(|| arrival.max(now).saturating_add(local.interval))
+            (wait(arrival) <= patience).then(|| arrival.max(opens).saturating_add(local.interval))
         });
         reserved
             .map(|arrival| Duration::from_nanos(wait(arrival)).max(gate))

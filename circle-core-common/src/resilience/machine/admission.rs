@@ -30,7 +30,7 @@ impl<'a> Machine<'_, 'a> {
             while let Some(pause) = wait {
                 Box::pin(self.pause(Stage::RateLimit, pause)).await?;
                 waited = true;
-                wait = self.gate()?;
+                wait = self.pass_gate()?;
             }
             self.tell(|| Step::Passed(Stage::Bulkhead));
             permit.held.place = match self.endpoint.bulkhead.enter() {
@@ -98,16 +98,22 @@ impl<'a> Machine<'_, 'a> {
     #[inline]
     fn pass_rate_limit(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
         self.tell(|| Step::Passed(Stage::RateLimit));
-        let limiter = &self.endpoint.limiter;
-        let wait = limiter.reserve(self.now.since_start(), self.patience()).map_err(|wait| self.limited(wait))?;
+        let wait = self.reserve()?;
         permit.held.reserved = true;
-        Ok(self.spread(wait))
+        Ok(wait)
     }
 
-    /// How long the service wants no requests yet, after a wait for it.
-    fn gate(&self) -> Result<Option<Duration>, Failed> {
-        let wait = self.endpoint.limiter.gate(self.now.since_start());
-        if wait > self.patience() { Err(self.limited(wait)) } else { Ok(self.spread(wait)) }
+    #[inline]
+    fn reserve(&self) -> Result<Option<Duration>, Failed> {
+        let reserved = self.endpoint.limiter.reserve(self.now.since_start(), self.patience());
+        reserved.map(|wait| self.spread(wait)).map_err(|wait| self.limited(wait))
+    }
+
+    /// How long to wait yet, after a wait: when the service has closed the gate meanwhile, the turn that was reserved lies in
+    /// a time without requests, and another is needed behind it.
+    fn pass_gate(&self) -> Result<Option<Duration>, Failed> {
+        let closed = !self.endpoint.limiter.gate(self.now.since_start()).is_zero();
+        if closed { self.reserve() } else { Ok(None) }
     }
 
     /// Up to a tenth longer, so that not everybody who waits for one moment goes in it.

@@ -1,3 +1,5 @@
+use std::task::{Context, Poll, Waker};
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -222,6 +224,48 @@ async fn no_attempt_starts_behind_the_deadline() {
         let came = bench.call(operation, &Script::new([]), CallOptions::new().timeout(timeout)).await;
         let error = came.result.unwrap_err();
         assert_eq!((error.kind(), error.sent(), came.hits), (ErrorKind::Timeout, Sent::No, 0), "{error}");
+        bench.assert_at_rest();
+    }
+}
+
+/// Calls that wait for the service must not go together when it has waited enough: their own limit still holds.
+#[tokio::test(start_paused = true)]
+async fn the_local_rate_limit_holds_behind_the_gate() {
+    for held_before in [true, false] {
+        let bench = Bench::with_dice(Resilience::new().rate_limit(RateLimitSettings::new().per_second(10.0).burst(1)), 128);
+        let (bench, began) = (&bench, bench.now());
+        if held_before {
+            bench.endpoint.hold(2 * SECOND);
+        }
+        let calls = (0..30).map(|_| async {
+            let came = bench.plain(&SAFE, &Script::new([])).await;
+            came.result.unwrap();
+            came.took
+        });
+        let mut calls: Vec<_> = calls.map(Box::pin).collect();
+        let mut took = Vec::new();
+        let context = &mut Context::from_waker(Waker::noop());
+        let first = calls.iter_mut().map(|call| call.as_mut().poll(context).is_ready()).filter(|ready| *ready).count();
+        if !held_before {
+            assert_eq!(first, 1);
+            drop(calls.remove(0));
+            bench.endpoint.hold(2 * SECOND);
+        }
+        let start = bench.now();
+        while !calls.is_empty() {
+            tokio::time::sleep(10 * MILLI).await;
+            calls.retain_mut(|call| match call.as_mut().poll(context) {
+                Poll::Ready(_) => {
+                    took.push(bench.now().since(start));
+                    false
+                }
+                Poll::Pending => true,
+            });
+        }
+        took.sort();
+        assert!(took[0] >= 2 * SECOND, "{took:?}");
+        let soon = took.iter().filter(|took| **took < 3 * SECOND).count();
+        assert!(soon <= 12 && took[took.len() - 1] < 6 * SECOND, "{held_before} {:?}: {took:?}", bench.now().since(began));
         bench.assert_at_rest();
     }
 }
