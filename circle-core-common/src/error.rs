@@ -50,6 +50,8 @@ struct Inner {
     limit: Option<Limit>,
     operation_id: Option<OperationId>,
     credential: Option<u64>,
+    /// Whether it happened while the request was made ready, so that it says nothing of the service asked.
+    preparing: bool,
     detail: Option<Box<Detail>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -76,6 +78,7 @@ impl Error {
                 limit: None,
                 operation_id: None,
                 credential: None,
+                preparing: false,
                 detail: None,
                 source: None,
             }),
@@ -163,6 +166,15 @@ impl Error {
     #[must_use]
     pub fn with_credential(mut self, version: u64) -> Self {
         self.inner.credential = Some(version);
+        self
+    }
+
+    /// Says that it happened while the request was made ready: what failed is the source of a credential or the caller's
+    /// own code, not the service that the request was for.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub(crate) fn while_preparing(mut self) -> Self {
+        self.inner.preparing = true;
         self
     }
 
@@ -287,6 +299,11 @@ impl Error {
     #[must_use]
     pub fn credential(&self) -> Option<u64> {
         self.inner.credential
+    }
+
+    /// Whether it says nothing of the service that the request was for.
+    pub(crate) fn is_of_preparing(&self) -> bool {
+        self.inner.preparing
     }
 
     /// What the service said: status, code, request id, message, body.

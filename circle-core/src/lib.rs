@@ -25,6 +25,8 @@
 //!
 //! The same providers compose without hub and config: `ObjectStore::new(Memory::new())`.
 
+#[cfg(feature = "ai")]
+pub mod ai;
 #[cfg(doctest)]
 mod guides;
 pub mod hub;
@@ -32,16 +34,19 @@ pub mod prelude;
 pub mod registry;
 
 #[doc(inline)]
-pub use circle_core_common::interfaces::{chat_model, key_value_store, object_store};
+pub use circle_core_common::interfaces::{chat_model, embedding_model, key_value_store, object_store, vector_store};
 #[doc(inline)]
-pub use circle_core_common::interfaces::{chat_model::ChatModel, key_value_store::KeyValueStore, object_store::ObjectStore};
+pub use circle_core_common::interfaces::{
+    chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, object_store::ObjectStore,
+    vector_store::VectorStore,
+};
 #[doc(inline)]
 pub use circle_core_common::{
     Body, BuildContext, Bulk, ByteSize, ByteStream, CallContext, CallOptions, CallReport, Cancel, Class, Clock, ClockSource,
-    Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, Fence, Flag, Handle, Health, HealthState, Integration,
-    Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider, ProviderInfo, Random, Reason, Report,
-    Resolution, Result, ResultExt, SecretRef, Sent, Service, ServiceRef, Tick, Timestamp, Version, Watch, access, audit, config,
-    resilience, secret,
+    Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, Fence, Filter, Flag, Handle, Health, HealthState,
+    Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider, ProviderInfo, Random, Reason,
+    Report, Resolution, Result, ResultExt, SecretRef, Sent, Service, ServiceRef, Tick, Timestamp, Version, Watch, access, audit,
+    config, filter, resilience, secret,
 };
 pub use hub::Hub;
 pub use registry::Registry;
@@ -51,6 +56,9 @@ pub use registry::Registry;
 #[cfg(feature = "aws")]
 #[doc(inline)]
 pub use circle_core_aws as aws;
+#[cfg(feature = "embedded")]
+#[doc(inline)]
+pub use circle_core_embedded as embedded;
 #[cfg(feature = "filesystem")]
 #[doc(inline)]
 pub use circle_core_filesystem as filesystem;

@@ -5,7 +5,7 @@
 
 pub use std::time::Duration;
 
-pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Handle as _, ResultExt as _, Timestamp};
+pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Filter, Handle as _, ResultExt as _, Timestamp};
 
 pub use crate::chat_model::ChatRequest;
-pub use crate::{ChatModel, Hub, KeyValueStore, ObjectStore};
+pub use crate::{ChatModel, EmbeddingModel, Hub, KeyValueStore, ObjectStore, VectorStore};

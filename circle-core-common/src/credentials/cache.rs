@@ -20,6 +20,8 @@ const SKEW: Duration = Duration::from_secs(30);
 const REFRESH_MARGIN: Duration = Duration::from_secs(60);
 /// The longest time for which a failure that will not pass by itself is answered from memory.
 const REFUSAL_MAX: Duration = Duration::from_secs(30);
+/// How often a source is asked at most that wants to be asked again at once.
+const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait between refreshes that fail while the old value still serves.
 const REFRESH_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
@@ -77,6 +79,8 @@ struct Loads<C> {
     refusal: Option<(Error, Tick)>,
     /// When the next refresh may start, after one that failed.
     next_refresh: Option<Tick>,
+    /// What a service refused last, for all who sent it: whether there is another can only be told beside it.
+    refused: Option<Arc<Lease<C>>>,
 }
 
 impl<C: Send + Sync + 'static> CredentialCache<C> {
@@ -89,7 +93,7 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
     /// As [`new`](Self::new), for a source that is shared already.
     #[must_use]
     pub fn from_arc(source: Arc<dyn CredentialSource<Credential = C>>) -> Self {
-        let loads = Loads { flight: Weak::new(), failures: 0, refusal: None, next_refresh: None };
+        let loads = Loads { flight: Weak::new(), failures: 0, refusal: None, next_refresh: None, refused: None };
         Self { shared: Arc::new(Shared { source, held: RwLock::new(None), loads: Mutex::new(loads) }) }
     }
 
@@ -129,13 +133,10 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
     /// Replaces the version that a service refused, and answers whether there is another credential now: a reason to
     /// repeat the request. The same credential from the same source is none.
     pub async fn renew(&self, cx: &CallContext, refused: u64, differs: impl Fn(&C, &C) -> bool) -> bool {
-        let held = self.peek(cx);
-        match &held {
-            // Somebody else has replaced it already.
-            Some(held) if held.version() != refused => return true,
-            _ => self.invalidate(refused),
-        }
-        match (self.get(cx).await, held) {
+        let old = self.shared.refused(refused, self.peek(cx));
+        // Somebody else may have replaced it already: what they got is judged the same.
+        self.invalidate(refused);
+        match (self.get(cx).await, old) {
             (Ok(new), Some(old)) => differs(&old, &new),
             (Ok(_), None) => true,
             (Err(_), _) => false,
@@ -207,16 +208,27 @@ impl<C> Shared<C> {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lease of the version that a service refused, while it is known.
+    fn refused(&self, version: u64, held: Option<Arc<Lease<C>>>) -> Option<Arc<Lease<C>>> {
+        let mut loads = self.loads();
+        if held.as_ref().is_some_and(|held| held.version() == version) {
+            loads.refused = held;
+        }
+        loads.refused.clone().filter(|refused| refused.version() == version)
+    }
+
     fn land(&self, cx: &CallContext, loaded: Result<Lease<C>>) -> Loaded<C> {
         let now = cx.clock().timestamp();
         let mut loads = self.loads();
         loads.flight = Weak::new();
         match loaded.and_then(|lease| alive(lease, now)) {
             Ok(lease) => {
-                (loads.failures, loads.refusal, loads.next_refresh) = (0, None, None);
+                (loads.failures, loads.refusal) = (0, None);
                 let lease = Arc::new(lease.numbered(VERSIONS.fetch_add(1, Ordering::Relaxed)));
                 // Without randomness the refresh comes at its latest moment, which is early enough.
                 let (stale, expired) = plan(&lease, now, cx.random().unit().unwrap_or_default());
+                // Else every call would start a refresh for as long as the source has nothing newer.
+                loads.next_refresh = (stale <= now).then(|| cx.clock().now().after(REFRESH_PAUSE));
                 let held = Held { lease: Arc::clone(&lease), stale, expired };
                 *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
                 Ok(lease)

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::field::Empty;
 use tracing::{Level, Span};
@@ -208,7 +208,7 @@ impl Exchange<'_> {
 
     /// Sends the request and gives the answer at its headers, with what was put on the request.
     async fn exchanged(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<(TransportResponse, Signed)> {
-        let outgoing = self.rendered(attempt).await?;
+        let outgoing = self.rendered(attempt).await.map_err(Error::while_preparing)?;
         let signed =
             Signed { secrets: Secrets::of(&outgoing.headers).and(&outgoing.extensions), credential: outgoing.credential };
         let answer = self.inner.transport.send(outgoing).await?;
@@ -235,7 +235,7 @@ impl Exchange<'_> {
         for (name, value) in &request.headers {
             headers.append(name.clone(), value.clone());
         }
-        for (name, value) in &self.inner.headers {
+        for (name, value) in self.inner.headers.iter().filter(|(name, _)| !request.abroad || *name == USER_AGENT) {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         if request.compressed {
@@ -300,6 +300,8 @@ impl Exchange<'_> {
         let judged = catch_unwind(AssertUnwindSafe(|| self.inner.classify.classify(&answer)));
         match judged {
             Ok(None) => Ok(()),
+            // A new error says that nothing was sent, and an operation that must not be repeated would be: but here is an answer.
+            Ok(Some(error)) if error.sent() == Sent::No => Err(signed.mark(error).with_sent(Sent::Yes)),
             Ok(Some(error)) => Err(signed.mark(error)),
             Err(_) => Err(Error::new(ErrorKind::Internal, "the classification of the answer panicked").with_sent(Sent::Yes)),
         }

@@ -85,9 +85,9 @@ impl<'a> Answer<'a> {
         let secrets = self.secrets.unwrap_or(&none);
         let mut detail = Detail::new();
         detail.status = Some(self.status.as_u16());
-        detail.code = said.code.map(|code| secrets.redact(&shortened(&code)));
+        detail.code = said.code.map(|code| shortened(&secrets.redact(&code)));
         let request_id = said.request_id.or_else(|| said::request_id(self.headers).map(str::to_owned));
-        detail.request_id = request_id.map(|id| secrets.redact(&shortened(&id)));
+        detail.request_id = request_id.map(|id| shortened(&secrets.redact(&id)));
         detail.retry_after = retry_after(self.headers, self.now());
         detail.answered_at = answered_at(self.headers);
         detail.message = said.message.map(|message| secrets.redact(&message));
@@ -118,7 +118,7 @@ fn shortened(text: &str) -> String {
 /// Judges answers. Of a call that reads its answer into memory every answer is judged, so that a failure inside a 200 is
 /// found; of one that streams, every failed one, and every other by status and headers alone.
 pub trait Classify: Send + Sync + 'static {
-    /// `None` for a success.
+    /// `None` for a success. There was an answer, so an error that says it is unsent is given out as sent.
     fn classify(&self, answer: &Answer<'_>) -> Option<Error>;
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use flate2::write::GzDecoder;
+use flate2::write::MultiGzDecoder;
 use futures_core::Stream;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -31,13 +31,13 @@ pub(super) fn decompress(headers: &mut HeaderMap, body: ByteStream) -> Result<By
     }
     headers.remove(CONTENT_ENCODING);
     headers.remove(CONTENT_LENGTH);
-    Ok(ByteStream::new(Gunzip { source: Some(body), decoder: GzDecoder::new(Vec::new()), read: 0, made: 0 }))
+    Ok(ByteStream::new(Gunzip { source: Some(body), decoder: MultiGzDecoder::new(Vec::new()), read: 0, made: 0 }))
 }
 
 struct Gunzip {
     /// `None` after the end.
     source: Option<ByteStream>,
-    decoder: GzDecoder<Vec<u8>>,
+    decoder: MultiGzDecoder<Vec<u8>>,
     read: u64,
     made: u64,
 }
@@ -125,6 +125,9 @@ mod tests {
         for chunk in [1000, 65_536, usize::MAX] {
             assert_eq!(opened("gzip", gzip(&content), chunk).unwrap().collect(None).await.unwrap(), content);
         }
+        // RFC 1952, 2.2: several members, one after the other, are one content.
+        let members = [gzip(b"one "), gzip(b"and two")].concat();
+        assert_eq!(opened("gzip", members, 7).unwrap().collect(None).await.unwrap(), "one and two");
         assert_eq!(opened("gzip", Vec::new(), 1).unwrap().collect(None).await.unwrap(), "");
         assert_eq!(opened("identity", b"x".to_vec(), 1).unwrap().collect(None).await.unwrap(), "x");
         assert!(opened("br", b"x".to_vec(), 1).unwrap_err().is(ErrorKind::Decode));

@@ -80,6 +80,7 @@ fn next(request: &Request, headers: &HeaderMap) -> Result<Request> {
     next.hops += 1;
     if target.origin != request.target.origin {
         next.anonymous = true;
+        next.abroad = true;
         next.headers = [ACCEPT, RANGE, USER_AGENT]
             .into_iter()
             .filter_map(|name| Some((name.clone(), request.headers.get(&name)?.clone())))

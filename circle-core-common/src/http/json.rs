@@ -10,6 +10,9 @@ use crate::error::{Detail, Error, ErrorKind, Result, decode_json_error};
 /// How much of the answer around the place of a mistake an error shows, in bytes.
 const SNIPPET_MAX: usize = 200;
 
+/// How far before the place its secrets are looked for: no token is longer.
+const REDACT_FROM: usize = 64 * 1024;
+
 /// `value` as JSON.
 ///
 /// # Errors
@@ -62,8 +65,8 @@ fn shown_path(path: &str) -> String {
 fn snippet(body: &[u8], line: usize, column: usize) -> String {
     let before: usize = body.split_inclusive(|&byte| byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     let place = (before + column).min(body.len());
-    // Redacted first and cut then: half a key would hide that its value is a secret. What is far away need not be.
-    let from = place.saturating_sub(16 * SNIPPET_MAX);
+    // Redacted first and cut then: half a token would hide that it is one.
+    let from = place.saturating_sub(REDACT_FROM);
     let to = (place + SNIPPET_MAX).min(body.len());
     let head = Secrets::default().redact(&String::from_utf8_lossy(&body[from..to]));
     let tail = SNIPPET_MAX.min(head.len());
@@ -103,6 +106,14 @@ mod tests {
         assert!(error.message().starts_with("the answer, at `choices[1].index`,"), "{error}");
         assert!(!error.to_string().contains("hunter2"));
         assert!(error.detail().unwrap().body.as_deref().unwrap().contains(r#"{"index":1},"#));
+    }
+
+    /// A token can be longer than what is looked at around a mistake; without its key it looks like anything else.
+    #[test]
+    fn a_long_secret_before_the_mistake_is_not_shown() {
+        let error = fail(&format!(r#"{{"access_token":"{}hunter2","choices":[{{"index":"x"}}]}}"#, "a".repeat(20_000)));
+        let body = error.detail().unwrap().body.as_deref().unwrap();
+        assert!(body.contains(r#""index":"x""#) && !body.contains("hunter2"), "{body}");
     }
 
     #[test]

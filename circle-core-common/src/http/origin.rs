@@ -257,12 +257,19 @@ impl From<&Origin> for Origin {
 }
 
 /// An origin and the path that all addresses of an API start with: `https://api.example.org/v1`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// The origin.
     pub origin: Arc<Origin>,
     /// The path without a slash at its end; empty where there is none.
     pub path: String,
+}
+
+/// The path is left out: it may hold a credential.
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BaseUrl({}/…)", self.origin)
+    }
 }
 
 impl BaseUrl {
@@ -410,6 +417,12 @@ mod tests {
             assert!(origin.subdomain(label).is_err(), "{label}");
         }
         assert!(Origin::parse("https://1.1.1.1").unwrap().subdomain("a").is_err());
+    }
+
+    #[test]
+    fn debug_of_a_base_leaves_its_path_out() {
+        let base = BaseUrl::parse("https://hooks.example.org/services/hunter2").unwrap();
+        assert_eq!(format!("{base:?}"), "BaseUrl(https://hooks.example.org/…)");
     }
 
     #[test]

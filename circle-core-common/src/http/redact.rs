@@ -123,18 +123,32 @@ impl Secrets {
             // The scheme in front of a credential is no secret, and a server may repeat only what follows it.
             let bare = value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
             for secret in [value, bare] {
-                if secret.len() >= 4 {
-                    text = text.replace(secret, REDACTED);
-                }
+                text = without(text, secret);
             }
         }
-        for secret in self.bare.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= 4) {
-            let mut encoded = String::new();
-            encode::query(&mut encoded, secret);
-            text = text.replace(secret, REDACTED).replace(&encoded, REDACTED);
+        for secret in &self.bare {
+            text = without(text, secret.expose_secret());
         }
         mask(&text)
     }
+}
+
+/// The text without a secret in any of the spellings in which a server repeats it: as it is, percent-encoded, and as a
+/// string of JSON, in which some escape slashes.
+fn without(text: String, secret: &str) -> String {
+    // What is shorter is everywhere.
+    if secret.len() < 4 {
+        return text;
+    }
+    let mut upper = String::new();
+    encode::query(&mut upper, secret);
+    let lower = upper.split('%').enumerate().map(|(at, part)| match part.split_at_checked(2).filter(|_| at > 0) {
+        Some((hex, rest)) => format!("%{}{rest}", hex.to_ascii_lowercase()),
+        None => part.to_owned(),
+    });
+    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
+    let spellings = [secret.to_owned(), lower.collect(), upper, json.replace('/', "\\/"), json];
+    spellings.iter().fold(text, |text, spelling| if text.contains(spelling) { text.replace(spelling, REDACTED) } else { text })
 }
 
 /// Parts of a key's name that say that its value is a secret, lower case without separators.
@@ -290,6 +304,22 @@ mod tests {
         let secrets = Secrets::of(&headers).and(&extensions);
         assert_eq!(secrets.redact("you sent Token hunter22, or hunter22"), "you sent REDACTED, or REDACTED");
         assert_eq!(secrets.redact("and pass w/rd (pass%20w%2Frd)"), "and REDACTED (REDACTED)");
+    }
+
+    /// Servers repeat what they were sent within JSON and addresses, in other spellings.
+    #[test]
+    fn a_secret_is_found_in_every_spelling() {
+        let secret = r#"aB+c/d=e"f"#;
+        let mut value = HeaderValue::from_str(&format!("Token {secret}")).unwrap();
+        value.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", value);
+        let json = [r#"aB+c/d=e\"f"#, r#"aB+c\/d=e\"f"#];
+        for secrets in [Secrets::of(&headers), Secrets::bare(secret.to_owned().into())] {
+            for spelling in [secret, "aB%2Bc%2Fd%3De%22f", "aB%2bc%2fd%3de%22f"].into_iter().chain(json) {
+                assert_eq!(secrets.redact(&format!("no: ({spelling}) is wrong")), "no: (REDACTED) is wrong", "{spelling}");
+            }
+        }
     }
 
     #[test]

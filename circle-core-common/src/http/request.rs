@@ -32,6 +32,8 @@ pub struct Request {
     pub(super) compressed: bool,
     pub(super) anonymous: bool,
     pub(super) hops: u8,
+    /// Whether a redirect has led it to another origin, where the client's own headers do not belong.
+    pub(super) abroad: bool,
 }
 
 impl Request {
@@ -50,6 +52,7 @@ impl Request {
             compressed: false,
             anonymous: false,
             hops: 0,
+            abroad: false,
         }
     }
 

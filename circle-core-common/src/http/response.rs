@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::rate_limit::RateLimit;
 use super::{headers, json, redact, said};
 use crate::body::ByteStream;
-use crate::error::{Detail, Result};
+use crate::error::{Detail, Result, Sent};
 use crate::units::Timestamp;
 
 /// An answer whose body is in memory.
@@ -61,6 +61,7 @@ impl Response {
             detail.request_id = self.request_id().map(str::to_owned);
             detail
         })
+        .map_err(|error| error.with_sent(Sent::Yes))
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Machine<'c, 'a> {
     retries: u32,
     /// What the last retry was paid with.
     drawn: u32,
+    /// What is paid for an attempt that is not made yet.
+    unspent: u32,
     repaired: bool,
     /// Whether an attempt may have arrived that was not answered.
     unsure: bool,
@@ -91,6 +93,7 @@ impl<'c, 'a> Machine<'c, 'a> {
             made: 0,
             retries: 0,
             drawn: 0,
+            unspent: 0,
             repaired: false,
             unsure: false,
             last: None,
@@ -175,6 +178,7 @@ impl<'c, 'a> Machine<'c, 'a> {
     #[inline]
     fn next_attempt(&mut self, hedged: bool) -> Attempt {
         self.made += 1;
+        self.unspent = 0;
         self.tell(|| Step::Passed(Stage::AttemptTimeout));
         let timeout = self.attempt_timeout.map(|timeout| self.now.after(timeout));
         Attempt { number: self.made, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
@@ -227,6 +231,16 @@ impl<'c, 'a> Machine<'c, 'a> {
     }
 }
 
+/// A call that ends before the repetition that it has paid for takes its price back.
+impl Drop for Machine<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.unspent > 0 {
+            self.endpoint.budget.put_back(self.cx.clock().now().since_start(), self.unspent);
+        }
+    }
+}
+
 /// What an attempt's result says about the endpoint: `Some(true)` is a failure, `None` is nothing.
 ///
 /// Any answer shows that the endpoint serves, except those of a service that fails itself. What never left this process
@@ -237,6 +251,9 @@ fn verdict(error: Option<&Error>) -> Option<bool> {
 }
 
 fn blame(error: &Error) -> Option<bool> {
+    if error.is_of_preparing() {
+        return None;
+    }
     if matches!(error.reason(), Some(Reason::BreakerOpen | Reason::BulkheadFull | Reason::LocalRateLimit)) {
         return None;
     }

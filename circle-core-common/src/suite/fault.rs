@@ -46,5 +46,5 @@ pub trait Faults: Send + Sync {
     fn inject(&self, fault: Fault);
 
     /// Forgets the faults that have not happened, where a call need not reach the place where they happen.
-    fn clear(&self) {}
+    fn clear(&self);
 }

@@ -61,6 +61,10 @@ impl Faults for Script {
     fn inject(&self, fault: Fault) {
         self.lock().push_back(fault);
     }
+
+    fn clear(&self) {
+        self.lock().clear();
+    }
 }
 
 #[async_trait]

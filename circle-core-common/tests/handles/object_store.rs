@@ -8,7 +8,7 @@ use circle_core_common::interfaces::object_store::{
     ObjectStoreCapabilities, PutOptions,
 };
 use circle_core_common::{
-    Bulk, ByteStream, CallOptions, CallReport, Cancel, Environment, Error, ErrorKind, Health, OnUnsupported, OperationId,
+    Bulk, ByteStream, CallOptions, CallReport, Cancel, Detail, Environment, Error, ErrorKind, Health, OnUnsupported, OperationId,
     ProviderInfo, Reason, Resolution, Result, Sent, Timestamp, Version,
 };
 
@@ -106,6 +106,23 @@ async fn a_resume_that_fails_is_tried_again_within_the_budget() {
     });
     let error = store.get("a").await.unwrap().text().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resume_waits_no_longer_than_a_service_may_ask_for() {
+    let store = getting(|count, _| match count {
+        0 => Ok(object(0, stream([Ok("0123"), Err(cut())]))),
+        _ => {
+            let mut detail = Detail::new();
+            detail.retry_after = Some(Duration::MAX);
+            Err(Error::new(ErrorKind::Unavailable, "not now").with_detail(detail))
+        }
+    });
+    let started = tokio::time::Instant::now();
+    let text = async { store.get("a").await.unwrap().text().await };
+    let error = tokio::time::timeout(Duration::from_secs(3600), text).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(Duration::MAX)));
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

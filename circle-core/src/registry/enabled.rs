@@ -7,6 +7,10 @@ pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
     #[cfg(feature = "aws")]
     let registry = registry.with::<crate::aws::S3>();
+    #[cfg(feature = "embedded")]
+    let registry = registry.with::<crate::embedded::EmbeddedEmbeddings>();
+    #[cfg(feature = "embedded")]
+    let registry = registry.with::<crate::embedded::EmbeddedVectors>();
     #[cfg(feature = "filesystem")]
     let registry = registry.with::<crate::filesystem::Filesystem>();
     #[cfg(feature = "memory")]
@@ -21,6 +25,8 @@ pub(super) fn fill(registry: Registry) -> Registry {
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
     ("s3", "aws"),
+    ("embedded-embeddings", "embedded"),
+    ("embedded-vectors", "embedded"),
     ("filesystem", "filesystem"),
     ("memory", "memory"),
     ("s3-compatible", "s3-compatible"),

@@ -309,6 +309,56 @@ async fn what_had_ended_before_it_came_is_no_credential() {
     assert!(error.is(ErrorKind::Unauthenticated) && error.message().contains("2023-11-14T22:13:20.1Z"), "{error}");
 }
 
+/// A wrong key is wrong for all who sent it, whoever asks for it anew first.
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_that_comes_again_is_no_reason_to_repeat_for_anybody() {
+    for same in [true, false] {
+        let source = Counting::default();
+        let (cache, cx) = (CredentialCache::new(source.clone()), context(CallOptions::new()));
+        let refused = cache.get(&cx).await.unwrap().version();
+        let (cache, cx) = (&cache, &cx);
+        let renewals: Vec<_> =
+            (0..20).map(|_| Box::pin(async move { cache.renew(cx, refused, |old, new| !same && old != new).await })).collect();
+        for renewal in renewals {
+            assert_eq!(renewal.await, !same);
+        }
+        let together = (0..20).map(|_| {
+            let (cache, cx) = (cache.clone(), cx.clone());
+            let version = cache.peek(&cx).unwrap().version();
+            tokio::spawn(async move { cache.renew(&cx, version, |old, new| !same && old != new).await })
+        });
+        for renewal in together.collect::<Vec<_>>() {
+            assert_eq!(renewal.await.unwrap(), !same);
+        }
+        assert_eq!(source.loads(), 3);
+    }
+}
+
+/// A source that wants to be asked again at once, as one does that hands on what has little life left.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_is_overdue_when_it_comes_is_not_made_by_every_call() {
+    struct Overdue(Arc<AtomicU32>);
+    #[async_trait]
+    impl CredentialSource for Overdue {
+        type Credential = u32;
+
+        async fn load(&self, cx: &CallContext) -> Result<Lease<u32>> {
+            let now = cx.clock().timestamp();
+            let lease = Lease::new(self.0.fetch_add(1, Ordering::SeqCst));
+            Ok(lease.until(now + Duration::from_secs(600)).refresh_from(now - Duration::from_secs(300)))
+        }
+    }
+    let loads = Arc::new(AtomicU32::new(0));
+    let cache = CredentialCache::new(Overdue(Arc::clone(&loads)));
+    let cx = context(CallOptions::new());
+    for _ in 0..100 {
+        cache.get(&cx).await.unwrap();
+        after(Duration::from_millis(100)).await;
+    }
+    // Ten seconds have passed.
+    assert!((5..=11).contains(&loads.load(Ordering::SeqCst)), "{}", loads.load(Ordering::SeqCst));
+}
+
 #[test]
 fn the_plan_of_a_lease() {
     let now = Timestamp::from_unix(1_700_000_000, 0);

@@ -192,4 +192,19 @@ mod tests {
         let error = StatusTable::new().error(&answer);
         assert!(!format!("{error} {error:?} {:?}", error.to_problem()).contains("hunter2"), "{error:?}");
     }
+
+    /// Tokens are longer than what is shown of a code: cut first, they would not be recognised.
+    #[test]
+    fn a_long_secret_is_recognised_before_it_is_cut() {
+        let token = format!("hunter2{}", "x".repeat(400));
+        let mut sent = HeaderMap::new();
+        sent.insert("x-key", crate::http::headers::secret(&http::HeaderName::from_static("x-key"), &token).unwrap());
+        let secrets = crate::http::redact::Secrets::of(&sent);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", HeaderValue::from_str(&format!("r-{token}")).unwrap());
+        let body = format!(r#"{{"code":"the key {token} is wrong"}}"#);
+        let answer = Answer::new(&GET, StatusCode::UNAUTHORIZED, &headers, body.as_bytes()).without(&secrets);
+        let error = StatusTable::new().error(&answer);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
 }

@@ -318,3 +318,45 @@ async fn compressed_answers_are_asked_for_and_limited_after_decompression() {
     assert_eq!(opened.body.collect(None).await.unwrap().len(), 100_000);
     assert!(!server.requests()[0].contains("accept-encoding") && server.requests()[1].contains("accept-encoding: gzip\r\n"));
 }
+
+/// An error is unsent unless somebody says otherwise: one that is made of an answer is not.
+#[tokio::test]
+async fn an_answer_is_proof_that_the_request_was_sent() {
+    let server = Server::start(vec![status(503, "")]).await;
+    let environment = Environment::default();
+    let judge = |answer: &Answer<'_>| (!answer.status.is_success()).then(|| Error::new(ErrorKind::Unavailable, "later"));
+    let client = builder(&environment, &server.origin()).classify(judge).build();
+    let error = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.sent(), server.hits()), (Sent::Yes, 1), "{error:?}");
+    let server = Server::start(vec![ok("[")]).await;
+    let client = builder(&environment, &server.origin()).build();
+    let response = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap();
+    assert_eq!(response.json::<Vec<u8>>().unwrap_err().sent(), Sent::Yes);
+}
+
+/// What the source of a credential says is said of another service than the one that was asked for something.
+#[tokio::test]
+async fn a_credential_that_cannot_be_had_says_nothing_of_the_service() {
+    struct Fails(ErrorKind);
+    #[async_trait::async_trait]
+    impl Sign for Fails {
+        async fn sign(&self, _: &crate::CallContext, _: &mut TransportRequest) -> Result<()> {
+            let mut detail = crate::Detail::new();
+            detail.retry_after = Some(Duration::from_secs(60));
+            Err(Error::new(self.0, "the token service is away").with_detail(detail).with_retryable(false))
+        }
+    }
+    for kind in [ErrorKind::Unavailable, ErrorKind::Connection, ErrorKind::Timeout, ErrorKind::RateLimited] {
+        let server = Server::start(vec![ok("")]).await;
+        let environment = Environment::default();
+        let context_of_build = BuildContext::new(environment.clone(), "test").allow_loopback(true);
+        let origin = context_of_build.origin(&server.origin()).unwrap();
+        let client = context_of_build.http(origin).auth(Auth::custom(Fails(kind))).build();
+        for _ in 0..30 {
+            let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+            assert_eq!((error.kind(), error.message(), error.sent()), (kind, "the token service is away", Sent::No));
+        }
+        let state = &context_of_build.policy().endpoints()[0];
+        assert_eq!((state.breaker, state.held), (Some(crate::resilience::BreakerState::Closed), Duration::ZERO), "{kind}");
+    }
+}

@@ -14,7 +14,8 @@ async fn nothing_secret_crosses_to_another_origin() {
         let location = format!("Location: {}/x?sig=1\r\n", other.origin());
         let own = Server::start(vec![status(302, "Location: /second\r\n"), status(code, &location)]).await;
         let environment = Environment::default();
-        let client = client(&environment, &own.origin());
+        let client = builder(&environment, &own.origin()).auth(Auth::Bearer(SecretRef::literal(CANARY)));
+        let client = client.header("x-tenant-key", CANARY).unwrap().build();
         let mut request = Request::get(target(&client, "/first")).header("range", "bytes=0-1").unwrap();
         for scheme in SCHEMES {
             request = request.header(scheme, CANARY).unwrap();
@@ -23,6 +24,7 @@ async fn nothing_secret_crosses_to_another_origin() {
         assert_eq!(response.body, "there");
         assert!(own.requests().iter().all(|request| request.contains(&format!("authorization: Bearer {CANARY}"))));
         assert!(own.requests()[1].starts_with("GET /second ") && own.requests()[1].contains("x-vault-token"));
+        assert!(own.requests()[1].contains("x-tenant-key"));
         let seen = &other.requests()[0];
         assert!(seen.starts_with("GET /x?sig=1 ") && seen.contains("range: bytes=0-1\r\n"), "{seen}");
         assert!(!seen.contains(CANARY) && !seen.contains("referer") && !seen.contains("authorization"), "{seen}");

@@ -29,6 +29,26 @@ impl Embedding {
         similarity::dot(self, other)
     }
 
+    /// The direction between this and another, of length 1; `weight` is how much the other counts where this counts 1.
+    /// So a passage is embedded together with where it stands, or several texts as one.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the widths differ.
+    pub fn blend(&self, other: &Self, weight: f32) -> Result<Self> {
+        if self.len() != other.len() {
+            let text = format!("embeddings of {} and {} numbers have no direction in common", self.len(), other.len());
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let share = |length: f32, share: f32| if length > 0.0 { share / length } else { 0.0 };
+        let (one, two) = (share(similarity::norm(self), 1.0), share(similarity::norm(other), weight));
+        let mut sum: Vec<f32> = self.iter().zip(other.iter()).map(|(a, b)| a * one + b * two).collect();
+        let length = similarity::norm(&sum);
+        if length > 0.0 {
+            sum.iter_mut().for_each(|number| *number /= length);
+        }
+        Ok(sum.into())
+    }
+
     /// How many numbers it has.
     #[must_use]
     pub fn dimensions(&self) -> u32 {
@@ -248,6 +268,17 @@ mod tests {
             assert_eq!(error.message(), "number 1 of embedding 1 is not finite");
         }
         assert_eq!(Embeddings::of_rows([[0.0; 0]; 0]).map(|none| none.len()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_blend_lies_between_both_and_nearer_to_the_heavier() {
+        let (one, other) = (Embedding::from([2.0, 0.0]), Embedding::from([0.0, 5.0]));
+        let middle = one.blend(&other, 1.0).unwrap();
+        assert!((middle.cosine(&one) - middle.cosine(&other)).abs() < 1e-6 && (similarity::norm(&middle) - 1.0).abs() < 1e-6);
+        assert!(one.blend(&other, 2.0).unwrap().cosine(&other) > 0.8);
+        assert_eq!(one.blend(&[0.0, 0.0].into(), 1.0).unwrap(), [1.0, 0.0].into());
+        assert_eq!(one.blend(&[-1.0, 0.0].into(), 1.0).unwrap(), [0.0, 0.0].into());
+        assert!(one.blend(&[1.0].into(), 1.0).unwrap_err().is(ErrorKind::InvalidInput));
     }
 
     #[test]

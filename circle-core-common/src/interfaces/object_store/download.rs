@@ -15,6 +15,9 @@ use crate::scope::Resources;
 /// How many times in a row a download is resumed without a byte in between.
 const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 
+/// The longest wait that a service may ask for where the caller has not said otherwise, as the policies have it.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+
 /// The same object with content that ends at the call's deadline and cancellation, that resumes at the same version where
 /// the provider can, and that never ends short. For content in memory none of it is needed.
 pub(super) fn streaming(store: &ObjectStore, cx: CallContext, object: Object, options: GetOptions) -> Object {
@@ -78,7 +81,7 @@ impl Download {
         let Some(version) = self.version.clone() else { return Err(cut) };
         loop {
             self.failures += 1;
-            if self.failures > RESUMES_WITHOUT_PROGRESS {
+            if self.failures > RESUMES_WITHOUT_PROGRESS || cut.retry_after() > Some(self.longest_wait()) {
                 return Err(cut.with_attempts(self.failures));
             }
             // From the budget that the policies draw from: resumes of many downloads must not multiply an outage either.
@@ -99,6 +102,11 @@ impl Download {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn longest_wait(&self) -> Duration {
+        let chosen = self.cx.options().and_then(|options| options.retry.as_ref()?.retry_after_max);
+        chosen.unwrap_or(RETRY_AFTER_MAX)
     }
 
     async fn reopen(&mut self, version: Version) -> Result<ByteStream> {

@@ -40,6 +40,9 @@ impl<'a> Machine<'_, 'a> {
                     Some(Box::pin(self.queue()).await?)
                 }
             };
+            if waited {
+                self.check_deadline()?;
+            }
             if !waited || self.is_still_admitted(&permit) {
                 return Ok(permit);
             }
@@ -148,7 +151,18 @@ impl<'a> Machine<'_, 'a> {
         self.read_clock();
         match paused {
             Err(Interrupted::Cancelled) => Err(self.cancelled()),
-            Ok(()) | Err(Interrupted::Deadline) => Ok(()),
+            Ok(()) | Err(Interrupted::Deadline) => self.check_deadline(),
+        }
+    }
+
+    /// After a wait: a timer may be late, and behind the deadline nothing is sent any more.
+    fn check_deadline(&self) -> Result<(), Failed> {
+        match self.deadline {
+            Some(deadline) if deadline <= self.now => {
+                let text = format!("the deadline passed while it waited: {:?}", deadline.since(self.started));
+                Err(Failed::Over(Error::new(ErrorKind::Timeout, text)))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -19,7 +19,8 @@ impl Machine<'_, '_> {
             Failed::Over(error) => return Err(self.conclude_early(error)),
         };
         let throttled = error.is(ErrorKind::RateLimited);
-        if let Some(wait) = error.retry_after().filter(|_| throttled || error.is(ErrorKind::Unavailable)) {
+        let said_here = (throttled || error.is(ErrorKind::Unavailable)) && !error.is_of_preparing();
+        if let Some(wait) = error.retry_after().filter(|_| said_here) {
             // One answer tells every caller.
             self.endpoint.limiter.hold(self.now.since_start(), wait);
         }
@@ -42,7 +43,7 @@ impl Machine<'_, '_> {
             let told = error.context("not repeated, because the retry budget is used up");
             return Err(self.conclude(told.with_reason(Reason::RetryBudget)));
         };
-        self.drawn = drawn;
+        (self.drawn, self.unspent) = (drawn, drawn);
         self.retry_after(wait, error).await
     }
 

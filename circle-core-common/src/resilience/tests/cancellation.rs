@@ -178,3 +178,22 @@ fn two_threads_leave_the_counters_right() {
         Some((2 * u64::from(CALLS), 2 * u64::from(CALLS / 3)))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_price_of_a_retry_that_is_not_made_comes_back() {
+    for dropped in [true, false] {
+        let bench = Bench::with_dice(Resilience::new(), 128);
+        let cancel = Cancel::new();
+        let script = Script::new([Answer::Fail(throttled(Some(10 * SECOND)))]);
+        {
+            let mut call = pin!(bench.call(&SAFE, &script, CallOptions::new().cancel(&cancel)));
+            assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(bench.endpoint.state().retry_tokens, 495);
+            if !dropped {
+                cancel.cancel();
+                assert!(call.await.result.unwrap_err().is(ErrorKind::Cancelled));
+            }
+        }
+        assert_eq!((script.hits(), bench.endpoint.state().retry_tokens), (1, 500), "dropped: {dropped}");
+    }
+}

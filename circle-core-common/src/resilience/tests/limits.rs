@@ -211,3 +211,17 @@ async fn a_place_is_not_held_between_attempts_and_rides_with_the_answer() {
     drop(permit);
     bench.assert_at_rest();
 }
+
+/// A timer is up to a millisecond late: a wait that ends with the deadline leaves no time for an attempt.
+#[tokio::test(start_paused = true)]
+async fn no_attempt_starts_behind_the_deadline() {
+    let timeout = Duration::from_micros(20_500);
+    for operation in [&SAFE, &ONCE] {
+        let bench = Bench::with_dice(Resilience::new(), 255);
+        bench.endpoint.hold(20 * MILLI);
+        let came = bench.call(operation, &Script::new([]), CallOptions::new().timeout(timeout)).await;
+        let error = came.result.unwrap_err();
+        assert_eq!((error.kind(), error.sent(), came.hits), (ErrorKind::Timeout, Sent::No, 0), "{error}");
+        bench.assert_at_rest();
+    }
+}

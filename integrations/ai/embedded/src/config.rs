@@ -17,7 +17,7 @@ pub struct EmbeddedEmbeddingsConfig {
 
 impl Default for EmbeddedEmbeddingsConfig {
     fn default() -> Self {
-        Self { dimensions: 1024 }
+        Self { dimensions: 2048 }
     }
 }
 

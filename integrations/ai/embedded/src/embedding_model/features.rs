@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use circle_core_common::interfaces::embedding_model::{EmbedKind, similarity};
 
-use crate::text::{hash, words};
+use crate::text::{hash, is_function_word, words};
 
 /// How soon a repeated word stops to count, and how much a long text takes from each of its words; both as usual.
 const SATURATION: f32 = 1.2;
 const LENGTH_SHARE: f32 = 0.75;
 /// The length of a usual passage, in words.
-const USUAL_LENGTH: f32 = 150.0;
+const USUAL_LENGTH: f32 = 100.0;
 /// What all parts of a word weigh together, beside the word.
 const PARTS_SHARE: f32 = 0.5;
 /// What two words beside each other weigh, beside the words.
@@ -65,7 +65,7 @@ pub(super) fn write(text: &str, kind: Option<EmbedKind>, row: &mut [f32]) -> usi
 
 /// How much a word tells of what a text is about.
 fn importance(word: &str) -> f32 {
-    if FUNCTION_WORDS.binary_search(&word).is_ok() { FUNCTION_WORD } else { 1.0 }
+    if is_function_word(word) { FUNCTION_WORD } else { 1.0 }
 }
 
 /// Parts of three to five characters, with marks at the ends of the word.
@@ -108,19 +108,6 @@ fn normalise(row: &mut [f32], text: &str) {
     }
 }
 
-/// English words that say how things hang together, not what they are; sorted.
-const FUNCTION_WORDS: &[&str] = &[
-    "a", "about", "after", "again", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before",
-    "being", "between", "both", "but", "by", "can", "cannot", "could", "did", "do", "does", "doing", "down", "during", "each",
-    "either", "else", "every", "few", "for", "from", "further", "had", "has", "have", "having", "he", "her", "here", "hers",
-    "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "itself", "just", "may", "me", "might", "more", "most",
-    "must", "my", "neither", "no", "nor", "not", "now", "of", "off", "on", "once", "one", "only", "or", "other", "our", "out",
-    "over", "own", "s", "same", "shall", "she", "should", "so", "some", "such", "t", "than", "that", "the", "their", "them",
-    "then", "there", "these", "they", "this", "those", "through", "to", "too", "under", "until", "up", "upon", "us", "very",
-    "was", "we", "were", "what", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why", "will", "with",
-    "within", "without", "would", "you", "your", "yours",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,11 +117,6 @@ mod tests {
         let mut row = vec![0.0; 1024];
         write(text, kind, &mut row);
         row
-    }
-
-    #[test]
-    fn function_words_are_sorted() {
-        assert!(FUNCTION_WORDS.is_sorted());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::segment::Entry;
 use super::snapshot::Snapshot;
-use crate::text::{hash, words};
+use crate::text::{hash, is_function_word, words};
 
 /// The usual parameters of BM25.
 const SATURATION: f32 = 1.2;
@@ -39,7 +39,12 @@ impl Keywords {
 
 /// The records of a namespace that have some of the words: segment, entry, score.
 pub(super) fn search(snapshot: &Snapshot, namespace: Option<&str>, text: &str) -> Vec<(usize, usize, f32)> {
-    let asked: HashSet<u64> = words(text).iter().map(|word| hash(word.as_bytes())).collect();
+    let mut asked = words(text);
+    if !asked.iter().all(|word| is_function_word(word)) {
+        // In few texts a function word can look rare, and so important.
+        asked.retain(|word| !is_function_word(word));
+    }
+    let asked: HashSet<u64> = asked.iter().map(|word| hash(word.as_bytes())).collect();
     let (mut documents, mut length_sum) = (0_u64, 0_u64);
     for (at, live) in snapshot.segments.iter().enumerate() {
         let lengths = &live.segment.keywords().lengths;
