@@ -10,6 +10,7 @@ guides! {
     readme = "../../README.md";
     architecture = "../../docs/architecture.md";
     call_path = "../../docs/call-path.md";
+    chat_models = "../../docs/chat-models.md";
     configuration = "../../docs/configuration.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";

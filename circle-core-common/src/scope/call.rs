@@ -121,6 +121,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The handle's part of the call: who is called.
+    pub(crate) fn core(&self) -> &HandleCore {
+        &self.core
+    }
+
     /// The span of the call.
     pub(crate) fn span(&self) -> &Span {
         &self.span

@@ -37,6 +37,7 @@ mod mock;
 mod provider;
 mod received;
 mod stream;
+mod telemetry;
 mod tool_slots;
 mod types;
 mod validate;
@@ -99,7 +100,7 @@ impl ChatModel {
                 None => response,
             };
             response.warnings.splice(0..0, prepared.warnings);
-            call.cx().report(|report| report.add_usage(&response.usage));
+            telemetry::note_usage(&call, &response.usage);
             response
         });
         call.finish(result).await

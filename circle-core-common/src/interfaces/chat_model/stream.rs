@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::emulated::Emulated;
-use super::{Assembler, ChatEvent, ChatResponse, Received, Warning};
+use super::{Assembler, ChatEvent, ChatResponse, Received, Warning, telemetry};
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::scope::Call;
 
@@ -165,8 +165,7 @@ impl ChatStream {
         let Some(mut open) = self.open.take() else {
             return Some(last.map_err(|error| self.failed(error)));
         };
-        let usage = *self.assembler.usage();
-        open.call.cx().report(|report| report.add_usage(&usage));
+        telemetry::note_usage(&open.call, self.assembler.usage());
         let (last, result) = match last {
             Ok(last) => (Some(last), Ok(())),
             Err(error) => (None, Err(error)),
