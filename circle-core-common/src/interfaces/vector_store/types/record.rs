@@ -47,7 +47,8 @@ impl SparseVector {
                 std::cmp::Ordering::Greater => drop(theirs.next()),
                 std::cmp::Ordering::Equal => {
                     sum += one.1 * two.1;
-                    (ours.next(), theirs.next());
+                    ours.next();
+                    theirs.next();
                 }
             }
         }

@@ -242,7 +242,7 @@ fn first_to_merge(segments: &[SegmentRef]) -> Option<usize> {
     }
     let mut from = segments.len() - 1;
     let mut bytes = segments[from].bytes;
-    while from > 0 && (segments[from - 1].bytes <= 2 * bytes || from >= SEGMENTS_MAX / 2 + 1) {
+    while from > 0 && (segments[from - 1].bytes <= 2 * bytes || from > SEGMENTS_MAX / 2) {
         from -= 1;
         bytes += segments[from].bytes;
     }
