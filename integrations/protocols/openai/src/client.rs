@@ -1,0 +1,263 @@
+//! The native client: one method per remote operation.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use circle_core_common::http::{Auth, BaseUrl, HttpClient, Request, Response, headers};
+use circle_core_common::interfaces::chat_model::{ChatRequest, ChatResponse, ChatStream};
+use circle_core_common::interfaces::embedding_model::{EmbedRequest, Embedded};
+use circle_core_common::resilience::{Idempotency, Profile, RemoteOperation, Resilience};
+use circle_core_common::{BuildContext, ByteSize, CallContext, Environment, Error, ErrorKind, Result, Sent};
+use http::header::{ACCEPT, CONTENT_TYPE};
+
+use crate::decoder::{Decoder, Events};
+use crate::embeddings::{self, EmbeddingsRequest};
+use crate::error::Answers;
+use crate::extension::OpenAiReply;
+use crate::models::{Models, OpenAiModel};
+use crate::profile::{KeyPlace, OpenAiProfile};
+use crate::request::{self, Prepared};
+use crate::settings::OpenAiSettings;
+use crate::wire::Completion;
+
+/// How long an answer may say nothing: a model that reasons is silent, and the API sends no sign of life.
+const STALL: Duration = Duration::from_secs(120);
+/// 2048 embeddings of 3072 numbers in Base64 are 34 MB.
+const EMBEDDINGS_LIMIT: ByteSize = ByteSize::mib(64);
+
+// An answer changes nothing at the service: asked again it is only paid for again, as every client of these services does.
+static CHAT: RemoteOperation = RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
+static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
+static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models");
+static RETRIEVE_MODEL: RemoteOperation = RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}");
+
+/// A client of one service that speaks the API, with the retries, limits and timeouts of its service. Clones share all of it.
+#[derive(Clone)]
+pub struct OpenAiClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    environment: Environment,
+    profile: OpenAiProfile,
+    base: BaseUrl,
+    http: HttpClient,
+    model: Option<String>,
+    embedding_model: Option<String>,
+    state_owner: Arc<str>,
+    closed: AtomicBool,
+}
+
+impl OpenAiClient {
+    /// A client with these settings. Sends nothing.
+    ///
+    /// # Errors
+    /// `ConfigInvalid`: no key where the service wants one, no endpoint where it has none of its own, an endpoint that is none.
+    pub fn new(settings: &OpenAiSettings, cx: impl Into<BuildContext>) -> Result<Self> {
+        let cx = for_models(cx.into());
+        let profile = settings.profile.clone();
+        let base = base(settings, &cx)?;
+        let mut http = cx.http(Arc::clone(&base.origin)).auth(auth(settings)?).classify(Answers).stall_timeout(STALL);
+        for (name, value) in [("openai-organization", &settings.organization), ("openai-project", &settings.project)] {
+            if let Some(value) = value {
+                http =
+                    http.header(name, value).map_err(|error| Error::new(ErrorKind::ConfigInvalid, error.message().to_owned()))?;
+            }
+        }
+        let inner = Inner {
+            environment: cx.environment().clone(),
+            http: http.build(),
+            base,
+            model: settings.model.clone(),
+            embedding_model: settings.embedding_model.clone(),
+            state_owner: profile.state_owner().into(),
+            profile,
+            closed: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What the service does.
+    #[must_use]
+    pub fn profile(&self) -> &OpenAiProfile {
+        &self.inner.profile
+    }
+
+    /// The environment that it was built in.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.inner.environment
+    }
+
+    /// Whose state it attaches to answers, and takes back.
+    #[must_use]
+    pub fn state_owner(&self) -> &str {
+        &self.inner.state_owner
+    }
+
+    /// Model and host, for people.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let model = self.inner.model.as_ref().or(self.inner.embedding_model.as_ref());
+        let host = self.inner.base.origin.host();
+        model.map_or_else(|| host.to_owned(), |model| format!("{model}@{host}"))
+    }
+
+    /// Ends the client: calls after it are `Closed`.
+    pub fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+    }
+
+    /// An answer, whole. <https://platform.openai.com/docs/api-reference/chat/create>
+    ///
+    /// # Errors
+    /// `ConfigInvalid` without a model; `Unsupported` for media that the service does not take; what the service says.
+    pub async fn chat(&self, cx: &CallContext, request: &ChatRequest) -> Result<ChatResponse> {
+        let prepared = self.prepared(request, false)?;
+        let (decoder, send) = self.asked(cx, prepared)?;
+        let response = self.inner.http.send(cx, &CHAT, send).await?;
+        let request_id = response.request_id().map(str::to_owned);
+        let answer: Completion<'_> = serde_json::from_slice(&response.body).map_err(|_| unread(&response))?;
+        let mut reply = decoder.response(&answer, request_id.as_deref())?;
+        reply.extensions.put::<ChatResponse, _>(OpenAiReply {
+            service_tier: answer.service_tier.owned(),
+            system_fingerprint: answer.system_fingerprint.owned(),
+            rate_limit: response.rate_limit(cx.clock().timestamp()),
+            request_id,
+        });
+        Ok(reply)
+    }
+
+    /// An answer as it comes.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat): what the service refuses is refused here, and what breaks later is an error of the stream.
+    pub async fn chat_stream(&self, cx: &CallContext, request: &ChatRequest) -> Result<ChatStream> {
+        let prepared = self.prepared(request, true)?;
+        let (decoder, send) = self.asked(cx, prepared)?;
+        let send = send.header(ACCEPT.as_str(), "text/event-stream")?;
+        let opened = self.inner.http.open(cx, &CHAT, send).await?;
+        let request_id = opened.request_id().map(str::to_owned);
+        Ok(ChatStream::new(Events::new(opened.body, request_id, decoder)))
+    }
+
+    /// Embeddings of texts, in one contiguous block. <https://platform.openai.com/docs/api-reference/embeddings/create>
+    ///
+    /// # Errors
+    /// `ConfigInvalid` without an embedding model; `Unsupported` for a service without embeddings and for images; `Decode` for
+    /// an answer that is no list of embeddings of one width; what the service says.
+    pub async fn embed(&self, cx: &CallContext, request: &EmbedRequest) -> Result<Embedded> {
+        self.check_open()?;
+        let Some(wire) = self.inner.profile.embeddings else {
+            let text = format!("`{}` has no embeddings", self.inner.profile.name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        let model = named(self.inner.embedding_model.as_deref(), "embedding_model")?;
+        let body = EmbeddingsRequest {
+            model,
+            input: embeddings::texts(&request.inputs)?,
+            dimensions: request.options.dimensions,
+            encoding_format: wire.base64.then_some("base64"),
+        };
+        let send = Request::post(self.inner.base.target("/embeddings")).json(&body)?.body_limit(EMBEDDINGS_LIMIT);
+        let response = self.inner.http.send(cx, &EMBED, send.accept_compressed()).await?;
+        embeddings::read(&response.body, model)
+    }
+
+    /// The models of the service. <https://platform.openai.com/docs/api-reference/models/list>
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn models(&self, cx: &CallContext) -> Result<Vec<OpenAiModel>> {
+        self.check_open()?;
+        let send = Request::get(self.inner.base.target("/models"));
+        Ok(self.inner.http.send(cx, &LIST_MODELS, send).await?.json::<Models>()?.data)
+    }
+
+    /// One model. <https://platform.openai.com/docs/api-reference/models/retrieve>
+    ///
+    /// # Errors
+    /// `NotFound`; what the service says.
+    pub async fn model(&self, cx: &CallContext, id: &str) -> Result<OpenAiModel> {
+        self.check_open()?;
+        let send = Request::get(self.inner.base.target("/models").segment(id)?);
+        self.inner.http.send(cx, &RETRIEVE_MODEL, send).await?.json()
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.inner.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the client is closed"));
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, request: &ChatRequest, stream: bool) -> Result<Prepared> {
+        self.check_open()?;
+        let model = request.model.as_ref().map(|model| model.as_str()).or(self.inner.model.as_deref());
+        request::chat(&self.inner.profile, named(model, "model")?, request, stream)
+    }
+
+    fn asked(&self, cx: &CallContext, prepared: Prepared) -> Result<(Decoder, Request)> {
+        let made_ids = format!("call_{:016x}_", cx.random().bits()? >> 64);
+        let owner = self.inner.profile.replays_reasoning.then(|| Arc::clone(&self.inner.state_owner));
+        let send = Request::post(self.inner.base.target("/chat/completions"))
+            .header(CONTENT_TYPE.as_str(), "application/json")?
+            .body(prepared.body);
+        Ok((Decoder::new(made_ids, owner, prepared.warnings), send))
+    }
+}
+
+fn named<'a>(model: Option<&'a str>, key: &str) -> Result<&'a str> {
+    let missing = || Error::new(ErrorKind::ConfigInvalid, format!("`{key}` is missing: nobody says which model to ask"));
+    model.ok_or_else(missing).map_err(|error| error.with_sent(Sent::No))
+}
+
+/// The error of a body that cannot be read, which says where and holds nothing of it.
+fn unread(response: &Response) -> Error {
+    match response.json::<serde_json::Value>() {
+        Err(error) => error,
+        Ok(_) => Error::new(ErrorKind::Decode, "the answer is JSON, and no answer of a chat model"),
+    }
+    .with_sent(Sent::Yes)
+}
+
+/// Models take minutes to answer, and their services refuse more than others do: the values of [`Profile::Llm`], unless the
+/// service chooses a profile.
+fn for_models(cx: BuildContext) -> BuildContext {
+    let chosen = cx.chosen_resilience().clone();
+    cx.resilience(chosen.over(&Resilience::new().profile(Profile::Llm)))
+}
+
+fn base(settings: &OpenAiSettings, cx: &BuildContext) -> Result<BaseUrl> {
+    let profile = &settings.profile;
+    let Some(endpoint) = settings.endpoint.as_deref().or(profile.host) else {
+        let text = format!("`endpoint` is missing: every installation of `{}` has its own", profile.name);
+        return Err(Error::new(ErrorKind::ConfigInvalid, text));
+    };
+    let mut base = cx.base_url(endpoint).map_err(|error| error.context("endpoint"))?;
+    if base.path.is_empty() {
+        profile.path.clone_into(&mut base.path);
+    }
+    Ok(base)
+}
+
+fn auth(settings: &OpenAiSettings) -> Result<Auth> {
+    let profile = &settings.profile;
+    match (&settings.api_key, profile.key) {
+        (Some(key), KeyPlace::Bearer) => Ok(Auth::Bearer(key.clone())),
+        (Some(key), KeyPlace::Header(name)) => Ok(Auth::Header { name: headers::name(name)?, secret: key.clone() }),
+        (None, _) if profile.key_required => {
+            let text = format!("`api_key` is missing: `{}` answers nothing without one", profile.name);
+            Err(Error::new(ErrorKind::ConfigInvalid, text))
+        }
+        (None, _) => Ok(Auth::None),
+    }
+}
+
+impl fmt::Debug for OpenAiClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenAiClient({} {})", self.inner.profile.name, self.target())
+    }
+}

@@ -1,0 +1,306 @@
+//! From what comes over the wire to the events of an answer.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use circle_core_common::http::SseStream;
+use circle_core_common::interfaces::chat_model::{
+    Assembler, ChatEvent, ChatResponse, FinishReason, PartKind, ProviderState, Source, ToolDelta, ToolSlots, Warning,
+};
+use circle_core_common::{ByteStream, Error, ErrorKind, Result, Sent};
+use futures_core::Stream;
+
+use crate::error;
+use crate::wire::{CallDelta, Choice, Completion, Content, Delta, Text};
+
+/// Makes events of chunks. Each kind of text is one part, in the order in which they start; each tool call is one.
+pub(crate) struct Decoder {
+    pub(crate) events: VecDeque<ChatEvent>,
+    warnings: Vec<Warning>,
+    started: bool,
+    next_part: u32,
+    text: Option<u32>,
+    refusal: Option<u32>,
+    reasoning: Option<u32>,
+    /// The reasoning so far, and whose it is, for a service that must have it back.
+    thought: Option<(Arc<str>, String)>,
+    calls: ToolSlots,
+    finish: Option<FinishReason>,
+}
+
+impl Decoder {
+    /// Nothing read yet. `made_ids` begins the ids of calls that come without, and differs from answer to answer.
+    pub(crate) fn new(made_ids: String, state_owner: Option<Arc<str>>, warnings: Vec<Warning>) -> Self {
+        Self {
+            events: VecDeque::new(),
+            warnings,
+            started: false,
+            next_part: 0,
+            text: None,
+            refusal: None,
+            reasoning: None,
+            thought: state_owner.map(|owner| (owner, String::new())),
+            calls: ToolSlots::new(made_ids),
+            finish: None,
+        }
+    }
+
+    /// Takes the next chunk of a stream.
+    pub(crate) fn chunk(&mut self, chunk: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
+        let choice = chunk.choices.first.as_ref().filter(|choice| choice.index.0.unwrap_or(0) == 0);
+        if let Some(raw) = chunk.error.or(choice.and_then(|choice| choice.error)) {
+            return Err(error::midway(raw.get(), request_id));
+        }
+        // Azure's first chunk holds what its filters say of the request, and nothing of the answer.
+        if choice.is_some() || chunk.id.filled().is_some() {
+            self.start(chunk);
+        }
+        if let Some(choice) = choice {
+            if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
+                self.delta(delta, |_, call| call.index.0);
+            }
+            self.finished(choice);
+        }
+        self.usage(chunk);
+        Ok(())
+    }
+
+    /// Takes a whole answer.
+    fn whole(&mut self, answer: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
+        let Some(choice) = &answer.choices.first else {
+            return Err(Error::new(ErrorKind::Decode, "the answer has no choice").with_sent(Sent::Yes));
+        };
+        if let Some(raw) = choice.error {
+            return Err(error::midway(raw.get(), request_id));
+        }
+        self.start(answer);
+        if let Some(message) = choice.message.as_ref().or(choice.delta.as_ref()) {
+            // Every entry is a call of its own here, whatever its index says.
+            self.delta(message, |at, _| Some(at));
+        }
+        self.finished(choice);
+        self.usage(answer);
+        self.end()
+    }
+
+    fn start(&mut self, chunk: &Completion<'_>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let mut start = ChatEvent::start(chunk.id.owned(), chunk.model.owned());
+        if let ChatEvent::Start { warnings, .. } = &mut start {
+            *warnings = std::mem::take(&mut self.warnings);
+        }
+        self.events.push_back(start);
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, index: impl Fn(u64, &CallDelta<'_>) -> Option<u64>) {
+        // Some send the same words under both names.
+        let reasoning = delta.reasoning_content.filled().or(delta.reasoning.filled());
+        if let Some(text) = reasoning {
+            self.think(text);
+        }
+        self.content(&delta.content);
+        if let Some(text) = delta.refusal.filled() {
+            let part = self.part(PartKind::Refusal);
+            self.events.push_back(ChatEvent::text(part, text));
+        }
+        for (at, call) in (0..).zip(delta.tool_calls.iter()) {
+            let name = call.function.as_ref().and_then(|function| function.name.filled());
+            let arguments = call.function.as_ref().map_or(Cow::Borrowed(""), |function| function.arguments());
+            let delta = ToolDelta { index: index(at, call), id: call.id.filled(), name, arguments: &arguments };
+            self.calls.delta(delta, &mut self.next_part, |event| self.events.push_back(event));
+        }
+        for citation in delta.annotations.iter().filter_map(|annotation| annotation.url_citation.as_ref()) {
+            let mut source = Source::default();
+            (source.part, source.location, source.title) = (self.text, citation.url.owned(), citation.title.owned());
+            self.events.push_back(ChatEvent::Source(source));
+        }
+    }
+
+    fn content(&mut self, content: &Content<'_>) {
+        match content {
+            Content::None => {}
+            Content::Text(text) if text.is_empty() => {}
+            Content::Text(text) => {
+                let part = self.part(PartKind::Text);
+                self.events.push_back(ChatEvent::text(part, text.as_ref()));
+            }
+            Content::Parts(parts) => {
+                for part in parts {
+                    self.thoughts(&part.thinking);
+                    if let Some(text) = part.text.filled() {
+                        let part = self.part(PartKind::Text);
+                        self.events.push_back(ChatEvent::text(part, text));
+                    }
+                }
+            }
+        }
+    }
+
+    fn thoughts(&mut self, thoughts: &Content<'_>) {
+        match thoughts {
+            Content::None => {}
+            Content::Text(text) => self.think(text),
+            Content::Parts(parts) => {
+                for text in parts.iter().filter_map(|part| part.text.filled()) {
+                    self.think(text);
+                }
+            }
+        }
+    }
+
+    fn think(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if let Some((_, thought)) = &mut self.thought {
+            thought.push_str(text);
+        }
+        let part = self.part(PartKind::Reasoning);
+        self.events.push_back(ChatEvent::reasoning(part, text));
+    }
+
+    /// The part of this kind, which starts if it has not.
+    fn part(&mut self, kind: PartKind) -> u32 {
+        let place = match kind {
+            PartKind::Refusal => &mut self.refusal,
+            PartKind::Reasoning => &mut self.reasoning,
+            _ => &mut self.text,
+        };
+        *place.get_or_insert_with(|| {
+            let part = self.next_part;
+            self.next_part += 1;
+            self.events.push_back(ChatEvent::part_start(part, kind));
+            part
+        })
+    }
+
+    fn finished(&mut self, choice: &Choice<'_>) {
+        if let Some(reason) = choice.finish_reason.filled() {
+            self.finish = Some(match reason {
+                "stop" => FinishReason::Stop,
+                // Mistral tells a full context apart.
+                "length" | "model_length" => FinishReason::Length,
+                "tool_calls" | "function_call" => FinishReason::ToolCalls,
+                "content_filter" => FinishReason::ContentFilter,
+                other => FinishReason::Other(other.to_owned()),
+            });
+        }
+    }
+
+    fn usage(&mut self, chunk: &Completion<'_>) {
+        let groq = chunk.x_groq.as_ref().and_then(|extra| extra.usage);
+        if let Some(usage) = chunk.usage.or(groq).map(|usage| usage.usage()).filter(|usage| !usage.is_unknown()) {
+            // What has not started has no place for it yet.
+            self.start(chunk);
+            self.events.push_back(ChatEvent::Usage(usage));
+        }
+    }
+
+    /// Ends the answer.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        self.start(&Completion {
+            id: Text::default(),
+            model: Text::default(),
+            choices: Default::default(),
+            usage: None,
+            x_groq: None,
+            service_tier: Text::default(),
+            system_fingerprint: Text::default(),
+            error: None,
+        });
+        let state = self.thought.take().map(|(owner, thought)| ProviderState::new(owner, thought));
+        let mut open: Vec<(u32, Option<ProviderState>)> =
+            [self.text, self.refusal].into_iter().flatten().map(|part| (part, None)).collect();
+        open.extend(self.reasoning.map(|part| (part, state)));
+        open.sort_unstable_by_key(|(part, _)| *part);
+        self.events.extend(open.into_iter().map(|(part, state)| ChatEvent::part_end(part, state)));
+        self.calls.end(None, |event| self.events.push_back(event)).map_err(|error| error.with_sent(Sent::Yes))?;
+        // Gateways say `stop` where tools are called; empty is what nobody said.
+        let finish = match self.finish.take() {
+            Some(FinishReason::Stop) if !self.calls.is_empty() => FinishReason::ToolCalls,
+            Some(finish) => finish,
+            None => FinishReason::Other(String::new()),
+        };
+        self.events.push_back(ChatEvent::end(finish));
+        Ok(())
+    }
+
+    /// The answer that a whole body is.
+    pub(crate) fn response(mut self, answer: &Completion<'_>, request_id: Option<&str>) -> Result<ChatResponse> {
+        self.whole(answer, request_id)?;
+        let mut assembler = Assembler::new();
+        self.events.iter().try_for_each(|event| assembler.push(event))?;
+        assembler.finish()
+    }
+}
+
+/// The events of a stream that was opened.
+pub(crate) struct Events {
+    events: SseStream,
+    decoder: Decoder,
+    request_id: Option<String>,
+    /// `[DONE]` has come.
+    done: bool,
+    over: bool,
+}
+
+impl Events {
+    pub(crate) fn new(body: ByteStream, request_id: Option<String>, decoder: Decoder) -> Self {
+        Self { events: SseStream::new(body), decoder, request_id, done: false, over: false }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatEvent>>> {
+        loop {
+            if let Some(event) = self.decoder.events.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            let step = match self.events.poll_event(cx) {
+                // The end of the body, which lets the connection be used again, mostly comes with `[DONE]`; it is not waited
+                // for, and what goes wrong behind it changes nothing.
+                Poll::Pending | Poll::Ready(Ok(None) | Err(_)) if self.done => {
+                    self.over = true;
+                    self.decoder.end()
+                }
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => Err(error),
+                Poll::Ready(Ok(None)) => Err(self.events.cut()),
+                Poll::Ready(Ok(Some(_))) if self.done => Ok(()),
+                Poll::Ready(Ok(Some(event))) if event.data.starts_with(b"[DONE]") => {
+                    self.done = true;
+                    Ok(())
+                }
+                Poll::Ready(Ok(Some(event))) if event.event == "error" => {
+                    Err(error::midway(&event.text(), self.request_id.as_deref()))
+                }
+                Poll::Ready(Ok(Some(event))) => match event.json::<Completion<'_>>() {
+                    Ok(chunk) => self.decoder.chunk(&chunk, self.request_id.as_deref()),
+                    Err(error) => Err(error::unread(error, self.request_id.as_deref())),
+                },
+            };
+            if let Err(error) = step {
+                self.over = true;
+                self.decoder.events.clear();
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = Result<ChatEvent>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_event(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

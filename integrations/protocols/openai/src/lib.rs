@@ -1,0 +1,21 @@
+//! The OpenAI API, written once: what tells one service from another is data ([`Preset`], [`OpenAiProfile`]).
+
+mod client;
+mod decoder;
+mod embeddings;
+mod error;
+mod extension;
+mod models;
+mod preset;
+mod profile;
+mod request;
+mod settings;
+mod wire;
+
+pub use client::OpenAiClient;
+pub use error::OpenAiError;
+pub use extension::{OpenAiChat, OpenAiReply};
+pub use models::OpenAiModel;
+pub use preset::Preset;
+pub use profile::{EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningWords, ToolChoiceWords};
+pub use settings::OpenAiSettings;

@@ -1,0 +1,186 @@
+//! The services: where they are, and what each does otherwise than OpenAI. Data, with its sources.
+//!
+//! That servers leave out the index of a tool call (Mistral), say that every index is 0 (older Ollama), or send a whole call in
+//! one piece (Groq, Mistral, DeepSeek, llama.cpp) needs no data: all streams are read so that none of it matters.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::profile::{EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningWords, ToolChoiceWords};
+
+/// A service that speaks the OpenAI API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Preset {
+    /// OpenAI.
+    #[default]
+    Openai,
+    /// Azure OpenAI, at the `endpoint` of a resource; `model` is the name of a deployment.
+    Azure,
+    /// Mistral.
+    Mistral,
+    /// DeepSeek.
+    Deepseek,
+    /// Groq.
+    Groq,
+    /// OpenRouter.
+    Openrouter,
+    /// A vLLM server, at an `endpoint` of one's own.
+    Vllm,
+    /// The server of llama.cpp, at an `endpoint` of one's own.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// LM Studio, on this machine by default.
+    LmStudio,
+    /// The compatible endpoint of Ollama, on this machine by default.
+    Ollama,
+    /// Any other server, at an `endpoint` of one's own.
+    Generic,
+}
+
+impl Preset {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Openai,
+        Self::Azure,
+        Self::Mistral,
+        Self::Deepseek,
+        Self::Groq,
+        Self::Openrouter,
+        Self::Vllm,
+        Self::LlamaCpp,
+        Self::LmStudio,
+        Self::Ollama,
+        Self::Generic,
+    ];
+
+    /// What the service does.
+    #[must_use]
+    pub fn profile(self) -> OpenAiProfile {
+        let mut profile = OpenAiProfile::GENERIC;
+        match self {
+            Self::Generic => {}
+            Self::Openai => profile = OpenAiProfile::OPENAI,
+            // https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: the v1 API has no api-version.
+            Self::Azure => {
+                profile = OpenAiProfile::OPENAI;
+                profile.name = "azure";
+                profile.host = None;
+                profile.path = "/openai/v1";
+                profile.key = KeyPlace::Header("api-key");
+                profile.obfuscation = false;
+                profile.documents = false;
+                // A deployment has a name of its own, which tells no width.
+                profile.embeddings = profile.embeddings.map(|wire| EmbeddingWire { models: &[], ..wire });
+            }
+            // https://docs.mistral.ai/api: unknown fields are refused; the last chunk of a stream tells the usage unasked.
+            Self::Mistral => {
+                profile.name = "mistral";
+                profile.host = Some("https://api.mistral.ai");
+                profile.key_required = true;
+                profile.seed = Some("random_seed");
+                profile.tool_choice = ToolChoiceWords::Any;
+                profile.parallel_tool_calls = true;
+                profile.short_tool_ids = true;
+                profile.stream_usage = false;
+                profile.output_schema_with_tools = true;
+                profile.images = true;
+            }
+            // https://api-docs.deepseek.com/api/create-chat-completion: a schema is not among its response formats.
+            Self::Deepseek => {
+                profile.name = "deepseek";
+                profile.host = Some("https://api.deepseek.com");
+                profile.path = "";
+                profile.key_required = true;
+                profile.seed = None;
+                profile.output_schema = false;
+                profile.reasoning = ReasoningWords::EffortAndThinking;
+                profile.replays_reasoning = true;
+                profile.prompt_cache = true;
+                profile.embeddings = None;
+            }
+            // https://console.groq.com/docs/openai and …/docs/api-reference
+            Self::Groq => {
+                profile.name = "groq";
+                profile.host = Some("https://api.groq.com");
+                profile.path = "/openai/v1";
+                profile.key_required = true;
+                profile.max_tokens = MaxTokens::MaxCompletionTokens;
+                profile.parallel_tool_calls = true;
+                profile.reasoning = ReasoningWords::Effort;
+                profile.images = true;
+                profile.embeddings = None;
+            }
+            // https://openrouter.ai/docs/api-reference: usage always comes; `include_usage` has no effect.
+            Self::Openrouter => {
+                profile.name = "openrouter";
+                profile.host = Some("https://openrouter.ai");
+                profile.path = "/api/v1";
+                profile.key_required = true;
+                profile.parallel_tool_calls = true;
+                profile.stream_usage = false;
+                profile.output_schema_with_tools = true;
+                profile.refusals = true;
+                profile.reasoning = ReasoningWords::Object;
+                profile.images = true;
+                profile.audio = true;
+                profile.documents = true;
+            }
+            // https://docs.vllm.ai/en/stable/serving/openai_compatible_server: `parallel_tool_calls` is ignored.
+            Self::Vllm => {
+                profile.name = "vllm";
+                profile.output_schema_with_tools = true;
+                profile.reasoning = ReasoningWords::Effort;
+                profile.images = true;
+                profile.audio = true;
+                profile.embeddings = Some(EmbeddingWire { base64: true, ..EmbeddingWire::COMMON });
+            }
+            // https://github.com/ggml-org/llama.cpp/tree/master/tools/server: a tool choice that is an object is not
+            // understood, and silently means `auto`.
+            Self::LlamaCpp => {
+                profile.name = "llama.cpp";
+                profile.tool_choice = ToolChoiceWords::WordsOnly;
+                profile.tool_images = true;
+                profile.images = true;
+                profile.audio = true;
+            }
+            // https://lmstudio.ai/docs/developer/openai-compat/chat-completions: `stream_options` is not among its fields.
+            Self::LmStudio => {
+                profile.name = "lm-studio";
+                profile.host = Some("http://localhost:1234");
+                profile.tool_choice = ToolChoiceWords::Absent;
+                profile.stream_usage = false;
+                profile.images = true;
+                profile.image_addresses = false;
+            }
+            // https://github.com/ollama/ollama/blob/main/openai/openai.go: no field for a tool choice, images in Base64 only.
+            Self::Ollama => {
+                profile.name = "ollama";
+                profile.host = Some("http://localhost:11434");
+                profile.tool_choice = ToolChoiceWords::Absent;
+                profile.output_schema_with_tools = true;
+                profile.reasoning = ReasoningWords::Effort;
+                profile.images = true;
+                profile.image_addresses = false;
+                profile.embeddings = Some(EmbeddingWire { base64: true, ..EmbeddingWire::COMMON });
+            }
+        }
+        profile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_has_a_name_of_its_own_which_is_that_of_its_config() {
+        for preset in Preset::ALL {
+            let profile = preset.profile();
+            let named: Preset = serde_json::from_value(serde_json::json!(profile.name)).unwrap();
+            assert_eq!(named, *preset);
+            assert!(profile.host.is_none_or(|host| !host.ends_with('/')) && !profile.path.ends_with('/'));
+        }
+    }
+}
