@@ -65,6 +65,9 @@ pub use circle_core_filesystem as filesystem;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use circle_core_memory as memory;
+#[cfg(feature = "openai")]
+#[doc(inline)]
+pub use circle_core_openai as openai;
 #[cfg(feature = "s3-compatible")]
 #[doc(inline)]
 pub use circle_core_s3_compatible as s3_compatible;

@@ -15,6 +15,8 @@ pub(super) fn fill(registry: Registry) -> Registry {
     let registry = registry.with::<crate::filesystem::Filesystem>();
     #[cfg(feature = "memory")]
     let registry = registry.with::<crate::memory::Memory>();
+    #[cfg(feature = "openai")]
+    let registry = registry.with::<crate::openai::OpenAi>();
     #[cfg(feature = "s3-compatible")]
     let registry = registry.with::<crate::s3_compatible::S3Compatible>();
     // xtask sync: enabled end
@@ -29,6 +31,7 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("embedded-vectors", "embedded"),
     ("filesystem", "filesystem"),
     ("memory", "memory"),
+    ("openai", "openai"),
     ("s3-compatible", "s3-compatible"),
     // xtask sync: features end
 ];
