@@ -44,7 +44,7 @@ mod tests {
 
     impl HistogramFn for Kind {
         fn record(&self, value: f64) {
-            self.1.0.lock().unwrap().push((self.0.clone(), value));
+            self.1.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((self.0.clone(), value));
         }
     }
 

@@ -210,3 +210,15 @@ fn a_preset_is_named_as_the_config_has_it() {
     assert!(serde_json::from_str::<S3CompatibleConfig>("{\"preset\":\"r3\",\"bucket\":\"b\"}").is_err());
     assert!(serde_json::from_str::<S3CompatibleConfig>("{\"preset\":\"r2\",\"bucket\":\"b\",\"buckets\":1}").is_err());
 }
+
+#[tokio::test]
+async fn another_region_in_the_signature_leaves_the_address_as_it_is() {
+    let (canned, files) = store(Preset::Spaces);
+    let wrong = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>No</Message><Region>us-east-1</Region></Error>";
+    canned.script([Reply::xml(wrong).with_status(400), made(), made()]);
+    files.put("a", "x").await.unwrap();
+    files.put("b", "x").await.unwrap();
+    let received = canned.received();
+    assert_eq!(received.iter().map(scope).collect::<Vec<_>>(), ["fra1", "us-east-1", "us-east-1"]);
+    assert!(received.iter().all(|request| request.header("host") == Some("documents.fra1.digitaloceanspaces.com")));
+}

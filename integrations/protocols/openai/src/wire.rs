@@ -300,7 +300,7 @@ impl<'de> Deserialize<'de> for Count {
 
             fn visit_f64<E>(self, number: f64) -> Result<Count, E> {
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds are looked at")]
-                Ok(Count((number >= 0.0 && number < 9e15).then_some(number as u64)))
+                Ok(Count((0.0..9e15).contains(&number).then_some(number as u64)))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Count, A::Error> {

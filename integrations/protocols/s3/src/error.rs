@@ -98,6 +98,11 @@ const CODES: &[(&str, Meaning)] = &[
     ("InvalidBucketName", because(ErrorKind::InvalidInput, Reason::NameInvalid)),
     ("InvalidObjectName", because(ErrorKind::InvalidInput, Reason::NameInvalid)),
     ("InvalidURI", because(ErrorKind::InvalidInput, Reason::NameInvalid)),
+    // These stand in answers of status 200 too, beside one of many keys.
+    ("InvalidArgument", plain(ErrorKind::InvalidInput)),
+    ("InvalidRequest", plain(ErrorKind::InvalidInput)),
+    ("MalformedXML", plain(ErrorKind::InvalidInput)),
+    ("MethodNotAllowed", plain(ErrorKind::InvalidInput)),
     ("InvalidPart", plain(ErrorKind::InvalidInput)),
     ("InvalidPartOrder", plain(ErrorKind::InvalidInput)),
     ("InvalidEncryptionAlgorithmError", plain(ErrorKind::InvalidInput)),

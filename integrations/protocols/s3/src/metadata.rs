@@ -25,6 +25,8 @@ const OPERATION: &str = "circle-operation";
 const NAMES: &str = "circle-names";
 /// The most bytes of user metadata that Amazon keeps, names included.
 const USER_MAX: usize = 2048;
+/// The least content whose hash costs more than it is worth over TLS: below, hashing takes less than a round trip.
+const UNSIGNED_MIN: u64 = 1 << 20;
 
 /// The headers of what an object shall have.
 pub(crate) fn headers(
@@ -119,11 +121,12 @@ pub(crate) fn checksum_header(checksum: Checksum) -> Option<(HeaderName, HeaderV
     Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
 }
 
-/// The checksum as the signature has it, where it is the one that signatures are made with.
-pub(crate) fn payload_hash(checksum: Checksum) -> Option<PayloadHash> {
+/// What the signature says of the content: a checksum that is known need not be computed again, and is verified by every
+/// service that checks signatures; large content is left to TLS, where there is TLS.
+pub(crate) fn payload_hash(checksum: Option<Checksum>, size: u64) -> Option<PayloadHash> {
     match checksum {
-        Checksum::Sha256(sum) => Some(PayloadHash::Known(hex(&sum).into())),
-        _ => None,
+        Some(Checksum::Sha256(sum)) => Some(PayloadHash::Known(hex(&sum).into())),
+        _ => (size >= UNSIGNED_MIN).then_some(PayloadHash::Unsigned),
     }
 }
 

@@ -18,7 +18,7 @@ pub struct S3Profile {
     pub name: &'static str,
     /// The address, with `{account}`, `{namespace}` and `{region}` in it; `None` where every installation has its own.
     pub endpoint: Option<&'static str>,
-    /// The part of the address that differs for regions that begin so: China's, for Amazon.
+    /// The part of the address that differs for regions that begin so, the first that fits: China's, for Amazon.
     pub region_suffixes: &'static [(&'static str, &'static str)],
     /// Where the bucket goes, unless the config says otherwise.
     pub addressing: Addressing,
@@ -98,8 +98,9 @@ impl S3Profile {
     /// Amazon S3.
     pub const AWS: Self = Self {
         name: "aws",
-        endpoint: Some("https://s3.{region}.amazonaws.com{suffix}"),
-        region_suffixes: &[("cn-", ".cn")],
+        endpoint: Some("https://s3.{region}.{suffix}"),
+        // The partitions of the SDKs' `partitions.json`; the isolated ones need an `endpoint`.
+        region_suffixes: &[("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("", "amazonaws.com")],
         addressing: Addressing::Virtual,
         addressing_is_fixed: false,
         region: RegionRule::Required,

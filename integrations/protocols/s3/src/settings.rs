@@ -57,6 +57,10 @@ impl S3Settings {
             return Err(Error::new(ErrorKind::ConfigInvalid, text));
         }
         let mut capabilities = self.profile.capabilities(self.versions);
+        if matches!(self.credentials, AwsCredentialsConfig::Anonymous) {
+            capabilities.presign_get = false;
+            capabilities.presign_put = false;
+        }
         for name in &self.lacks {
             let Some(flag) = ObjectStoreCapabilities::FLAGS.iter().find(|flag| flag.name() == name) else {
                 let known = ObjectStoreCapabilities::FLAGS.iter().map(Flag::name).collect::<Vec<_>>().join(", ");

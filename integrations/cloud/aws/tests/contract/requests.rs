@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use circle_core_aws::{Encryption, S3Get, S3Meta, S3Put};
+use circle_core_aws::{AwsCredentialsConfig, Encryption, S3, S3Get, S3Meta, S3Put};
 use circle_core_common::interfaces::object_store::{
-    Checksum, CopyOptions, DeleteOptions, Deleted, Entry, GetOptions, HeadOptions, ListOptions, PresignOptions, PutOptions,
+    Checksum, CopyOptions, DeleteItem, DeleteOptions, Deleted, Entry, GetOptions, HEAD, HeadOptions, ListOptions, ObjectStore,
+    PartTag, Precondition, PresignOptions, PutOptions, UploadId,
 };
-use circle_core_common::{Body, ByteStream, Version};
+use circle_core_common::{Body, ByteStream, CallContext, Environment, ErrorKind, Reason, Version};
 use circle_core_testkit::Reply;
 
 use super::{bucket, bucket_with, canned, made, targets};
 use circle_core_aws::{Addressing, S3Config};
+
+/// The context of a call of the native client.
+fn cx() -> CallContext {
+    CallContext::new(&Environment::default(), &HEAD, None)
+}
 
 #[tokio::test]
 async fn a_put_is_one_signed_request() {
@@ -76,6 +82,7 @@ async fn the_bucket_stands_in_front_of_amazons_hosts() {
     for (config, host, path) in [
         (S3Config::new("acme-documents").region("eu-west-1"), "acme-documents.s3.eu-west-1.amazonaws.com", "/k"),
         (S3Config::new("acme").region("cn-north-1"), "acme.s3.cn-north-1.amazonaws.com.cn", "/k"),
+        (S3Config::new("acme").region("eusc-de-east-1"), "acme.s3.eusc-de-east-1.amazonaws.eu", "/k"),
         // A certificate for one level of names does not cover two.
         (S3Config::new("acme.documents").region("eu-west-1"), "s3.eu-west-1.amazonaws.com", "/acme.documents/k"),
         (S3Config::new("acme").region("eu-west-1").addressing(Addressing::Path), "s3.eu-west-1.amazonaws.com", "/acme/k"),
@@ -330,4 +337,73 @@ async fn a_head_tells_what_is_kept() {
     assert_eq!((meta.size, meta.modified.unix_seconds()), (3, 784_111_777));
     assert_eq!(meta.metadata["place"], "Rīga");
     assert_eq!(meta.extensions.get::<S3Meta>().unwrap().tag_count, Some(2));
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>: `UNSIGNED-PAYLOAD`.
+#[tokio::test]
+async fn large_content_is_not_hashed_where_tls_protects_it() {
+    let hash = |request: &circle_core_testkit::Received| request.header("x-amz-content-sha256").unwrap().to_owned();
+    let large = || vec![7_u8; 1 << 20];
+    let (amazon, files) = canned(S3Config::new("acme").region("eu-west-1"));
+    amazon.always(made("e"));
+    files.put("a", large()).await.unwrap();
+    files.put("a", vec![7_u8; (1 << 20) - 1]).await.unwrap();
+    files.put_with("a", large(), PutOptions::new().checksum(Checksum::Sha256([7; 32]))).await.unwrap();
+    let client = files.native::<S3>().unwrap().client().clone();
+    client.upload_part(&cx(), &UploadId::new("a", "u"), 0, large().into()).await.unwrap();
+    let hashes: Vec<_> = amazon.received().iter().map(hash).collect();
+    assert_eq!((hashes[0].as_str(), hashes[3].as_str()), ("UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD"));
+    assert_eq!((hashes[1].len(), hashes[2].as_str()), (64, "07".repeat(32).as_str()));
+    let bucket = bucket().await;
+    bucket.server.always(made("e"));
+    bucket.files.put("a", large()).await.unwrap();
+    assert_eq!(hash(&bucket.server.received()[0]).len(), 64, "without TLS the signature alone protects it");
+}
+
+#[tokio::test]
+async fn an_absent_object_has_no_version_that_a_bulk_delete_could_match() {
+    let bucket = bucket().await;
+    bucket.server.always(Reply::xml(
+        "<DeleteResult><Error><Key>a</Key><Code>NoSuchKey</Code></Error><Error><Key>b</Key><Code>NoSuchKey</Code></Error>\
+         <Error><Key>c</Key><Code>PreconditionFailed</Code></Error>\
+         <Error><Key>d</Key><VersionId>x</VersionId><Code>InvalidArgument</Code></Error></DeleteResult>",
+    ));
+    let if_match = || DeleteOptions::new().if_match(Version::etag("e"));
+    let items = [
+        DeleteItem::new("a".into(), DeleteOptions::new()),
+        DeleteItem::new("b".into(), if_match()),
+        DeleteItem::new("c".into(), if_match()),
+        DeleteItem::new("d".into(), DeleteOptions::new().version(Version::generation("x"))),
+    ];
+    let bulk = bucket.files.native::<S3>().unwrap().client().delete_objects(&cx(), &items).await.unwrap();
+    let results: Vec<_> = bulk.into_iter().map(|one| one.map_err(|error| (error.kind(), error.reason()))).collect();
+    let mismatch = || Err((ErrorKind::Conflict, Some(Reason::VersionMismatch)));
+    assert_eq!(results, [Ok(Deleted::Absent), mismatch(), mismatch(), Err((ErrorKind::InvalidInput, None))]);
+}
+
+#[tokio::test]
+async fn numbers_that_no_part_can_have_are_refused_before_anything_is_sent() {
+    let bucket = bucket().await;
+    let client = bucket.files.native::<S3>().unwrap().client().clone();
+    let (upload, version) = (UploadId::new("a", "u"), Version::etag("e"));
+    for bytes in [5..5, std::ops::Range { start: 5, end: 3 }] {
+        let error = client.upload_part_copy(&cx(), &upload, 0, &"b".into(), &version, bytes).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(bucket.server.hits(), 0);
+    bucket.server.always(super::refusal(400, "InvalidPart"));
+    let parts = [PartTag::new(u32::MAX, 1, "t")];
+    let error = client.complete_multipart_upload(&cx(), &upload, &parts, &Precondition::None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(bucket.server.received()[0].body.windows(10).any(|window| window == b"4294967296"));
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_presigned() {
+    let environment = Environment::default();
+    let config = S3Config::new("acme").region("eu-west-1").credentials(AwsCredentialsConfig::Anonymous);
+    let files = ObjectStore::new(S3::new(config, &environment).unwrap());
+    assert!(!files.capabilities().presign_get && !files.capabilities().presign_put);
+    let error = files.presign_get("a", Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!((error.kind(), error.capability()), (ErrorKind::Unsupported, Some("presign_get")));
 }

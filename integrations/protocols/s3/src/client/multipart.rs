@@ -14,7 +14,7 @@ use super::operations::{
     ABORT_MULTIPART_UPLOAD, COMPLETE_MULTIPART_UPLOAD, CREATE_MULTIPART_UPLOAD, LIST_MULTIPART_UPLOADS, LIST_PARTS, UPLOAD_PART,
     UPLOAD_PART_COPY,
 };
-use super::write::{Made, push_extras, push_precondition, with_headers};
+use super::write::{Made, push_extras, push_precondition, with_content, with_headers};
 use crate::error::refused;
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};
@@ -51,7 +51,8 @@ impl S3Client {
             let text = "S3 wants to know the length of a part; give bytes, a file, or a stream with its length";
             return Err(Error::new(ErrorKind::InvalidInput, text));
         };
-        let request = |target: Target| Ok(Request::put(part(target, upload, index)).body(body.clone()));
+        let hash = metadata::payload_hash(None, size);
+        let request = |target: Target| Ok(with_content(Request::put(part(target, upload, index)), &body, hash.as_ref()));
         let response = self.send(cx, &UPLOAD_PART, |place| request(place.object(upload.key.as_str()))).await?;
         let missing = || Error::new(ErrorKind::Decode, "the service's answer to a part has no ETag").with_sent(Sent::Maybe);
         let etag = response.header("etag").map(unquoted).filter(|etag| !etag.is_empty()).ok_or_else(missing)?;
@@ -61,7 +62,7 @@ impl S3Client {
     /// UploadPartCopy: bytes of another object, while it has this version.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` where the source has another version.
+    /// `NotFound`; `Conflict` where the source has another version; `InvalidInput` for no bytes.
     pub async fn upload_part_copy(
         &self,
         cx: &CallContext,
@@ -71,9 +72,13 @@ impl S3Client {
         version: &Version,
         bytes: Range<u64>,
     ) -> Result<PartTag> {
+        let Some(size) = bytes.end.checked_sub(bytes.start).filter(|size| *size > 0) else {
+            let text = format!("the range {}..{} holds no bytes to copy", bytes.start, bytes.end);
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        };
         // Of a bucket that keeps versions, exactly that one.
         let source = self.source(from, Some(version).filter(|version| version.as_generation().is_some()))?;
-        let range = format!("bytes={}-{}", bytes.start, bytes.end.saturating_sub(1));
+        let range = format!("bytes={}-{}", bytes.start, bytes.end - 1);
         let matches = quoted_etag(Some(version))?;
         let request = |target: Target| {
             Request::put(part(target, upload, index))
@@ -85,7 +90,7 @@ impl S3Client {
         let missing =
             || Error::new(ErrorKind::Decode, "the service's answer to a copied part has no ETag").with_sent(Sent::Maybe);
         let etag = Copied::read(&response.body)?.etag.ok_or_else(missing)?;
-        Ok(PartTag::new(index, bytes.end - bytes.start, etag))
+        Ok(PartTag::new(index, size, etag))
     }
 
     /// CompleteMultipartUpload.
@@ -100,7 +105,7 @@ impl S3Client {
         parts: &[PartTag],
         precondition: &Precondition,
     ) -> Result<Made> {
-        let document = bytes::Bytes::from(push_complete(parts.iter().map(|part| (part.index + 1, &*part.token))));
+        let document = bytes::Bytes::from(push_complete(parts.iter().map(|part| (number(part.index), &*part.token))));
         let mut headers = http::HeaderMap::new();
         push_precondition(&mut headers, precondition)?;
         let request = |target: Target| {
@@ -165,6 +170,10 @@ impl S3Client {
     }
 }
 
+fn number(index: u32) -> u64 {
+    u64::from(index) + 1
+}
+
 fn part(target: Target, upload: &UploadId, index: u32) -> Target {
-    target.query("partNumber", u64::from(index) + 1).query("uploadId", &upload.token)
+    target.query("partNumber", number(index)).query("uploadId", &upload.token)
 }

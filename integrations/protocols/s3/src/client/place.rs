@@ -35,7 +35,7 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new(settings: &S3Settings, cx: BuildContext) -> Result<Self> {
         let region = configured_region(settings)?;
-        let configured = Place::new(settings, &cx, region)?;
+        let configured = Place::new(settings, &cx, &region, region.clone())?;
         Ok(Self { configured, found: OnceLock::new(), settings: settings.clone(), cx })
     }
 
@@ -53,7 +53,9 @@ impl Places {
             // Another call was faster.
             return Ok((found.region == region && !std::ptr::eq(found, from)).then_some(found));
         }
-        let place = Place::new(&self.settings, &self.cx, region.to_owned())?;
+        // Only where buckets move between regions does another region mean another address.
+        let at = if self.moves() { region } else { &self.configured.region };
+        let place = Place::new(&self.settings, &self.cx, at, region.to_owned())?;
         Ok(Some(self.found.get_or_init(|| place)))
     }
 
@@ -62,13 +64,18 @@ impl Places {
         // is made of the region.
         let code = error.provider_error::<S3Error>().map(|error| &*error.code);
         let resigns = matches!(code, Some("AuthorizationHeaderMalformed" | "BadRequest"));
-        resigns || (self.settings.profile.redirects_regions && self.settings.endpoint.is_none())
+        resigns || self.moves()
+    }
+
+    fn moves(&self) -> bool {
+        self.settings.profile.redirects_regions && self.settings.endpoint.is_none()
     }
 }
 
 impl Place {
-    fn new(settings: &S3Settings, cx: &BuildContext, region: String) -> Result<Self> {
-        let service = Arc::new(cx.origin(&endpoint(settings, &region)?).map_err(|error| error.context("endpoint"))?);
+    /// The place at the address of the region `at`, signed for `region`.
+    fn new(settings: &S3Settings, cx: &BuildContext, at: &str, region: String) -> Result<Self> {
+        let service = Arc::new(cx.origin(&endpoint(settings, at)?).map_err(|error| error.context("endpoint"))?);
         let bucket = bucket_target(settings, &service)?;
         let credentials = settings.credentials.credentials(cx);
         let signer = credentials.map(|credentials| SigV4::s3(credentials, region.as_str()));

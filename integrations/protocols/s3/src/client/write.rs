@@ -6,7 +6,10 @@ use circle_core_common::http::{Request, Response, Target, encode, headers};
 use circle_core_common::interfaces::object_store::{
     CopyOptions, DeleteItem, DeleteOptions, Deleted, ObjectKey, ObjectMeta, Precondition, PutOptions,
 };
-use circle_core_common::{Body, Bulk, CallContext, Error, ErrorKind, Extensions, OperationId, Result, Sent, Timestamp, Version};
+use circle_core_common::{
+    Body, Bulk, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Timestamp, Version,
+};
+use circle_core_protocol_aws_auth::PayloadHash;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::S3Client;
@@ -67,15 +70,8 @@ impl S3Client {
             headers.insert(name, value);
         }
         push_precondition(&mut headers, &options.precondition)?;
-        // What is known need not be computed again, and is verified by every service that checks signatures.
-        let hash = options.checksum.and_then(metadata::payload_hash);
-        let request = |target| {
-            let request = with_headers(Request::put(target), &headers)?.body(body.clone());
-            Ok(match &hash {
-                Some(hash) => request.extension(hash.clone()),
-                None => request,
-            })
-        };
+        let hash = metadata::payload_hash(options.checksum, size);
+        let request = |target| Ok(with_content(with_headers(Request::put(target), &headers)?, &body, hash.as_ref()));
         let response = self.send(cx, &PUT_OBJECT, |place| request(place.object(key.as_str()))).await;
         let response = response.map_err(|error| refused(error, &options.precondition, key))?;
         let mut meta = metadata::meta(key.clone(), size, &response.headers, self.versions());
@@ -141,6 +137,11 @@ impl S3Client {
         let one = |(entry, item): (DeleteEntry, &DeleteItem)| {
             // The same key twice has one result.
             match results.get(&(entry.key, entry.version_id)) {
+                Some(Ok(Deleted::Absent)) if entry.etag.is_some() => {
+                    let text = format!("object `{}` has another version than the one given, or is absent", item.key);
+                    let error = Error::new(ErrorKind::Conflict, text).with_reason(Reason::VersionMismatch).with_sent(Sent::Yes);
+                    Err(error.with_own_resource(item.key.shared()))
+                }
                 Some(Ok(deleted)) => Ok(deleted.clone()),
                 Some(Err(error)) => Err(error.clone().with_own_resource(item.key.shared())),
                 None => {
@@ -224,6 +225,14 @@ pub(super) fn with_headers(mut request: Request, headers: &HeaderMap) -> Result<
         request = request.header(name.as_str(), value.to_str().unwrap_or_default())?;
     }
     Ok(request)
+}
+
+pub(super) fn with_content(request: Request, body: &Body, hash: Option<&PayloadHash>) -> Request {
+    let request = request.body(body.clone());
+    match hash {
+        Some(hash) => request.extension(hash.clone()),
+        None => request,
+    }
 }
 
 pub(super) fn push_precondition(headers: &mut HeaderMap, precondition: &Precondition) -> Result<()> {

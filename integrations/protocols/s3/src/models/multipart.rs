@@ -93,7 +93,7 @@ impl Copied {
 }
 
 /// The document that ends an upload: numbers from 1, with ETags without quotes.
-pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u32, &'a str)>) -> String {
+pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u64, &'a str)>) -> String {
     let mut out = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (number, etag) in parts {
         out.push_str("<Part>");

@@ -11,7 +11,7 @@ use crate::metadata;
 
 /// How often a copy begins anew because its source was written meanwhile.
 const ATTEMPTS: u32 = 5;
-/// How large the parts of a copy are that is too large for one request.
+/// How large the parts of a copy are that is too large for one request, where they are not too many then.
 const PART: u64 = 1 << 30;
 
 pub(super) async fn within(client: &S3Client, cx: &CallContext, request: &CopyRequest) -> Result<ObjectMeta> {
@@ -92,12 +92,18 @@ async fn copy_parts(
     upload: &UploadId,
 ) -> Result<Made> {
     let (version, mut parts) = (source.version()?, Vec::new());
-    for (index, from) in (0..).zip((0..source.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX))) {
-        let bytes = from..(from + PART).min(source.size);
+    let size = part_size(source.size, client.profile().capabilities(false).parts_max);
+    for (index, from) in (0..).zip((0..source.size).step_by(usize::try_from(size).unwrap_or(usize::MAX))) {
+        let bytes = from..from.saturating_add(size).min(source.size);
         parts.push(client.upload_part_copy(cx, upload, index, &request.from, version, bytes).await?);
     }
     let precondition = if request.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
     client.complete_multipart_upload(cx, upload, &parts, &precondition).await
+}
+
+/// The size of parts of which at most `parts_max` hold an object.
+fn part_size(size: u64, parts_max: u32) -> u64 {
+    size.div_ceil(u64::from(parts_max.max(1))).max(PART)
 }
 
 fn at(source: &ObjectMeta, key: &ObjectKey) -> ObjectMeta {
@@ -113,4 +119,18 @@ fn described(client: &S3Client, request: &CopyRequest, source: ObjectMeta, made:
     meta.operation = request.operation.clone();
     meta.is_latest = true;
     meta
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_until_the_largest_object_fits() {
+        let max = 10_000;
+        assert_eq!([part_size(1, max), part_size(PART * 10_000, max)], [PART; 2]);
+        // 48.8 TiB, the largest object of Amazon.
+        let largest = 5 * PART * 10_000;
+        assert_eq!((part_size(largest, max), part_size(PART * 10_000 + 1, max)), (5 * PART, PART + 1));
+    }
 }
