@@ -29,7 +29,7 @@ pub(super) fn note_usage(call: &Call<'_>, usage: &Usage) {
 
 #[cfg(all(test, feature = "mock"))]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, PoisonError};
 
     use metrics::{Counter, Gauge, Histogram, HistogramFn, KeyName, Recorder, SharedString, Unit};
 
@@ -44,7 +44,7 @@ mod tests {
 
     impl HistogramFn for Kind {
         fn record(&self, value: f64) {
-            self.1.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((self.0.clone(), value));
+            self.1.0.lock().unwrap_or_else(PoisonError::into_inner).push((self.0.clone(), value));
         }
     }
 

@@ -3,6 +3,7 @@
 mod event;
 mod media;
 mod message;
+mod options;
 mod request;
 mod response;
 mod schema;
@@ -12,7 +13,8 @@ mod usage;
 pub use event::{ChatEvent, PartKind};
 pub use media::{Media, MediaSource};
 pub use message::{CacheMark, Message, Opaque, Part, ProviderState, Role, Text};
-pub use request::{ChatManyOptions, ChatRequest, Effort, OutputSchema, ReasoningOptions, ToolChoice};
+pub use options::{ChatManyOptions, Effort, OutputSchema, ReasoningOptions, ToolChoice};
+pub use request::ChatRequest;
 pub use response::{ChatResponse, FinishReason, Source, TokenCount, Warning, WarningKind};
 pub use schema::Schema;
 pub use tool::{Tool, ToolCall, ToolCallId, ToolOutput, ToolResult};
