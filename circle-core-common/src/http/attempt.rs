@@ -167,7 +167,10 @@ impl Exchange<'_> {
     }
 
     async fn whole(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Response> {
-        let (mut answer, signed) = self.exchanged(attempt, observed).await?;
+        let mut outgoing = self.outgoing();
+        let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let mut answer = self.inner.transport.send(outgoing).await?;
+        self.received(&answer, observed);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -187,7 +190,10 @@ impl Exchange<'_> {
     }
 
     async fn begun(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Begun> {
-        let (mut answer, signed) = self.exchanged(attempt, observed).await?;
+        let mut outgoing = self.outgoing();
+        let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let mut answer = self.inner.transport.send(outgoing).await?;
+        self.received(&answer, observed);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -206,12 +212,60 @@ impl Exchange<'_> {
         Ok(Begun { status: answer.status, headers: answer.headers, flow })
     }
 
-    /// Sends the request and gives the answer at its headers, with what was put on the request.
-    async fn exchanged(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<(TransportResponse, Signed)> {
-        let outgoing = self.rendered(attempt).await.map_err(Error::while_preparing)?;
-        let signed =
-            Signed { secrets: Secrets::of(&outgoing.headers).and(&outgoing.extensions), credential: outgoing.credential };
-        let answer = self.inner.transport.send(outgoing).await?;
+    /// The request as the caller describes it, before the attempt adds its own.
+    fn outgoing(&self) -> TransportRequest {
+        let request = self.request;
+        // Room for a credential and for what interceptors add, so that the map is made once.
+        let headers = HeaderMap::with_capacity(request.headers.len() + self.inner.headers.len() + 4);
+        let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, TransportBody::Empty);
+        outgoing.extensions.clone_from(&request.extensions);
+        outgoing
+    }
+
+    /// Renders the attempt into `outgoing`, and says what was put on it. In place: a request is large, and every step that
+    /// hands it on would copy it.
+    async fn prepare(&self, attempt: Attempt, outgoing: &mut TransportRequest) -> Result<Signed> {
+        let request = self.request;
+        let headers = &mut outgoing.headers;
+        for (name, value) in &request.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        for (name, value) in self.inner.headers.iter().filter(|(name, _)| !request.abroad || *name == USER_AGENT) {
+            // A request has few headers: comparing their names costs less than a look into the map.
+            if !request.headers.keys().any(|own| own == name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        if request.compressed {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let origin = &request.target.origin;
+        for interceptor in &*self.inner.interceptors {
+            let mut seen = Outgoing::new(self.operation, attempt, &request.method, origin, headers);
+            catch_unwind(AssertUnwindSafe(|| interceptor.before(&mut seen)))
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "an interceptor panicked")))?;
+        }
+        match request.body.as_bytes() {
+            Some(bytes) if bytes.is_empty() => {}
+            Some(bytes) => outgoing.body = TransportBody::Bytes(bytes.clone()),
+            // Boxed, as failures are: inline, what is rare would grow the future of every caller.
+            None => outgoing.body = Box::pin(streamed(&request.body)).await?,
+        }
+        let lease = match request.anonymous || self.inner.auth.is_none() {
+            true => None,
+            false if self.inner.trusts(origin) => self.inner.auth.sign(self.cx, outgoing).await?,
+            false => {
+                let text = format!("the credential of {} must not be sent to {origin}", self.inner.origin);
+                return Err(Error::new(ErrorKind::InvalidInput, text));
+            }
+        };
+        // Nothing but a credential is ever marked as one: where a scheme of the client's has signed, it has said all.
+        let secrets = lease.map_or_else(|| Secrets::of(&outgoing.headers), Secrets::signed).and(&outgoing.extensions);
+        Ok(Signed { secrets, credential: outgoing.credential })
+    }
+
+    /// Notes what the headers of an answer tell.
+    fn received(&self, answer: &TransportResponse, observed: Option<&Observed>) {
         if tracing::enabled!(target: "circle", Level::DEBUG) {
             // The machine has entered the span of the attempt.
             Span::current().record("http.response.status_code", answer.status.as_u16());
@@ -225,44 +279,6 @@ impl Exchange<'_> {
             self.endpoint.hold(wait);
         }
         self.cx.report(|report| report.request_ids.extend(said::request_id(&answer.headers).map(str::to_owned)));
-        Ok((answer, signed))
-    }
-
-    async fn rendered(&self, attempt: Attempt) -> Result<TransportRequest> {
-        let request = self.request;
-        // Room for a credential and for what interceptors add, so that the map is made once.
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + self.inner.headers.len() + 4);
-        for (name, value) in &request.headers {
-            headers.append(name.clone(), value.clone());
-        }
-        for (name, value) in self.inner.headers.iter().filter(|(name, _)| !request.abroad || *name == USER_AGENT) {
-            headers.entry(name).or_insert_with(|| value.clone());
-        }
-        if request.compressed {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        let origin = &request.target.origin;
-        for interceptor in &*self.inner.interceptors {
-            let mut outgoing = Outgoing::new(self.operation, attempt, &request.method, origin, &mut headers);
-            catch_unwind(AssertUnwindSafe(|| interceptor.before(&mut outgoing)))
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "an interceptor panicked")))?;
-        }
-        let body = match request.body.as_bytes() {
-            Some(bytes) if bytes.is_empty() => TransportBody::Empty,
-            Some(bytes) => TransportBody::Bytes(bytes.clone()),
-            // Boxed, as failures are: inline, what is rare would grow the future of every caller.
-            None => Box::pin(streamed(&request.body)).await?,
-        };
-        let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, body);
-        outgoing.extensions.clone_from(&request.extensions);
-        if !request.anonymous && !self.inner.auth.is_none() {
-            if !self.inner.trusts(origin) {
-                let text = format!("the credential of {} must not be sent to {origin}", self.inner.origin);
-                return Err(Error::new(ErrorKind::InvalidInput, text));
-            }
-            self.inner.auth.sign(self.cx, &mut outgoing).await?;
-        }
-        Ok(outgoing)
     }
 
     fn is_failure(&self, answer: &TransportResponse) -> bool {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 pub(super) use self::authorizer::Authorizer;
+pub(super) use self::scheme::Ready;
 
 use super::transport::TransportRequest;
 use crate::context::CallContext;

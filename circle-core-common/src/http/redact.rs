@@ -1,11 +1,14 @@
 //! What may be shown of a request and an answer: headers by a list of what is allowed, bodies without their secrets.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::auth::Ready;
 use super::encode;
+use crate::credentials::Lease;
 
 /// What stands for a value that is not shown.
 pub(super) const REDACTED: &str = "REDACTED";
@@ -92,18 +95,27 @@ pub struct Secrets {
     others: Vec<HeaderValue>,
     /// What stands elsewhere than in a header of its own, as the configuration has it.
     bare: Vec<SecretString>,
+    /// What the client signed with. Looked into only when something is redacted, which nearly no answer needs.
+    signed: Option<Arc<Lease<Ready>>>,
 }
 
 impl Secrets {
     /// The values of the headers that are marked as sensitive.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.values().filter(|value| value.is_sensitive()).cloned();
-        Self { first: sent.next(), others: sent.collect(), bare: Vec::new() }
+        Self { first: sent.next(), others: sent.collect(), ..Self::default() }
+    }
+
+    /// What the client's own schemes put on a request.
+    pub(super) fn signed(lease: Arc<Lease<Ready>>) -> Self {
+        Self { signed: Some(lease), ..Self::default() }
     }
 
     /// And what a signer left in the extensions of the request.
     pub(super) fn and(mut self, extensions: &Extensions) -> Self {
-        self.bare.extend(extensions.get::<Self>().into_iter().flat_map(|left| left.bare.iter().cloned()));
+        if let Some(left) = extensions.get::<Self>() {
+            self.bare.extend(left.bare.iter().cloned());
+        }
         self
     }
 
@@ -118,7 +130,8 @@ impl Secrets {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for value in self.first.iter().chain(&self.others) {
+        let signed = self.signed.as_deref().map(Lease::value);
+        for value in self.first.iter().chain(&self.others).chain(signed.and_then(Ready::header)) {
             let Ok(value) = value.to_str() else { continue };
             // The scheme in front of a credential is no secret, and a server may repeat only what follows it.
             let bare = value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
@@ -126,7 +139,8 @@ impl Secrets {
                 text = without(text, secret);
             }
         }
-        for secret in &self.bare {
+        let hidden = signed.and_then(|ready| ready.hidden.as_ref());
+        for secret in self.bare.iter().chain(hidden) {
             text = without(text, secret.expose_secret());
         }
         mask(&text)

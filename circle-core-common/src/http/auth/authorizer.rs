@@ -8,7 +8,7 @@ use http::uri;
 use super::scheme::{Place, Ready, Scheme};
 use super::{Auth, Sign};
 use crate::context::CallContext;
-use crate::credentials::CredentialCache;
+use crate::credentials::{CredentialCache, Lease};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::transport::TransportRequest;
 
@@ -45,11 +45,16 @@ impl Authorizer {
         matches!(self.means, Means::None)
     }
 
-    /// Signs a request whose origin the client trusts.
-    pub(in crate::http) async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
+    /// Signs a request whose origin the client trusts. What a scheme of this client's put on it is given back; somebody
+    /// else's leaves it on the request.
+    pub(in crate::http) async fn sign(
+        &self,
+        cx: &CallContext,
+        request: &mut TransportRequest,
+    ) -> Result<Option<Arc<Lease<Ready>>>> {
         let cache = match &self.means {
-            Means::None => return Ok(()),
-            Means::Custom(sign) => return sign.sign(cx, request).await,
+            Means::None => return Ok(None),
+            Means::Custom(sign) => return sign.sign(cx, request).await.map(|()| None),
             Means::Secret(cache) => cache,
         };
         let origin = &*request.target.origin;
@@ -68,11 +73,8 @@ impl Authorizer {
                 path.push_str(secrecy::ExposeSecret::expose_secret(pair));
             }
         }
-        if let Some(secrets) = &lease.secrets {
-            request.extensions.insert(secrets.clone());
-        }
         request.credential = Some(lease.version());
-        Ok(())
+        Ok(Some(lease))
     }
 
     /// Whether the request may be repeated: there is another credential now, or the scheme says so.

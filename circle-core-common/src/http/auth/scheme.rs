@@ -10,24 +10,31 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::context::CallContext;
 use crate::credentials::{CredentialSource, Lease};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::redact::Secrets;
 use crate::http::{encode, headers};
 use crate::secret::{SecretRef, equal};
 
 /// What is put on a request, made once: a header then costs a count of references.
-pub(super) struct Ready {
+pub(in crate::http) struct Ready {
     pub(super) place: Place,
     /// What an answer must not repeat, where it does not stand in the header as it is.
-    pub(super) secrets: Option<Secrets>,
+    pub(in crate::http) hidden: Option<SecretString>,
 }
 
-pub(super) enum Place {
+pub(in crate::http) enum Place {
     Header(HeaderName, HeaderValue),
     /// `key=secret`, encoded.
     Query(SecretString),
 }
 
 impl Ready {
+    /// The header that holds it, where one does.
+    pub(in crate::http) fn header(&self) -> Option<&HeaderValue> {
+        match &self.place {
+            Place::Header(_, value) => Some(value),
+            Place::Query(_) => None,
+        }
+    }
+
     /// Whether a request with the other would be another request.
     pub(super) fn differs(&self, other: &Self) -> bool {
         match (&self.place, &other.place) {
@@ -68,9 +75,8 @@ impl CredentialSource for Scheme {
                 Ok(Place::Query(pair.into()))
             }
         }?;
-        let hidden = matches!(self, Self::Basic { .. } | Self::Query { .. });
-        let secrets = hidden.then(|| Secrets::bare(secret));
-        Ok(Lease::new(Ready { place, secrets }))
+        let hidden = matches!(self, Self::Basic { .. } | Self::Query { .. }).then_some(secret);
+        Ok(Lease::new(Ready { place, hidden }))
     }
 }
 
