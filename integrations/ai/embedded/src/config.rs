@@ -44,6 +44,36 @@ impl EmbeddedEmbeddingsConfig {
     }
 }
 
+/// How questions are answered. An unknown key is an error.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EmbeddedAnswersConfig {
+    /// How many sentences are quoted at most; one at least.
+    pub sentences: u32,
+}
+
+impl Default for EmbeddedAnswersConfig {
+    fn default() -> Self {
+        Self { sentences: 3 }
+    }
+}
+
+impl EmbeddedAnswersConfig {
+    /// Everything at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how many sentences are quoted at most.
+    #[must_use]
+    pub fn sentences(mut self, sentences: u32) -> Self {
+        self.sentences = sentences;
+        self
+    }
+}
+
 /// Where vectors are kept. An unknown key is an error.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::embedding_model::{
-    EmbedInput, EmbedRequest, EmbedUsage, Embedded, EmbeddingModel, EmbeddingModelCapabilities, EmbeddingModelProvider,
-    Embeddings,
+    EmbedInput, EmbedKind, EmbedRequest, EmbedUsage, Embedded, EmbeddingModel, EmbeddingModelCapabilities,
+    EmbeddingModelProvider, Embeddings, similarity,
 };
 use circle_core_common::{
     BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Reason, Result,
@@ -83,6 +83,29 @@ impl Default for EmbeddedEmbeddings {
 impl fmt::Debug for EmbeddedEmbeddings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EmbeddedEmbeddings({MODEL}, {} dimensions)", self.shared.capabilities.dimensions)
+    }
+}
+
+/// A question to compare with texts here and now, without a provider.
+pub(crate) struct Lexical {
+    question: Vec<f32>,
+}
+
+impl Lexical {
+    /// How many numbers are compared: short texts need no more.
+    const WIDTH: usize = 2048;
+
+    pub(crate) fn question(text: &str) -> Self {
+        let mut question = vec![0.0; Self::WIDTH];
+        features::write(text, Some(EmbedKind::Query), &mut question);
+        Self { question }
+    }
+
+    /// How alike a text is, from 0 to 1.
+    pub(crate) fn nearness(&self, text: &str) -> f32 {
+        let mut row = vec![0.0; Self::WIDTH];
+        features::write(text, Some(EmbedKind::Document), &mut row);
+        similarity::dot(&self.question, &row).max(0.0)
     }
 }
 

@@ -1,7 +1,9 @@
-//! Embeddings and vector storage in this process: no account, no weights, no server, and the same result everywhere.
+//! Embeddings, vector storage and answers in this process: no account, no weights, no server, and the same result everywhere.
 //!
 //! The embeddings are *lexical*: texts are near when they share words, or parts of words. They know no synonyms and no
-//! second language. That is enough to find a passage by its words, and not what a trained model does.
+//! second language. That is enough to find a passage by its words, and not what a trained model does. The
+//! answers are *quotations* of the documents that come with the question; nothing is made up, and nothing is said in other
+//! words. [`ScriptedModel`] is for tests: it answers what it is told.
 //!
 //! ```
 //! use circle_core_common::Filter;
@@ -28,6 +30,7 @@
 //! # }
 //! ```
 
+mod chat_model;
 mod config;
 mod embedding_model;
 mod scripted;
@@ -36,7 +39,8 @@ mod vector_store;
 #[doc(hidden)]
 pub mod volatile;
 
-pub use config::{EmbeddedEmbeddingsConfig, EmbeddedVectorsConfig};
+pub use chat_model::EmbeddedAnswers;
+pub use config::{EmbeddedAnswersConfig, EmbeddedEmbeddingsConfig, EmbeddedVectorsConfig};
 pub use embedding_model::EmbeddedEmbeddings;
 pub use scripted::{ScriptedError, ScriptedModel, ScriptedReply};
 pub use vector_store::EmbeddedVectors;

@@ -33,6 +33,56 @@ fn humps(run: &str) -> Vec<&str> {
     parts
 }
 
+/// The sentences of a text, as they stand but for line breaks. Lists and tables have one for each line; code has none.
+pub(crate) fn sentences(text: &str) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let mut paragraph = String::new();
+    let mut in_code = false;
+    for line in text.lines().chain([""]) {
+        let line = line.trim();
+        let fence = line.starts_with("```") || line.starts_with("~~~");
+        in_code ^= fence;
+        let item =
+            line.starts_with(['-', '*', '|', '#', '>']) || line.split_once(". ").is_some_and(|(number, _)| is_number(number));
+        if line.is_empty() || fence || in_code || item {
+            cut(&paragraph, &mut sentences);
+            paragraph.clear();
+        }
+        if fence || in_code {
+            continue;
+        }
+        if !paragraph.is_empty() {
+            paragraph.push(' ');
+        }
+        paragraph.push_str(line);
+    }
+    sentences
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Cuts a paragraph behind every mark that ends a sentence; an abbreviation is followed by a small letter.
+fn cut(paragraph: &str, sentences: &mut Vec<String>) {
+    let mut start = 0;
+    for (at, mark) in paragraph.char_indices().filter(|(_, mark)| ['.', '!', '?', '。'].contains(mark)) {
+        let end = at + mark.len_utf8();
+        let mut after = paragraph[end..].chars();
+        let ends = match after.next() {
+            None => true,
+            Some(' ') => !after.next().is_some_and(char::is_lowercase),
+            Some(_) => mark == '。',
+        };
+        if ends {
+            sentences.push(paragraph[start..end].trim().to_owned());
+            start = end;
+        }
+    }
+    sentences.push(paragraph[start..].trim().to_owned());
+    sentences.retain(|sentence| !sentence.is_empty());
+}
+
 /// FNV-1a with the finaliser of SplitMix64: the same on every machine, and well spread over all bits.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let hash =
@@ -70,6 +120,16 @@ mod tests {
         assert_eq!(words("KeyValueStore"), ["keyvaluestore", "key", "value", "store"]);
         assert_eq!(words("an HTTPServer, ĶĒNIŅŠ"), ["an", "httpserver", "http", "server", "ķēniņš"]);
         assert_eq!(words("?! …"), [""; 0]);
+    }
+
+    #[test]
+    fn sentences_end_at_marks_lines_of_lists_and_paragraphs() {
+        let text = "One sentence\nin two lines. Another, e.g. this one! Version 1.5 too\n\n- an item. With two\n- another\n```\ncode. No.\n```\n1. first\nlast?";
+        let expected =
+            ["One sentence in two lines.", "Another, e.g. this one!", "Version 1.5 too", "- an item.", "With two", "- another"];
+        assert_eq!(sentences(text)[..6], expected);
+        assert_eq!(sentences("最初の文。次の文。"), ["最初の文。", "次の文。"]);
+        assert_eq!(sentences(" \n "), [""; 0]);
     }
 
     #[test]

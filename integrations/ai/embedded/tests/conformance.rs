@@ -7,7 +7,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::{Environment, Result, Service, ServiceRef};
 use circle_core_embedded::volatile::Volatile;
-use circle_core_embedded::{EmbeddedEmbeddings, EmbeddedEmbeddingsConfig, EmbeddedVectors, EmbeddedVectorsConfig};
+use circle_core_embedded::{
+    EmbeddedAnswers, EmbeddedAnswersConfig, EmbeddedEmbeddings, EmbeddedEmbeddingsConfig, EmbeddedVectors, EmbeddedVectorsConfig,
+};
 use circle_core_testkit::{Conformance, Fixture, Runner};
 
 fn main() {
@@ -15,6 +17,10 @@ fn main() {
         .native::<EmbeddedEmbeddings>()
         .second_client()
         .add_to(Runner::new());
+    // What it answers cannot be told to it: those cases are for the scripted model, in `tests/chat.rs`.
+    let runner = Conformance::<EmbeddedAnswers>::of(env!("CARGO_MANIFEST_DIR"), |_| Ok(EmbeddedAnswersConfig::new()))
+        .native::<EmbeddedAnswers>()
+        .add_to(runner);
     Conformance::<EmbeddedVectors>::of(env!("CARGO_MANIFEST_DIR"), |_| {
         Ok(EmbeddedVectorsConfig::new().store(ServiceRef::new("documents")))
     })
