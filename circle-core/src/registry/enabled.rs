@@ -8,6 +8,8 @@ pub(super) fn fill(registry: Registry) -> Registry {
     #[cfg(feature = "aws")]
     let registry = registry.with::<crate::aws::S3>();
     #[cfg(feature = "embedded")]
+    let registry = registry.with::<crate::embedded::EmbeddedAnswers>();
+    #[cfg(feature = "embedded")]
     let registry = registry.with::<crate::embedded::EmbeddedEmbeddings>();
     #[cfg(feature = "embedded")]
     let registry = registry.with::<crate::embedded::EmbeddedVectors>();
@@ -27,6 +29,7 @@ pub(super) fn fill(registry: Registry) -> Registry {
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
     ("s3", "aws"),
+    ("embedded-answers", "embedded"),
     ("embedded-embeddings", "embedded"),
     ("embedded-vectors", "embedded"),
     ("filesystem", "filesystem"),

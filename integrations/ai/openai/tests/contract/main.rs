@@ -1,5 +1,7 @@
 //! What the provider sends, byte for byte, and what it makes of what services answer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
+
 mod failures;
 mod requests;
 mod streams;
