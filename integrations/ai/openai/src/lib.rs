@@ -19,6 +19,8 @@ mod config;
 mod embedding_model;
 mod provider;
 
-pub use circle_core_protocol_openai::{OpenAiChat, OpenAiClient, OpenAiError, OpenAiModel, OpenAiReply, Preset};
+pub use circle_core_protocol_openai::{
+    OpenAiChat, OpenAiClient, OpenAiError, OpenAiModel, OpenAiModeration, OpenAiReply, Preset,
+};
 pub use config::OpenAiConfig;
 pub use provider::OpenAi;

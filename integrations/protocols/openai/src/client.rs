@@ -17,6 +17,7 @@ use crate::embeddings::{self, EmbeddingsRequest};
 use crate::error::Answers;
 use crate::extension::OpenAiReply;
 use crate::models::{Models, OpenAiModel};
+use crate::moderation::{ModerationRequest, Moderations, OpenAiModeration};
 use crate::profile::{KeyPlace, OpenAiProfile};
 use crate::request::{self, Prepared};
 use crate::settings::OpenAiSettings;
@@ -30,6 +31,7 @@ const EMBEDDINGS_LIMIT: ByteSize = ByteSize::mib(64);
 // An answer changes nothing at the service: asked again it is only paid for again, as every client of these services does.
 static CHAT: RemoteOperation = RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
 static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
+static MODERATE: RemoteOperation = RemoteOperation::new("openai.CreateModeration", Idempotency::Safe, "/moderations");
 static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models");
 static RETRIEVE_MODEL: RemoteOperation = RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}");
 
@@ -184,6 +186,23 @@ impl OpenAiClient {
         self.check_open()?;
         let send = Request::get(self.inner.base.target("/models").segment(id)?);
         self.inner.http.send(cx, &RETRIEVE_MODEL, send).await?.json()
+    }
+
+    /// What the service thinks of each text; `model` is its choice by default.
+    /// <https://platform.openai.com/docs/api-reference/moderations/create>
+    ///
+    /// # Errors
+    /// `Decode` when there is not one result for each text; what the service says.
+    pub async fn moderate(&self, cx: &CallContext, texts: &[&str], model: Option<&str>) -> Result<Vec<OpenAiModeration>> {
+        self.check_open()?;
+        let body = ModerationRequest { input: texts, model };
+        let send = Request::post(self.inner.base.target("/moderations")).json(&body)?;
+        let results = self.inner.http.send(cx, &MODERATE, send).await?.json::<Moderations>()?.results;
+        if results.len() == texts.len() {
+            return Ok(results);
+        }
+        let text = format!("the answer has {} results for {} texts", results.len(), texts.len());
+        Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Yes))
     }
 
     fn check_open(&self) -> Result<()> {

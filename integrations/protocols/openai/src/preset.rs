@@ -183,4 +183,45 @@ mod tests {
             assert!(profile.host.is_none_or(|host| !host.ends_with('/')) && !profile.path.ends_with('/'));
         }
     }
+
+    #[test]
+    fn what_a_service_lacks_is_off() {
+        use circle_core_common::Flag;
+        use circle_core_common::interfaces::chat_model::ChatModelCapabilities;
+        for (preset, expected) in [
+            (Preset::Openai, "count_tokens"),
+            (Preset::Azure, "documents count_tokens"),
+            (Preset::Mistral, "audio documents reasoning prompt_cache count_tokens"),
+            (Preset::Deepseek, "parallel_tools output_schema output_schema_with_tools images audio documents count_tokens seed"),
+            (Preset::Groq, "output_schema_with_tools audio documents prompt_cache count_tokens"),
+            (Preset::Openrouter, "prompt_cache count_tokens"),
+            (Preset::Vllm, "parallel_tools documents prompt_cache count_tokens"),
+            (Preset::LlamaCpp, "parallel_tools output_schema_with_tools documents reasoning prompt_cache count_tokens"),
+            (
+                Preset::LmStudio,
+                "parallel_tools tool_choice output_schema_with_tools audio documents reasoning prompt_cache count_tokens",
+            ),
+            (Preset::Ollama, "parallel_tools tool_choice audio documents prompt_cache count_tokens"),
+            (
+                Preset::Generic,
+                "parallel_tools output_schema_with_tools images audio documents reasoning prompt_cache count_tokens",
+            ),
+        ] {
+            let capabilities = preset.profile().chat_capabilities();
+            let off = ChatModelCapabilities::FLAGS.iter().filter(|flag| !flag.is_on(&capabilities)).map(Flag::name);
+            assert_eq!(off.collect::<Vec<_>>().join(" "), expected, "{preset:?}");
+        }
+    }
+
+    #[test]
+    fn a_width_is_announced_where_it_is_documented() {
+        let widths = |preset: Preset, model| {
+            let capabilities = preset.profile().embedding_capabilities(Some(model));
+            (capabilities.dimensions, capabilities.dimensions_choice, capabilities.normalised)
+        };
+        assert_eq!(widths(Preset::Openai, "text-embedding-3-large"), (3072, true, true));
+        assert_eq!(widths(Preset::Openai, "text-embedding-ada-002"), (1536, false, true));
+        assert_eq!(widths(Preset::Azure, "text-embedding-3-large"), (0, false, false));
+        assert_eq!(widths(Preset::Ollama, "nomic-embed-text"), (0, false, false));
+    }
 }
