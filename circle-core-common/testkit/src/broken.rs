@@ -1,8 +1,10 @@
 //! Providers with one defect each: what a suite must find.
 
 mod chat_model;
+mod embedding_model;
 mod key_value_store;
 mod object_store;
+mod vector_store;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -89,6 +91,28 @@ pub enum Defect {
     ShufflesTools,
     /// A chat model takes reasoning for the answer.
     TakesReasoningForText,
+    /// An embedding model embeds the beginning of a text.
+    CutsTexts,
+    /// An embedding model gives its own width, whatever was chosen.
+    IgnoresWidth,
+    /// An embedding model says that embeddings have length 1, and gives others.
+    Unnormalised,
+    /// A vector store leaves a collection as it is, whatever is asked for.
+    EnsuresAnything,
+    /// A vector store keeps the fields of the record before.
+    MergesRecords,
+    /// A vector store gives distances for scores.
+    ScoresDistances,
+    /// A vector store filters what it has found.
+    FiltersLate,
+    /// A vector store takes a missing field for one of another value.
+    MatchesTheMissing,
+    /// A vector store gives every match of a group.
+    IgnoresGroups,
+    /// A vector store gives matches of any score.
+    IgnoresMinScore,
+    /// A vector store has one namespace.
+    IgnoresNamespaces,
 }
 
 /// A provider that is right but for one defect.

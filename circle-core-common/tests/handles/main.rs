@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod chat_model;
+mod embedding_model;
 mod key_value_store;
 mod object_store;
 mod policies;

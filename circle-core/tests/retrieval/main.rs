@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use circle_core::Environment;
 use circle_core::ai::{Chunk, MarkdownSplitter};
 use circle_core::embedding_model::EmbedOptions;
 use circle_core::filesystem::Filesystem;
 use circle_core::prelude::*;
 use circle_core::vector_store::{CollectionSpec, Record, VectorQuery};
+use circle_core::{Environment, Registry};
 use circle_core_embedded::{EmbeddedEmbeddings, EmbeddedEmbeddingsConfig, EmbeddedVectors};
 
 /// How many of the questions must find their answer first.
@@ -98,5 +98,32 @@ async fn questions_on_our_documents_find_their_answers() -> Result<(), Error> {
     }
     let first = questions.len() - missed.len();
     assert!(first >= FOUND_FIRST, "{first} of {} found first; missed:\n{}", questions.len(), missed.join("\n"));
+    Ok(())
+}
+
+/// The same by configuration: the index finds its object store by name, and what was put is there after a restart.
+#[tokio::test]
+async fn a_configured_index_survives_a_restart() -> Result<(), Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    let config = format!(
+        "version = 1\n[services.documents]\nprovider = \"filesystem\"\nroot = {root:?}\n\
+         [services.notes]\nprovider = \"embedded-vectors\"\nstore = \"documents\"\n\
+         [services.scratch]\nprovider = \"embedded-vectors\"\n"
+    );
+    let path = folder.path().join("circle.toml");
+    std::fs::write(&path, config).unwrap();
+    let registry = || Registry::new().with::<Filesystem>().with::<EmbeddedVectors>();
+    for (opening, expected) in [(0, 1), (1, 2)] {
+        let hub = Hub::builder().file(&path).registry(registry()).build().await?;
+        for (service, expected) in [("notes", expected), ("scratch", 1)] {
+            let notes = hub.get::<VectorStore>(service)?.collection("notes");
+            notes.ensure(CollectionSpec::new(2)).await?;
+            notes.put(Record::new(format!("{opening}"), [1.0, 0.0])).await?;
+            assert_eq!(notes.count().await?, expected, "{service} at opening {opening}");
+        }
+        hub.shutdown(Duration::from_secs(5)).await?;
+    }
+    assert!(root.join("vectors/notes/manifest").is_file());
     Ok(())
 }
