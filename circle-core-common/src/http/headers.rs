@@ -20,8 +20,12 @@ const RESERVED: [&str; 12] = [
     "upgrade",
 ];
 
-/// Values that requests have again and again: they need no copy, and no count of who holds it.
-const USUAL: [&str; 3] = ["application/json", "application/xml", "application/octet-stream"];
+/// Values that requests have again and again: they need no check, no copy, and no count of who holds it.
+static USUAL: [(&str, HeaderValue); 3] = [
+    ("application/json", HeaderValue::from_static("application/json")),
+    ("application/xml", HeaderValue::from_static("application/xml")),
+    ("application/octet-stream", HeaderValue::from_static("application/octet-stream")),
+];
 
 /// A header's name.
 ///
@@ -37,8 +41,8 @@ pub fn name(name: &str) -> Result<HeaderName> {
 /// # Errors
 /// `InvalidInput` naming the header, never the value, when there is a line break, a NUL or another letter in it.
 pub fn value(name: &HeaderName, value: &str) -> Result<HeaderValue> {
-    if let Some(usual) = USUAL.iter().find(|usual| **usual == value) {
-        return Ok(HeaderValue::from_static(usual));
+    if let Some((_, usual)) = USUAL.iter().find(|(usual, _)| *usual == value) {
+        return Ok(usual.clone());
     }
     // Other letters would pass as bytes, which servers read in several encodings.
     let parsed = HeaderValue::from_str(value).ok().filter(|_| value.is_ascii());
