@@ -4,21 +4,24 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Headers that belong to the connection or follow from the request; a caller's own would let one request pass as two.
-const RESERVED: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Whether a header belongs to the connection or follows from the request; a caller's own would let one request pass as two.
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "host"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Values that requests have again and again: they need no check, no copy, and no count of who holds it.
 static USUAL: [(&str, HeaderValue); 3] = [
@@ -70,7 +73,7 @@ pub fn secret(name: &HeaderName, text: &str) -> Result<HeaderValue> {
 /// As [`name`] and [`value`]; `InvalidInput` for a header that the transport alone may set.
 pub(super) fn insert(headers: &mut HeaderMap, header: &str, text: &str) -> Result<()> {
     let header = name(header)?;
-    if RESERVED.contains(&header.as_str()) {
+    if is_reserved(header.as_str()) {
         return Err(Error::new(
             ErrorKind::InvalidInput,
             format!("the header `{header}` follows from the request and cannot be set"),
