@@ -105,11 +105,11 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
     /// # Cancellation
     /// Dropping the future leaves the load to the others that wait for it.
     pub async fn get(&self, cx: &CallContext) -> Result<Arc<Lease<C>>> {
-        let held = self.shared.held();
         // One that never ends needs no clock.
-        if let Some(Held { lease, stale: Timestamp::MAX, .. }) = held {
+        if let Some(lease) = self.shared.unending() {
             return Ok(lease);
         }
+        let held = self.shared.held();
         let now = cx.clock().timestamp();
         match held {
             Some(held) if now < held.stale => Ok(held.lease),
@@ -200,6 +200,12 @@ impl<C: Send + Sync + 'static> CredentialCache<C> {
 }
 
 impl<C> Shared<C> {
+    #[inline]
+    fn unending(&self) -> Option<Arc<Lease<C>>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().filter(|held| held.stale == Timestamp::MAX).map(|held| Arc::clone(&held.lease))
+    }
+
     fn held(&self) -> Option<Held<C>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -217,9 +217,14 @@ impl Exchange<'_> {
         let request = self.request;
         // Room for a credential and for what interceptors add, so that the map is made once.
         let headers = HeaderMap::with_capacity(request.headers.len() + self.inner.headers.len() + 4);
-        let mut outgoing = TransportRequest::new(request.method.clone(), request.target.clone(), headers, TransportBody::Empty);
-        outgoing.extensions.clone_from(&request.extensions);
-        outgoing
+        TransportRequest {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            headers,
+            body: TransportBody::Empty,
+            extensions: request.extensions.clone(),
+            credential: None,
+        }
     }
 
     /// Renders the attempt into `outgoing`, and says what was put on it. In place: a request is large, and every step that

@@ -81,12 +81,21 @@ impl HttpClient {
     /// # Errors
     /// What the classification makes of the answer; `Connection`; `Timeout`; `InvalidInput`, reason
     /// [`OutsideLimit`](crate::Reason::OutsideLimit), for an answer beyond the body limit; what the policies refuse.
-    pub async fn send(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Response> {
+    pub fn send(
+        &self,
+        cx: &CallContext,
+        operation: &'static RemoteOperation,
+        request: Request,
+    ) -> impl Future<Output = Result<Response>> + Send {
         let inner = &*self.inner;
-        let other = inner.other_endpoint(&request.target.origin);
-        let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
-        let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint });
-        inner.policy.execute(cx, operation, endpoint, &work).await.map(|done| done.output)
+        // A block and no `async fn`, whose future holds every argument twice and copies it when it is first polled.
+        async move {
+            let other = inner.other_endpoint(&request.target.origin);
+            let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
+            let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint });
+            let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
+            Ok(done.output)
+        }
     }
 
     /// Sends a request and returns at the headers of its answer. The body holds the call's place at the endpoint until it is

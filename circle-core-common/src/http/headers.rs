@@ -4,24 +4,31 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Headers that belong to the connection or follow from the request; a caller's own would let one request pass as two.
-const RESERVED: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Whether a header belongs to the connection or follows from the request; a caller's own would let one request pass as two.
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "host"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
-/// Values that requests have again and again: they need no copy, and no count of who holds it.
-const USUAL: [&str; 3] = ["application/json", "application/xml", "application/octet-stream"];
+/// Values that requests have again and again: they need no check, no copy, and no count of who holds it.
+static USUAL: [(&str, HeaderValue); 3] = [
+    ("application/json", HeaderValue::from_static("application/json")),
+    ("application/xml", HeaderValue::from_static("application/xml")),
+    ("application/octet-stream", HeaderValue::from_static("application/octet-stream")),
+];
 
 /// A header's name.
 ///
@@ -37,8 +44,8 @@ pub fn name(name: &str) -> Result<HeaderName> {
 /// # Errors
 /// `InvalidInput` naming the header, never the value, when there is a line break, a NUL or another letter in it.
 pub fn value(name: &HeaderName, value: &str) -> Result<HeaderValue> {
-    if let Some(usual) = USUAL.iter().find(|usual| **usual == value) {
-        return Ok(HeaderValue::from_static(usual));
+    if let Some((_, usual)) = USUAL.iter().find(|(usual, _)| *usual == value) {
+        return Ok(usual.clone());
     }
     // Other letters would pass as bytes, which servers read in several encodings.
     let parsed = HeaderValue::from_str(value).ok().filter(|_| value.is_ascii());
@@ -66,7 +73,7 @@ pub fn secret(name: &HeaderName, text: &str) -> Result<HeaderValue> {
 /// As [`name`] and [`value`]; `InvalidInput` for a header that the transport alone may set.
 pub(super) fn insert(headers: &mut HeaderMap, header: &str, text: &str) -> Result<()> {
     let header = name(header)?;
-    if RESERVED.contains(&header.as_str()) {
+    if is_reserved(header.as_str()) {
         return Err(Error::new(
             ErrorKind::InvalidInput,
             format!("the header `{header}` follows from the request and cannot be set"),

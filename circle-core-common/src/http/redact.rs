@@ -107,11 +107,13 @@ impl Secrets {
     }
 
     /// What the client's own schemes put on a request.
+    #[inline]
     pub(super) fn signed(lease: Arc<Lease<Ready>>) -> Self {
         Self { signed: Some(lease), ..Self::default() }
     }
 
     /// And what a signer left in the extensions of the request.
+    #[inline]
     pub(super) fn and(mut self, extensions: &Extensions) -> Self {
         if let Some(left) = extensions.get::<Self>() {
             self.bare.extend(left.bare.iter().cloned());

@@ -140,14 +140,18 @@ impl Policy {
         let mut machine = Machine::new(cx, operation, endpoint, &self.inner.settings);
         machine.begin()?;
         loop {
-            let round = match machine.hedge_delay() {
-                Some(delay) => Box::pin(machine.hedged(work, delay)).await,
-                None => machine.round(work).await,
+            // An answer is returned from where it comes: brought together first, each would be copied once more.
+            let failed = match machine.hedge_delay() {
+                Some(delay) => match Box::pin(machine.hedged(work, delay)).await {
+                    Ok((output, permit)) => return Ok(Done { output, permit, attempts: machine.succeeded() }),
+                    Err(failed) => failed,
+                },
+                None => match machine.round(work).await {
+                    Ok((output, permit)) => return Ok(Done { output, permit, attempts: machine.succeeded() }),
+                    Err(failed) => failed,
+                },
             };
-            match round {
-                Ok((output, permit)) => return Ok(Done { output, permit, attempts: machine.succeeded() }),
-                Err(failed) => Box::pin(machine.recover(failed, work)).await?,
-            }
+            Box::pin(machine.recover(failed, work)).await?;
         }
     }
 }
