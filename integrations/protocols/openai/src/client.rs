@@ -142,7 +142,7 @@ impl OpenAiClient {
         let send = send.header(ACCEPT.as_str(), "text/event-stream")?;
         let opened = self.inner.http.open(cx, &CHAT, send).await?;
         let request_id = opened.request_id().map(str::to_owned);
-        Ok(ChatStream::new(Events::new(opened.body, request_id, decoder)))
+        Ok(ChatStream::new(Events::new(opened.body, request_id, cx.clock().clone(), decoder)))
     }
 
     /// Embeddings of texts, in one contiguous block. <https://platform.openai.com/docs/api-reference/embeddings/create>

@@ -4,17 +4,21 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use circle_core_common::http::SseStream;
 use circle_core_common::interfaces::chat_model::{
     Assembler, ChatEvent, ChatResponse, FinishReason, PartKind, ProviderState, Source, ToolDelta, ToolSlots, Warning,
 };
-use circle_core_common::{ByteStream, Error, ErrorKind, Result, Sent};
+use circle_core_common::{ByteStream, Clock, Error, ErrorKind, Result, Sent, Sleep};
 use futures_core::Stream;
 
 use crate::error;
 use crate::wire::{CallDelta, Choice, Completion, Content, Delta, Text};
+
+/// How long the end of the body, which lets its connection be used again, is waited for behind `[DONE]`. It mostly comes with it.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// Makes events of chunks. Each kind of text is one part, in the order in which they start; each tool call is one.
 pub(crate) struct Decoder {
@@ -244,14 +248,23 @@ pub(crate) struct Events {
     events: SseStream,
     decoder: Decoder,
     request_id: Option<String>,
+    clock: Clock,
     /// `[DONE]` has come.
     done: bool,
+    /// How much longer the end of the body is waited for.
+    grace: Option<Pin<Box<Sleep>>>,
     over: bool,
 }
 
 impl Events {
-    pub(crate) fn new(body: ByteStream, request_id: Option<String>, decoder: Decoder) -> Self {
-        Self { events: SseStream::new(body), decoder, request_id, done: false, over: false }
+    pub(crate) fn new(body: ByteStream, request_id: Option<String>, clock: Clock, decoder: Decoder) -> Self {
+        Self { events: SseStream::new(body), decoder, request_id, clock, done: false, grace: None, over: false }
+    }
+
+    /// Whether the end of the body has been waited for long enough.
+    fn poll_grace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let clock = &self.clock;
+        self.grace.get_or_insert_with(|| Box::pin(clock.sleep(GRACE))).as_mut().poll(cx)
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatEvent>>> {
@@ -263,9 +276,13 @@ impl Events {
                 return Poll::Ready(None);
             }
             let step = match self.events.poll_event(cx) {
-                // The end of the body, which lets the connection be used again, mostly comes with `[DONE]`; it is not waited
-                // for, and what goes wrong behind it changes nothing.
-                Poll::Pending | Poll::Ready(Ok(None) | Err(_)) if self.done => {
+                // What goes wrong behind `[DONE]` changes nothing.
+                Poll::Ready(Ok(None) | Err(_)) if self.done => {
+                    self.over = true;
+                    self.decoder.end()
+                }
+                Poll::Pending if self.done => {
+                    ready!(self.poll_grace(cx));
                     self.over = true;
                     self.decoder.end()
                 }

@@ -20,6 +20,10 @@ data: [DONE]
 
 "#;
 
+fn clock() -> Clock {
+    circle_core_common::Environment::default().clock().clone()
+}
+
 fn decoder() -> Decoder {
     Decoder::new("call_made_".to_owned(), None, Vec::new())
 }
@@ -31,7 +35,7 @@ fn body(text: &str, size: usize) -> ByteStream {
 }
 
 async fn read(text: &str, size: usize) -> Result<ChatResponse> {
-    let events = Events::new(body(text, size), Some("req-1".to_owned()), decoder());
+    let events = Events::new(body(text, size), Some("req-1".to_owned()), clock(), decoder());
     ChatStream::new(events).finish().await
 }
 
@@ -127,7 +131,7 @@ async fn reasoning_has_many_names() {
     }
     let thinking = Decoder::new(String::new(), Some("openai/deepseek".into()), Vec::new());
     let text = deltas(&[r#"{"reasoning_content":"h"}"#, r#"{"reasoning_content":"m"}"#], "stop");
-    let reply = ChatStream::new(Events::new(body(&text, 3), None, thinking)).finish().await.unwrap();
+    let reply = ChatStream::new(Events::new(body(&text, 3), None, clock(), thinking)).finish().await.unwrap();
     assert_eq!(reply.parts[0].state(), Some(&ProviderState::new("openai/deepseek", "hm")));
 }
 
@@ -189,7 +193,7 @@ async fn what_comes_behind_done_changes_nothing() {
             None => std::future::pending().await,
         }
     });
-    let reply = ChatStream::new(Events::new(open, None, decoder())).finish().await.unwrap();
+    let reply = ChatStream::new(Events::new(open, None, clock(), decoder())).finish().await.unwrap();
     assert_eq!(reply.finish, FinishReason::Stop);
 }
 
@@ -212,7 +216,7 @@ fn a_whole_answer_is_read_as_a_stream_of_one() {
 proptest::proptest! {
     #[test]
     fn nothing_that_comes_makes_it_panic(text in "(data: .{0,40}\n\n){0,6}", size in 1_usize..20) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _ = runtime.block_on(read(&text, size));
     }
 }
