@@ -60,7 +60,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     opendal::install_default();
     let clients = Clients::new(&endpoint);
-    for (name, size, rounds, calls) in [("4 KiB", 4 << 10, 31, 60), ("1 MiB", 1 << 20, 31, 8), ("64 MiB", 64 << 20, 15, 1)] {
+    for (name, size, rounds, calls) in [("4 KiB", 4 << 10, 21, 20), ("1 MiB", 1 << 20, 21, 4), ("64 MiB", 64 << 20, 11, 1)] {
         let content = Bytes::from(vec![7; size]);
         put(&runtime, &clients, name, &content, rounds, calls);
         get(&runtime, &clients, name, size, rounds, calls);
