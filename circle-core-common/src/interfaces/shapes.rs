@@ -37,3 +37,32 @@ macro_rules! request {
         }
     };
 }
+
+/// A shared provider is a provider, so that decorators take one that is shared already. What is the interface's own stands
+/// beside it.
+macro_rules! shared_provider {
+    ($provider:ident) => {
+        #[async_trait]
+        impl Provider for Arc<dyn $provider> {
+            fn info(&self) -> &ProviderInfo {
+                (**self).info()
+            }
+
+            fn environment(&self) -> &Environment {
+                (**self).environment()
+            }
+
+            async fn health(&self, cx: &CallContext) -> Result<Health> {
+                (**self).health(cx).await
+            }
+
+            async fn close(&self, cx: &CallContext) -> Result<()> {
+                (**self).close(cx).await
+            }
+
+            fn inner(&self) -> Option<&dyn Provider> {
+                Some(&**self)
+            }
+        }
+    };
+}

@@ -49,29 +49,7 @@ pub trait ChatModelProvider: Provider {
     }
 }
 
-// So that decorators take a provider that is shared already.
-#[async_trait]
-impl Provider for Arc<dyn ChatModelProvider> {
-    fn info(&self) -> &ProviderInfo {
-        (**self).info()
-    }
-
-    fn environment(&self) -> &Environment {
-        (**self).environment()
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        (**self).health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        (**self).close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        Some(&**self)
-    }
-}
+shared_provider!(ChatModelProvider);
 
 #[async_trait]
 impl ChatModelProvider for Arc<dyn ChatModelProvider> {

@@ -24,29 +24,7 @@ pub trait EmbeddingModelProvider: Provider {
     async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded>;
 }
 
-/// A provider that is shared is a provider, so that decorators go over it too.
-#[async_trait]
-impl Provider for Arc<dyn EmbeddingModelProvider> {
-    fn info(&self) -> &ProviderInfo {
-        (**self).info()
-    }
-
-    fn environment(&self) -> &Environment {
-        (**self).environment()
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        (**self).health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        (**self).close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        Some(&**self)
-    }
-}
+shared_provider!(EmbeddingModelProvider);
 
 #[async_trait]
 impl EmbeddingModelProvider for Arc<dyn EmbeddingModelProvider> {

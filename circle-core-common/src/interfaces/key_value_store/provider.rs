@@ -48,29 +48,7 @@ pub trait KeyValueStoreProvider: Provider {
     async fn watch(&self, cx: &CallContext, request: WatchRequest) -> Result<Watch<Change>>;
 }
 
-/// A provider that is shared is a provider, so that decorators go over it too.
-#[async_trait]
-impl Provider for Arc<dyn KeyValueStoreProvider> {
-    fn info(&self) -> &ProviderInfo {
-        (**self).info()
-    }
-
-    fn environment(&self) -> &Environment {
-        (**self).environment()
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        (**self).health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        (**self).close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        Some(&**self)
-    }
-}
+shared_provider!(KeyValueStoreProvider);
 
 #[async_trait]
 impl KeyValueStoreProvider for Arc<dyn KeyValueStoreProvider> {

@@ -57,29 +57,7 @@ pub trait ObjectStoreProvider: Provider {
     async fn end_upload(&self, cx: &CallContext, request: EndUploadRequest) -> Result<Option<ObjectMeta>>;
 }
 
-/// A provider that is shared is a provider, so that decorators go over it too.
-#[async_trait]
-impl Provider for Arc<dyn ObjectStoreProvider> {
-    fn info(&self) -> &ProviderInfo {
-        (**self).info()
-    }
-
-    fn environment(&self) -> &Environment {
-        (**self).environment()
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        (**self).health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        (**self).close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        Some(&**self)
-    }
-}
+shared_provider!(ObjectStoreProvider);
 
 #[async_trait]
 impl ObjectStoreProvider for Arc<dyn ObjectStoreProvider> {

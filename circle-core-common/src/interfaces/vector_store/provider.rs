@@ -51,29 +51,7 @@ pub trait VectorStoreProvider: Provider {
     async fn count(&self, cx: &CallContext, request: CountRequest) -> Result<u64>;
 }
 
-/// A provider that is shared is a provider, so that decorators go over it too.
-#[async_trait]
-impl Provider for Arc<dyn VectorStoreProvider> {
-    fn info(&self) -> &ProviderInfo {
-        (**self).info()
-    }
-
-    fn environment(&self) -> &Environment {
-        (**self).environment()
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        (**self).health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        (**self).close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        Some(&**self)
-    }
-}
+shared_provider!(VectorStoreProvider);
 
 #[async_trait]
 impl VectorStoreProvider for Arc<dyn VectorStoreProvider> {
