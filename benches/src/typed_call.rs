@@ -41,19 +41,25 @@ pub struct Issue {
     pub state: String,
 }
 
-/// Answers from memory: what is measured is all that is not the network.
+/// Answers from memory with the document: what is measured is all that is not the network.
 #[derive(Debug)]
-pub struct Canned;
+pub struct Canned {
+    headers: HeaderMap,
+}
+
+impl Default for Canned {
+    fn default() -> Self {
+        let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { headers: [content_type, (CONTENT_LENGTH, HeaderValue::from_static(LENGTH))].into_iter().collect() }
+    }
+}
 
 #[async_trait::async_trait]
 impl Transport for Canned {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
         debug_assert_eq!(request.headers[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer "), Some(TOKEN.as_bytes()));
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static(LENGTH));
         let body = ByteStream::from(Bytes::from_static(DOCUMENT.as_bytes()));
-        Ok(TransportResponse { status: StatusCode::OK, headers, body })
+        Ok(TransportResponse { status: StatusCode::OK, headers: self.headers.clone(), body })
     }
 }
 
@@ -71,7 +77,7 @@ impl Typed {
     /// As [`new`](Self::new).
     #[must_use]
     pub fn canned() -> Self {
-        Self::new(Environment::builder().transport(Canned).build(), "https://api.example.org")
+        Self::new(Environment::builder().transport(Canned::default()).build(), "https://api.example.org")
     }
 
     /// A client of the service at this address.

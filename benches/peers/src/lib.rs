@@ -54,15 +54,27 @@ impl Contest<'_> {
             }
         }
         let (low, high) = interval(self.rounds);
-        println!("\n| {} | time | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
+        println!("\n| {} | time (95 %) | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
         for (contestant, own) in contestants.iter_mut().zip(&times) {
-            let allocations = allocation_counter::measure(|| (contestant.run)(1)).count_total;
+            let allocations = allocations(|| (contestant.run)(1));
             let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
-            let (time, ratio) = (median(&sorted(own.clone())), median(&ratios));
-            let time = readable(time);
-            println!("| {} | {time} | {allocations} | {ratio:.3} ({:.3} to {:.3}) |", contestant.name, ratios[low], ratios[high]);
+            let (times, ratio) = (sorted(own.clone()), median(&ratios));
+            let [time, fastest, slowest] = [median(&times), times[low], times[high]].map(readable);
+            let (name, from, to) = (&contestant.name, ratios[low], ratios[high]);
+            println!("| {name} | {time} ({fastest} to {slowest}) | {allocations} | {ratio:.3} ({from:.3} to {to:.3}) |");
         }
     }
+}
+
+/// How many allocations a call makes. Counting them costs time, so that a run tells either these or its times.
+#[cfg(feature = "allocations")]
+fn allocations(call: impl FnOnce()) -> String {
+    allocation_counter::measure(call).count_total.to_string()
+}
+
+#[cfg(not(feature = "allocations"))]
+fn allocations(_: impl FnOnce()) -> &'static str {
+    "not counted"
 }
 
 fn readable(nanoseconds: f64) -> String {

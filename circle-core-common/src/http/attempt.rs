@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
@@ -232,15 +232,9 @@ impl Exchange<'_> {
     async fn prepare(&self, attempt: Attempt, outgoing: &mut TransportRequest) -> Result<Signed> {
         let request = self.request;
         let headers = &mut outgoing.headers;
-        for (name, value) in &request.headers {
-            headers.append(name.clone(), value.clone());
-        }
-        for (name, value) in self.inner.headers.iter().filter(|(name, _)| !request.abroad || *name == USER_AGENT) {
-            // A request has few headers: comparing their names costs less than a look into the map.
-            if !request.headers.keys().any(|own| own == name) {
-                headers.append(name.clone(), value.clone());
-            }
-        }
+        request.headers.add_to(headers, |_| true);
+        let own = |name: &HeaderName| (!request.abroad || *name == USER_AGENT) && request.headers.get(name).is_none();
+        self.inner.headers.add_to(headers, own);
         if request.compressed {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }

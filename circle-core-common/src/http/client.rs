@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue};
 
 use super::attempt::{Exchange, Streamed, Whole};
 use super::auth::{Auth, Authorizer};
 use super::classify::{Classify, StatusTable};
 use super::guard::Guard;
-use super::headers;
+use super::headers::{self, Fields};
 use super::interceptor::Interceptor;
 use super::origin::{BaseUrl, Origin};
 use super::request::Request;
@@ -47,7 +47,7 @@ pub(super) struct Inner {
     pub(super) auth: Authorizer,
     pub(super) trusted: Vec<Trusted>,
     pub(super) classify: Arc<dyn Classify>,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Fields,
     pub(super) body_limit: ByteSize,
     pub(super) stall: Duration,
 }
@@ -168,7 +168,8 @@ impl HttpClientBuilder {
     /// # Errors
     /// As [`Request::header`].
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
-        headers::insert(&mut self.inner.headers, name, value)?;
+        let (name, value) = headers::field(name, value)?;
+        self.inner.headers.set(name, value);
         Ok(self)
     }
 
@@ -201,8 +202,8 @@ impl BuildContext {
     /// A client for requests to `origin`, with the policies of the service and the transport of the environment.
     pub fn http(&self, origin: impl Into<Arc<Origin>>) -> HttpClientBuilder {
         let (origin, policy) = (origin.into(), self.policy());
-        let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
+        let mut headers = Fields::new();
+        headers.set(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
         HttpClientBuilder {
             inner: Inner {
                 service: self.name().into(),

@@ -69,7 +69,9 @@ impl<'a> Outgoing<'a> {
                 format!("an interceptor cannot set the header `{parsed}` of this request"),
             ));
         }
-        headers::insert(self.headers, name, value)
+        let (name, value) = headers::field(name, value)?;
+        self.headers.insert(name, value);
+        Ok(())
     }
 }
 

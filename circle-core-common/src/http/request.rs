@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
+use super::headers::Fields;
 use super::multipart::Multipart;
 use super::target::Target;
 use super::{form, headers, json, redact};
@@ -23,7 +24,7 @@ use crate::units::ByteSize;
 pub struct Request {
     pub(super) method: Method,
     pub(super) target: Target,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Fields,
     pub(super) body: Body,
     pub(super) extensions: Extensions,
     pub(super) keep: Vec<StatusCode>,
@@ -43,7 +44,7 @@ impl Request {
         Self {
             method,
             target,
-            headers: HeaderMap::new(),
+            headers: Fields::new(),
             body: Body::empty(),
             extensions: Extensions::new(),
             keep: Vec::new(),
@@ -94,7 +95,8 @@ impl Request {
     /// alone may set, such as `Host` and `Content-Length`.
     #[inline]
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
-        headers::insert(&mut self.headers, name, value)?;
+        let (name, value) = headers::field(name, value)?;
+        self.headers.set(name, value);
         Ok(self)
     }
 
@@ -121,8 +123,10 @@ impl Request {
     /// `InvalidInput` when the value cannot be written as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self> {
         self.body = json::encode(value)?.into();
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        self.headers.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.headers.get(&ACCEPT).is_none() {
+            self.headers.set(ACCEPT, HeaderValue::from_static("application/json"));
+        }
         Ok(self)
     }
 
@@ -133,14 +137,14 @@ impl Request {
     /// `InvalidInput` when the value is of another shape.
     pub fn form<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self> {
         self.body = form::encode(value)?.into();
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.headers.set(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         Ok(self)
     }
 
     /// A body of `multipart/form-data`.
     pub fn multipart(mut self, multipart: Multipart) -> Self {
         let (content_type, body) = multipart.finish();
-        self.headers.insert(CONTENT_TYPE, content_type);
+        self.headers.set(CONTENT_TYPE, content_type);
         self.body = body;
         self
     }
@@ -197,9 +201,8 @@ impl Request {
     }
 
     /// The headers, without those that each attempt adds.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter()
     }
 }
 
@@ -208,7 +211,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("target", &self.target)
-            .field("headers", &redact::Headers(&self.headers))
+            .field("headers", &redact::Headers(&self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()))
             .field("body", &self.body)
             .finish_non_exhaustive()
     }
