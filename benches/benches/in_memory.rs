@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use circle_core::audit::{AuditMode, FileAudit};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
-use circle_core_benches::typed_call::Typed;
+use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{CONTENT, Leaf, at_once, get, guarded, plain};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -38,7 +38,7 @@ fn policies(c: &mut Criterion) {
 
 /// A request, every policy, a credential, and an answer that is there.
 fn typed_call(c: &mut Criterion) {
-    let client = Typed::canned();
+    let client = Typed::canned(DOCUMENT);
     c.bench_function("typed_call", |b| b.iter(|| at_once(black_box(&client).issue()).is_ok()));
 }
 

@@ -1,7 +1,7 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
 use circle_core_benches::streamed_chat::{Wire, read};
-use circle_core_benches::typed_call::Typed;
+use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
 use circle_core_common::{CallContext, Environment};
@@ -32,7 +32,7 @@ fn get_behind_16_rules_and_an_audit_queue_allocates_at_most_8_times() {
 
 #[test]
 fn a_typed_call_on_a_canned_transport_allocates_at_most_12_times() {
-    let client = Typed::canned();
+    let client = Typed::canned(DOCUMENT);
     let count = allocations(|| at_once(client.issue()).map_or(0, |issue| issue.number as usize));
     assert!(count <= 12, "{count}");
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use circle_core_benches::at_once;
-use circle_core_benches::typed_call::{GET, GET_ISSUE, Issue, PATH, TOKEN, Typed};
+use circle_core_benches::typed_call::{DOCUMENT, GET, GET_ISSUE, Issue, PATH, SHORT, TOKEN, Typed};
 use circle_core_common::{CallContext, Environment};
 use circle_core_peers::call_path::{policy, serve};
 use circle_core_peers::{Contest, Contestant};
@@ -65,10 +65,14 @@ fn policy_stack(runtime: &tokio::runtime::Runtime) {
 /// A typed call over a transport that answers from memory.
 fn typed_call(runtime: &tokio::runtime::Runtime) {
     let _entered = runtime.enter();
-    let client = Typed::canned();
-    let contestants = vec![Contestant::each("Circle Core: request, policies, bearer token, classification, JSON", || {
-        assert_eq!(at_once(client.issue()).expect("an issue").number, 7);
-    })];
+    let answered = |name: &str, document: &'static str| {
+        let client = Typed::canned(document);
+        Contestant::each(name, move || assert_eq!(at_once(client.issue()).expect("an issue").number, 7))
+    };
+    let contestants = vec![
+        answered("Circle Core: request, policies, bearer token, classification, JSON of 3 values", SHORT),
+        answered("the same, JSON of 10 values in 192 bytes, 3 of them read", DOCUMENT),
+    ];
     Contest { title: "`typed_call`: a typed call, answered from memory", rounds: 41, calls: 20_000 }.run(contestants);
 }
 
