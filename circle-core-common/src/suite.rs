@@ -13,6 +13,7 @@ mod decorate;
 mod expect;
 mod fault;
 mod faulty;
+mod lifecycle;
 mod scripted;
 pub(crate) mod telemetry;
 
@@ -31,6 +32,7 @@ pub use decorate::{Counted, Decorated, Decoration, Interception, Mask, Masked, P
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
 pub use fault::{Fault, Faults};
 pub use faulty::{Faulty, FaultyEvery};
+pub(crate) use lifecycle::{Foreign, cancelled, is_late_or_done};
 pub use scripted::{Script, Scripted};
 pub use telemetry::{Recorded, Telemetry};
 
