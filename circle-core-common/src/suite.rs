@@ -32,6 +32,7 @@ pub(crate) use deadline::{is_cancelled, times_out, with_deadline};
 pub(crate) use decorate::decorated;
 pub use decorate::{Counted, Decorated, Decoration, Interception, Plan, Traffic};
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
+pub(crate) use fault::is_never_short;
 pub use fault::{Fault, Faults};
 pub use faulty::{Faulty, FaultyEvery};
 pub(crate) use lifecycle::{Foreign, cancelled, is_late_or_done};
