@@ -228,7 +228,7 @@ fn a_wrong_interface_in_a_reference_has_its_line() {
     #[derive(Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct KeysConfig {
-        #[allow(dead_code, reason = "only its type matters")]
+        #[expect(dead_code, reason = "only its type matters")]
         keys: ServiceRef<KeyValueStore>,
     }
     impl Integration for Keys {

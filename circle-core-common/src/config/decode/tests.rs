@@ -1,5 +1,4 @@
-// Most structs here are decoded for their problems alone.
-#![allow(dead_code)]
+#![expect(dead_code, reason = "most structs here are decoded for their problems alone")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
