@@ -115,7 +115,7 @@ impl KeyValueStore {
         let mut call = self.open(&GET);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(vec![key], options))).await;
-        call.finish(result.and_then(only)).await
+        call.finish(result.and_then(Bulk::only)).await
     }
 
     /// How what was written last is read, as well as this store can.
@@ -140,7 +140,7 @@ impl KeyValueStore {
                 let mut call = store.open(&GET);
                 let provider = store.start(&mut call, Resources::Many(&names)).await?;
                 let result = call.guard(provider.get(call.cx(), GetRequest::new(chunk.to_vec(), GetOptions::new()))).await;
-                call.finish(result.and_then(|bulk| complete(bulk, chunk.len()))).await
+                call.finish(result.and_then(|bulk| bulk.complete(chunk.len()))).await
             };
             self.collect(&GET, &mut results, chunk_result.await, &names);
         }
@@ -237,7 +237,7 @@ impl KeyValueStore {
     ) -> Result<Written> {
         let id = if outcome::is_conditional(&write) { Some(call.cx().operation_id()?.clone()) } else { None };
         let request = WriteRequest::new(vec![write.clone()], extensions, id.clone());
-        let result = call.guard(provider.write(call.cx(), request)).await.and_then(only);
+        let result = call.guard(provider.write(call.cx(), request)).await.and_then(Bulk::only);
         match (result, id) {
             (Err(error), Some(id)) => outcome::settle(self, call, [&write], &id, error).await,
             (result, _) => result,
@@ -299,7 +299,7 @@ impl KeyValueStore {
             let id = if conditional { Some(call.cx().operation_id()?.clone()) } else { None };
             let request = WriteRequest::new(chunk.to_vec(), Extensions::default(), id.clone());
             let result = call.guard(provider.write(call.cx(), request)).await;
-            match (result.and_then(|bulk| complete(bulk, chunk.len())), id) {
+            match (result.and_then(|bulk| bulk.complete(chunk.len())), id) {
                 (Err(error), Some(id)) if error.sent() == Sent::Maybe => {
                     let lost = chunk.iter().map(|_| Err(error.clone())).collect();
                     Ok((outcome::settle_each(self, &call, chunk, all, &id, lost).await, Some(error)))
@@ -511,15 +511,4 @@ impl KeyValueStore {
             Err(error) => results.extend(names.iter().map(|name| Err(error.clone().with_own_resource(name)))),
         }
     }
-}
-
-fn complete<T>(bulk: Bulk<T>, expected: usize) -> Result<Bulk<T>> {
-    if bulk.len() == expected {
-        return Ok(bulk);
-    }
-    Err(Error::new(ErrorKind::Internal, format!("the provider gave {} results for {expected} keys", bulk.len())))
-}
-
-fn only<T>(bulk: Bulk<T>) -> Result<T> {
-    complete(bulk, 1)?.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "the provider gave no result"))?
 }

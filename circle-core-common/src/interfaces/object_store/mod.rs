@@ -353,13 +353,7 @@ impl ObjectStore {
         let provider = self.start(&mut call, Resources::Many(names)).await?;
         let items = keys.iter().map(|key| DeleteItem::new(key.clone(), DeleteOptions::new())).collect();
         let result = call.guard(provider.delete(call.cx(), DeleteRequest::new(items))).await;
-        let result = result.and_then(|bulk| {
-            if bulk.len() == keys.len() {
-                return Ok(bulk);
-            }
-            Err(Error::new(ErrorKind::Internal, format!("the provider gave {} results for {} keys", bulk.len(), keys.len())))
-        });
-        call.finish(result).await
+        call.finish(result.and_then(|bulk| bulk.complete(keys.len()))).await
     }
 
     /// The objects whose keys begin with `prefix`, at any depth, in the byte order of their keys.
