@@ -1,11 +1,6 @@
 //! What can go wrong between a provider and its service.
 
-use std::fmt::Debug;
 use std::time::Duration;
-
-use super::{Outcome, equal, expect_kind};
-use crate::error::ErrorKind;
-use crate::listing::Listing;
 
 /// One fault; it applies to one call of the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,18 +47,4 @@ pub trait Faults: Send + Sync {
 
     /// Forgets the faults that have not happened, where a call need not reach the place where they happen.
     fn clear(&self);
-}
-
-/// Checks that a list of this length, whose second page fails, ends in that error or is whole.
-pub(crate) async fn is_never_short<T: Debug + Send + 'static>(list: Listing<T>, length: usize, faults: &dyn Faults) -> Outcome {
-    let mut items = list.page_size(2).stream();
-    let mut listed = vec![items.try_next().await?, items.try_next().await?];
-    faults.inject(Fault::Unavailable);
-    loop {
-        match items.try_next().await {
-            Ok(None) => return equal("the length of the list", &listed.len(), &length),
-            Ok(item) => listed.push(item),
-            result => return expect_kind("the second page", result, ErrorKind::Unavailable).map(drop),
-        }
-    }
 }
