@@ -32,6 +32,7 @@ pub use canary::Canary;
 pub(crate) use deadline::{is_cancelled, times_out, with_deadline};
 pub(crate) use decorate::decorated;
 pub use decorate::{Counted, Decorated, Decoration, Interception, Plan, Traffic};
+pub(crate) use expect::written_down;
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
 pub use fault::{Fault, Faults};
 pub use faulty::{Faulty, FaultyEvery};

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{Caps, Store};
 use crate::error::{Error, ErrorKind, Reason};
 use crate::interfaces::key_value_store::Entry;
-use crate::listing::Cursor;
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end, written_down};
 
 async fn fill(subject: &Store, names: &[&str]) -> Outcome {
     subject.needs(Caps::LIST)?;
@@ -107,9 +106,7 @@ pub async fn list_of_many_is_complete(subject: Store) -> Outcome {
 pub async fn list_cursor_belongs_to_its_list(subject: Store) -> Outcome {
     fill(&subject, &["a", "b", "c"]).await?;
     let first = subject.handle.list(&subject.namespace).page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let page = subject.handle.list(&subject.namespace).page_size(2).starting_at(read.clone()).page().await?;
     let mut both = names(&subject, &first.items);
     both.extend(names(&subject, &page.items));

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{Caps, Store, bytes};
 use crate::error::{Error, ErrorKind, Reason};
 use crate::interfaces::object_store::{Entry, ListOptions, ObjectMeta};
-use crate::listing::Cursor;
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end, written_down};
 
 /// Puts an empty object under each of these names.
 async fn fill(subject: &Store, names: &[&str]) -> Outcome {
@@ -255,9 +254,7 @@ pub async fn list_with_a_page_size_of_zero_is_invalid_input(subject: Store) -> O
 pub async fn list_cursor_survives_being_written_down(subject: Store) -> Outcome {
     fill(&subject, &["a", "b", "c"]).await?;
     let first = subject.handle.list(&subject.namespace).page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let second = subject.second.as_ref().unwrap_or(&subject.handle);
     let page = second.list(&subject.namespace).page_size(2).starting_at(read).page().await?;
     equal("the second page", &names(&subject, &page.items), &["c"])

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Caps, Store, record};
-use crate::error::{Error, ErrorKind, Reason};
+use crate::error::{ErrorKind, Reason};
 use crate::filter::Filter;
 use crate::interfaces::vector_store::{Collection, ListOptions, Metric, Record};
-use crate::listing::Cursor;
-use crate::suite::{Failed, Outcome, equal, expect_reason, holds, to_the_end};
+use crate::suite::{Failed, Outcome, equal, expect_reason, holds, to_the_end, written_down};
 
 async fn filled(subject: &Store, count: usize) -> Result<Collection, Failed> {
     let notes = subject.notes().await?;
@@ -99,9 +98,7 @@ pub async fn list_pages_are_stable_under_writes(subject: Store) -> Outcome {
 pub async fn list_cursor_belongs_to_its_list(subject: Store) -> Outcome {
     let notes = filled(&subject, 5).await?;
     let first = notes.list().page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let rest = notes.list().starting_at(read.clone()).all().await?;
     equal("the rest", &rest.len(), &3)?;
     let calls = async {
