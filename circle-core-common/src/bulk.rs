@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// One result per entry, in the order of the input and as many as there were.
 ///
@@ -27,6 +27,20 @@ impl<T> Bulk<T> {
         let (total, failed) = (self.results.len(), self.failures().count());
         let values: Result<Vec<T>> = self.results.into_iter().collect();
         values.map_err(|error| error.context(format_args!("{failed} of {total} failed, first")))
+    }
+
+    /// The results, if there are as many as were asked for: what a provider gives is not taken for granted.
+    pub(crate) fn complete(self, expected: usize) -> Result<Self> {
+        if self.len() == expected {
+            return Ok(self);
+        }
+        let text = format!("the provider gave {} results for {expected} entries", self.len());
+        Err(Error::new(ErrorKind::Internal, text))
+    }
+
+    /// The result, if one was asked for.
+    pub(crate) fn only(self) -> Result<T> {
+        self.complete(1)?.results.remove(0)
     }
 
     /// The failures, each with its place in the input.
@@ -85,7 +99,6 @@ impl<T: fmt::Debug> fmt::Debug for Bulk<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
     fn all_counts_what_failed() {
@@ -93,5 +106,15 @@ mod tests {
             [Ok(1), Err(Error::new(ErrorKind::Conflict, "a")), Err(Error::new(ErrorKind::NotFound, "b"))].into_iter().collect();
         assert_eq!(bulk.failures().map(|(at, _)| at).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(bulk.all().unwrap_err().message(), "2 of 3 failed, first: a");
+    }
+
+    #[test]
+    fn another_number_of_results_is_no_answer() {
+        let bulk = |count: u8| -> Bulk<u8> { (0..count).map(Ok).collect() };
+        assert_eq!(bulk(2).complete(2).unwrap().len(), 2);
+        let error = bulk(2).complete(3).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the provider gave 2 results for 3 entries"));
+        assert_eq!(bulk(1).only().unwrap(), 0);
+        assert!(bulk(0).only().is_err() && bulk(2).only().is_err());
     }
 }

@@ -100,11 +100,11 @@ impl Operation {
 #[macro_export]
 macro_rules! operations {
     ($interface:literal => { $($(#[$meta:meta])* $constant:ident = $name:literal, $class:ident;)+ }) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "named as the operations are")]
         enum OperationIndex { $($constant,)+ }
         $(
             $(#[$meta])*
-            #[allow(unreachable_pub)]
+            #[allow(unreachable_pub, reason = "an interface may be in a private module")]
             pub static $constant: $crate::Operation = $crate::Operation::new(
                 $interface, $name, $crate::Class::$class, OperationIndex::$constant as usize,
             );

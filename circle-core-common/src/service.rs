@@ -1,18 +1,19 @@
 //! How providers are built: what they get, what they offer, how they refer to each other.
 
+mod context;
+mod reference;
+
 use std::any::{Any, TypeId};
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+pub use context::BuildContext;
+pub use reference::ServiceRef;
 
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
 use crate::provider::Provider;
-use crate::resilience::{Policy, Resilience};
 
 /// What a provider offers: one handle per interface, one provider behind them all.
 ///
@@ -255,195 +256,5 @@ impl<H: Handle> Provider for Ready<H> {
 
     fn inner(&self) -> Option<&dyn Provider> {
         self.handle.as_provider()
-    }
-}
-
-/// What a provider is built with: the environment, the service's name, and the services that it refers to.
-///
-/// `From<&Environment>` makes one with defaults and no name, so that every provider has one constructor:
-/// `Memory::new(config, &environment)`.
-#[derive(Clone, Default)]
-pub struct BuildContext {
-    environment: Environment,
-    name: String,
-    allow_loopback: bool,
-    services: Arc<BTreeMap<String, Service>>,
-    resilience: Arc<Resilience>,
-    policy: Arc<OnceLock<Policy>>,
-}
-
-impl BuildContext {
-    /// A context for the service of this name.
-    #[must_use]
-    pub fn new(environment: Environment, name: impl Into<String>) -> Self {
-        Self { environment, name: name.into(), ..Self::default() }
-    }
-
-    /// Makes these services known.
-    #[must_use]
-    pub fn services(mut self, services: impl IntoIterator<Item = (String, Service)>) -> Self {
-        self.services = Arc::new(services.into_iter().collect());
-        self
-    }
-
-    /// Allows endpoints on this machine.
-    #[must_use]
-    pub fn allow_loopback(mut self, allow: bool) -> Self {
-        self.allow_loopback = allow;
-        self
-    }
-
-    /// Sets the resilience of the service.
-    #[must_use]
-    pub fn resilience(mut self, resilience: Resilience) -> Self {
-        self.resilience = Arc::new(resilience);
-        self.policy = Arc::default();
-        self
-    }
-
-    /// What was chosen for the resilience of the service.
-    #[must_use]
-    pub fn chosen_resilience(&self) -> &Resilience {
-        &self.resilience
-    }
-
-    /// The policies of the service: one, however often it is asked for.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.policy.get_or_init(|| Policy::new(&self.environment, &self.name, &self.resilience)).clone()
-    }
-
-    /// The environment.
-    #[must_use]
-    pub fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The service's name; empty where there is none.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether endpoints on this machine are allowed.
-    #[must_use]
-    pub fn allows_loopback(&self) -> bool {
-        self.allow_loopback
-    }
-
-    /// The service that a config refers to.
-    ///
-    /// # Errors
-    /// `ConfigInvalid` when there is no such service or it does not offer the interface.
-    pub fn service<H: Handle>(&self, reference: &ServiceRef<H>) -> Result<H> {
-        let name = reference.name();
-        match self.services.get(name) {
-            Some(service) => service.get(name),
-            None => {
-                let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
-                Err(Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService))
-            }
-        }
-    }
-
-    /// What the services of one hub share under this key; made by the first that asks.
-    pub fn shared<T: Send + Sync + 'static>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
-        self.environment.shared(key, make)
-    }
-}
-
-impl From<&Environment> for BuildContext {
-    fn from(environment: &Environment) -> Self {
-        Self::new(environment.clone(), "")
-    }
-}
-
-impl From<&BuildContext> for BuildContext {
-    fn from(context: &BuildContext) -> Self {
-        context.clone()
-    }
-}
-
-impl fmt::Debug for BuildContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BuildContext({})", self.name)
-    }
-}
-
-/// A reference to another service by its name, in a config struct: `store = "documents"`.
-///
-/// The hub builds what is referred to first; a cycle, an unknown name or a wrong interface is a config error.
-pub struct ServiceRef<H> {
-    name: String,
-    handle: PhantomData<fn() -> H>,
-}
-
-impl<H: Handle> ServiceRef<H> {
-    /// A reference to this service.
-    #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), handle: PhantomData }
-    }
-
-    /// The service's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl<H> Clone for ServiceRef<H> {
-    fn clone(&self) -> Self {
-        Self { name: self.name.clone(), handle: PhantomData }
-    }
-}
-
-impl<H: Handle> fmt::Debug for ServiceRef<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServiceRef({}: {})", self.name, H::NAME)
-    }
-}
-
-impl<H> Serialize for ServiceRef<H> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name)
-    }
-}
-
-impl<'de, H: Handle> Deserialize<'de> for ServiceRef<H> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Name;
-        impl<'de> serde::de::Visitor<'de> for Name {
-            type Value = String;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a service")
-            }
-
-            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<String, D::Error> {
-                String::deserialize(deserializer)
-            }
-
-            fn visit_str<E>(self, name: &str) -> std::result::Result<String, E> {
-                Ok(name.to_owned())
-            }
-        }
-        // The name tells the config reader which interface is meant.
-        deserializer.deserialize_newtype_struct(H::REFERENCE, Name).map(Self::new)
-    }
-}
-
-#[cfg(feature = "config")]
-impl<H: Handle> schemars::JsonSchema for ServiceRef<H> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("ServiceRef<{}>", H::NAME).into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "description": format!("The name of a service that offers {}.", H::NAME) })
-    }
-
-    fn inline_schema() -> bool {
-        true
     }
 }

@@ -13,6 +13,9 @@ mod decorate;
 mod expect;
 mod fault;
 mod faulty;
+mod lifecycle;
+mod listing;
+mod mask;
 mod scripted;
 pub(crate) mod telemetry;
 
@@ -27,10 +30,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 pub use canary::Canary;
 pub(crate) use deadline::{is_cancelled, times_out, with_deadline};
-pub use decorate::{Counted, Decorated, Decoration, Interception, Mask, Masked, Plan, Traffic};
+pub(crate) use decorate::decorated;
+pub use decorate::{Counted, Decorated, Decoration, Interception, Plan, Traffic};
+pub(crate) use expect::written_down;
 pub use expect::{equal, expect_kind, expect_reason, expect_unsupported, holds};
 pub use fault::{Fault, Faults};
 pub use faulty::{Faulty, FaultyEvery};
+pub(crate) use lifecycle::{Foreign, cancelled, is_late_or_done};
+pub(crate) use listing::{is_never_short, to_the_end};
+pub(crate) use mask::Maskable;
+pub use mask::{Mask, Masked};
 pub use scripted::{Script, Scripted};
 pub use telemetry::{Recorded, Telemetry};
 
@@ -222,11 +231,6 @@ impl<H: fmt::Debug> fmt::Debug for Subject<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Subject({:?}, {})", self.handle, self.namespace)
     }
-}
-
-/// `Skipped` when a capability is off.
-pub(crate) fn needs<C>(flag: Flag<C>, capabilities: &C) -> Outcome {
-    if flag.is_on(capabilities) { Ok(()) } else { Err(Failed::Skipped(format!("{} is off", flag.name()))) }
 }
 
 /// Sends requests as a stranger would: with what is in them, and nothing else.

@@ -194,8 +194,7 @@ fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
 }
 
 #[cfg(test)]
-// The structs are here for their schemas.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the structs are here for their schemas")]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod connect;
+mod connections;
 mod failure;
 mod pooled;
 #[cfg(feature = "reqwest")]
@@ -26,12 +27,6 @@ use super::target::Target;
 use crate::body::ByteStream;
 use crate::error::Result;
 
-/// A lost SYN is repeated after 1 s, and again after 3 s.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-/// Load balancers close idle connections after 60 s, some servers after 20 s: whoever closes first wins the race.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(18);
-/// Unused connections for each host.
-const MAX_IDLE: usize = 32;
 /// With both, an HTTP/2 connection whose other end has vanished is found within 30 s, used or not.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);

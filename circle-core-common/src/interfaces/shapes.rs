@@ -1,14 +1,28 @@
 //! What the options and the requests of every interface have in common.
 
-/// The constructor and the extension setter of an options type.
+/// The constructor of an options type, the extension setter, and the setters of the fields that are listed: `Option`s.
 macro_rules! options {
-    () => {
+    ($($(#[$meta:meta])* $field:ident: $type:ty),* $(,)?) => {
         /// Nothing chosen.
         #[must_use]
         pub fn new() -> Self {
             Self::default()
         }
 
+        extension_setter!();
+
+        $($(#[$meta])*
+        #[must_use]
+        pub fn $field(mut self, $field: impl Into<$type>) -> Self {
+            self.$field = Some($field.into());
+            self
+        })*
+    };
+}
+
+/// The extension setter of what a call is told.
+macro_rules! extension_setter {
+    () => {
         /// Adds a provider's own option; another provider refuses it as `Unsupported`.
         #[must_use]
         pub fn extension<E: $crate::Extension<Self>>(mut self, extension: E) -> Self {

@@ -245,39 +245,62 @@ impl<P> Counted<P> {
     }
 }
 
-/// Has a provider say that it can do something else than it can.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mask<C>(pub C);
+/// Makes the providers of an interface decorated ones, and its handle one that suites run over.
+///
+/// Named are the calls that a plan answers or loses as a whole; what else the provider has is written out behind them. The
+/// documentation goes on that of `over`.
+macro_rules! decorated {
+    (
+        $(#[$over:meta])*
+        $handle:ident over $provider:ident with $capabilities:ident as $declared:ident {
+            $($method:ident($request:ty) -> $output:ty;)+
+        }
+        $($own:tt)*
+    ) => {
+        #[::async_trait::async_trait]
+        impl<P: $provider, D: $crate::suite::Decoration> $provider for $crate::suite::Decorated<P, D> {
+            fn capabilities(&self) -> &$capabilities {
+                self.decoration.$declared(self.provider.capabilities())
+            }
 
-impl Decoration for Mask<ObjectStoreCapabilities> {
-    fn object_store<'a>(&'a self, _: &'a ObjectStoreCapabilities) -> &'a ObjectStoreCapabilities {
-        &self.0
-    }
+            $(async fn $method(&self, cx: &$crate::CallContext, request: $request) -> $crate::Result<$output> {
+                let plan = self.before(cx, stringify!($method)).await?;
+                plan.answer(self.provider.$method(cx, request).await)
+            })+
+
+            $($own)*
+        }
+
+        impl $crate::suite::Decoration for $crate::suite::Mask<$capabilities> {
+            fn $declared<'a>(&'a self, _: &'a $capabilities) -> &'a $capabilities {
+                &self.0
+            }
+        }
+
+        impl $crate::suite::Maskable for $handle {
+            type Capabilities = $capabilities;
+
+            fn declared(&self) -> &$capabilities {
+                self.capabilities()
+            }
+
+            fn masked(&self, capabilities: $capabilities) -> $crate::Result<Self> {
+                let mask = $crate::suite::Mask(capabilities);
+                Ok(Self::new($crate::suite::Masked::new(self.provider()?.clone(), mask)))
+            }
+        }
+
+        impl $crate::suite::Subject<$handle> {
+            /// A subject over this provider: its calls are counted, and faults are injected in front of it.
+            $(#[$over])*
+            pub fn over(provider: ::std::sync::Arc<dyn $provider>) -> Self {
+                let (traffic, script) = ($crate::suite::Traffic::new(), $crate::suite::Script::new());
+                let faulty = $crate::suite::Decorated::new(provider, script.clone());
+                let mut subject = Self::new($handle::new($crate::suite::Counted::over(faulty, &traffic)), traffic);
+                subject.faults = Some(::std::sync::Arc::new(script));
+                subject
+            }
+        }
+    };
 }
-
-impl Decoration for Mask<ChatModelCapabilities> {
-    fn chat_model<'a>(&'a self, _: &'a ChatModelCapabilities) -> &'a ChatModelCapabilities {
-        &self.0
-    }
-}
-
-impl Decoration for Mask<KeyValueStoreCapabilities> {
-    fn key_value_store<'a>(&'a self, _: &'a KeyValueStoreCapabilities) -> &'a KeyValueStoreCapabilities {
-        &self.0
-    }
-}
-
-impl Decoration for Mask<EmbeddingModelCapabilities> {
-    fn embedding_model<'a>(&'a self, _: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
-        &self.0
-    }
-}
-
-impl Decoration for Mask<VectorStoreCapabilities> {
-    fn vector_store<'a>(&'a self, _: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
-        &self.0
-    }
-}
-
-/// A provider that says it has other capabilities.
-pub type Masked<P, C> = Decorated<P, Mask<C>>;
+pub(crate) use decorated;

@@ -3,6 +3,9 @@
 use std::fmt::{Debug, Display};
 use std::panic::Location;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::{Failed, Outcome};
 use crate::error::{Error, ErrorKind, Reason, Result};
 
@@ -83,4 +86,14 @@ pub fn expect_unsupported<T: Debug>(result: Result<T>, capability: &'static str)
     let error = expect_kind(format_args!("a call that needs {capability}"), result, ErrorKind::Unsupported)?;
     equal("the capability in the error", &error.capability(), &Some(capability))?;
     equal("whether the refused call was sent", &error.sent(), &crate::Sent::No)
+}
+
+/// The value, once it was written down and read again.
+///
+/// # Errors
+/// `Wrong` when it cannot be.
+#[track_caller]
+pub(crate) fn written_down<T: Serialize + DeserializeOwned>(value: &T) -> std::result::Result<T, Failed> {
+    let read = serde_json::to_string(value).and_then(|text| serde_json::from_str(&text));
+    read.or_else(|error| wrong(format_args!("what was written down cannot be read: {error}")))
 }

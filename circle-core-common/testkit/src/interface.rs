@@ -27,57 +27,25 @@ pub trait Suited: Handle {
     fn subject(&self) -> Result<Subject<Self>>;
 }
 
-impl Suited for ObjectStore {
-    type Capabilities = ObjectStoreCapabilities;
+macro_rules! suited {
+    ($($handle:ident, $capabilities:ident, $interface:ident;)+) => {
+        $(impl Suited for $handle {
+            type Capabilities = $capabilities;
 
-    const SUITE: &'static [Case<Self>] = object_store::conformance::SUITE;
-    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = object_store::conformance::NEGATIVES;
+            const SUITE: &'static [Case<Self>] = $interface::conformance::SUITE;
+            const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = $interface::conformance::NEGATIVES;
 
-    fn subject(&self) -> Result<Subject<Self>> {
-        Ok(Subject::<Self>::over(self.provider()?.clone()))
-    }
+            fn subject(&self) -> Result<Subject<Self>> {
+                Ok(Subject::<Self>::over(self.provider()?.clone()))
+            }
+        })+
+    };
 }
 
-impl Suited for KeyValueStore {
-    type Capabilities = KeyValueStoreCapabilities;
-
-    const SUITE: &'static [Case<Self>] = key_value_store::conformance::SUITE;
-    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = key_value_store::conformance::NEGATIVES;
-
-    fn subject(&self) -> Result<Subject<Self>> {
-        Ok(Subject::<Self>::over(self.provider()?.clone()))
-    }
-}
-
-impl Suited for EmbeddingModel {
-    type Capabilities = EmbeddingModelCapabilities;
-
-    const SUITE: &'static [Case<Self>] = embedding_model::conformance::SUITE;
-    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = embedding_model::conformance::NEGATIVES;
-
-    fn subject(&self) -> Result<Subject<Self>> {
-        Ok(Subject::<Self>::over(self.provider()?.clone()))
-    }
-}
-
-impl Suited for VectorStore {
-    type Capabilities = VectorStoreCapabilities;
-
-    const SUITE: &'static [Case<Self>] = vector_store::conformance::SUITE;
-    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = vector_store::conformance::NEGATIVES;
-
-    fn subject(&self) -> Result<Subject<Self>> {
-        Ok(Subject::<Self>::over(self.provider()?.clone()))
-    }
-}
-
-impl Suited for ChatModel {
-    type Capabilities = ChatModelCapabilities;
-
-    const SUITE: &'static [Case<Self>] = chat_model::conformance::SUITE;
-    const NEGATIVES: &'static [Negative<Self, Self::Capabilities>] = chat_model::conformance::NEGATIVES;
-
-    fn subject(&self) -> Result<Subject<Self>> {
-        Ok(Subject::<Self>::over(self.provider()?.clone()))
-    }
+suited! {
+    ObjectStore, ObjectStoreCapabilities, object_store;
+    KeyValueStore, KeyValueStoreCapabilities, key_value_store;
+    EmbeddingModel, EmbeddingModelCapabilities, embedding_model;
+    VectorStore, VectorStoreCapabilities, vector_store;
+    ChatModel, ChatModelCapabilities, chat_model;
 }

@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
 
 use super::connect::Connector;
-use super::tls::{self, Tls};
+use super::connections::{Connections, connection_setters};
+use super::tls::Tls;
 use super::upload::Upload;
 use super::{Transport, TransportRequest, TransportResponse, answer, failure};
 use crate::error::Result;
@@ -27,59 +26,27 @@ pub struct HttpTransport {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HttpTransportBuilder {
-    connect_timeout: Duration,
-    idle_timeout: Duration,
-    max_idle: usize,
-    roots: Vec<CertificateDer<'static>>,
+    connections: Connections,
 }
 
 impl HttpTransport {
     /// The defaults: 3.1 s to connect, connections closed after 18 s without use, at most 32 idle ones per host.
     pub fn builder() -> HttpTransportBuilder {
-        HttpTransportBuilder {
-            connect_timeout: super::CONNECT_TIMEOUT,
-            idle_timeout: super::IDLE_TIMEOUT,
-            max_idle: super::MAX_IDLE,
-            roots: Vec::new(),
-        }
+        HttpTransportBuilder { connections: Connections::new() }
     }
 }
 
 impl HttpTransportBuilder {
-    /// How long resolving the name, connecting and the TLS handshake may take together.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long a connection is kept without use.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// How many unused connections are kept for each host.
-    pub fn max_idle_per_host(mut self, count: usize) -> Self {
-        self.max_idle = count;
-        self
-    }
-
-    /// Trusts these root certificates, a PEM text, besides the operating system's.
-    ///
-    /// # Errors
-    /// `ConfigInvalid` when it holds no certificate.
-    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self> {
-        self.roots.extend(tls::certificates(pem)?);
-        Ok(self)
-    }
+    connection_setters!();
 
     /// The transport. Nothing is connected, and no certificate of the system is read, before a request needs it.
     #[must_use]
     pub fn build(self) -> HttpTransport {
-        let connector = Connector::new(Tls::new(self.roots), self.connect_timeout);
+        let connections = self.connections;
+        let connector = Connector::new(Tls::new(connections.roots), connections.connect_timeout);
         let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(self.idle_timeout)
-            .pool_max_idle_per_host(self.max_idle)
+            .pool_idle_timeout(connections.idle_timeout)
+            .pool_max_idle_per_host(connections.max_idle)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(super::PING_INTERVAL)

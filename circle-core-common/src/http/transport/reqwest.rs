@@ -4,14 +4,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{Client, NoProxy, Proxy, Url};
-use rustls::pki_types::CertificateDer;
 
-use super::tls::{self, Tls};
+use super::connections::{Connections, connection_setters};
+use super::tls::Tls;
 use super::upload::Upload;
 use super::{Target, Transport, TransportRequest, TransportResponse, answer, failure};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,25 +36,15 @@ pub struct ReqwestTransport {
 /// Settings of a [`ReqwestTransport`].
 #[must_use]
 pub struct ReqwestTransportBuilder {
-    connect_timeout: Duration,
-    idle_timeout: Duration,
-    max_idle: usize,
+    connections: Connections,
     proxies: Vec<Proxy>,
     system_proxies: bool,
-    roots: Vec<CertificateDer<'static>>,
 }
 
 impl ReqwestTransport {
     /// The defaults of [`HttpTransport`](super::HttpTransport); no proxy.
     pub fn builder() -> ReqwestTransportBuilder {
-        ReqwestTransportBuilder {
-            connect_timeout: super::CONNECT_TIMEOUT,
-            idle_timeout: super::IDLE_TIMEOUT,
-            max_idle: super::MAX_IDLE,
-            proxies: Vec::new(),
-            system_proxies: false,
-            roots: Vec::new(),
-        }
+        ReqwestTransportBuilder { connections: Connections::new(), proxies: Vec::new(), system_proxies: false }
     }
 }
 
@@ -87,48 +76,24 @@ impl ReqwestTransportBuilder {
         self
     }
 
-    /// How long resolving the name, connecting and the TLS handshake may take together.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long a connection is kept without use.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// How many unused connections are kept for each host.
-    pub fn max_idle_per_host(mut self, count: usize) -> Self {
-        self.max_idle = count;
-        self
-    }
-
-    /// Trusts these root certificates, a PEM text, besides the operating system's.
-    ///
-    /// # Errors
-    /// `ConfigInvalid` when it holds no certificate.
-    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self> {
-        self.roots.extend(tls::certificates(pem)?);
-        Ok(self)
-    }
+    connection_setters!();
 
     /// The transport.
     ///
     /// # Errors
     /// `ConfigInvalid` when TLS cannot be set up: reqwest wants it before the first connection.
     pub fn build(self) -> Result<ReqwestTransport> {
-        let tls = Tls::new(self.roots).config()?;
+        let connections = self.connections;
+        let tls = Tls::new(connections.roots).config()?;
         let mut builder = Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
             // Its own retries reach beyond their scope; what is repeated is the policies' business.
             .retry(reqwest::retry::never())
             .referer(false)
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(self.idle_timeout)
-            .pool_max_idle_per_host(self.max_idle)
+            .connect_timeout(connections.connect_timeout)
+            .pool_idle_timeout(connections.idle_timeout)
+            .pool_max_idle_per_host(connections.max_idle)
             .http2_keep_alive_interval(super::PING_INTERVAL)
             .http2_keep_alive_timeout(super::PING_TIMEOUT)
             .http2_keep_alive_while_idle(true);

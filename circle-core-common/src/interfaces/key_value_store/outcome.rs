@@ -94,7 +94,7 @@ async fn lookup(store: &KeyValueStore, call: &Call<'_>, keys: Vec<Key>) -> Vec<R
         let result = async {
             let request = GetRequest::new(chunk.to_vec(), store.freshest());
             let bulk = call.guard(store.provider()?.get(call.cx(), request)).await?;
-            super::complete(bulk, chunk.len())
+            bulk.complete(chunk.len())
         };
         match result.await {
             Ok(bulk) => found.extend(bulk),

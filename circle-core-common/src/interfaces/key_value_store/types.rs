@@ -305,13 +305,9 @@ pub struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    options!();
-
-    /// Deletes only this version.
-    #[must_use]
-    pub fn if_match(mut self, version: impl Into<Version>) -> Self {
-        self.if_match = Some(version.into());
-        self
+    options! {
+        /// Deletes only this version.
+        if_match: Version,
     }
 
     /// Deletes only if no newer holder of the lock has written the key.

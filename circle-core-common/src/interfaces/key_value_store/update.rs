@@ -31,7 +31,7 @@ impl Steps<'_> {
             Self::Calls => store.get_inner(key.clone(), GetOptions::new()).await,
             Self::Parts(call, provider) => {
                 let request = GetRequest::new(vec![key.clone()], GetOptions::new());
-                call.guard(provider.get(call.cx(), request)).await.and_then(super::only)
+                call.guard(provider.get(call.cx(), request)).await.and_then(crate::Bulk::only)
             }
         }
     }

@@ -20,18 +20,18 @@ mod capabilities;
 #[cfg(feature = "testkit")]
 pub mod conformance;
 mod download;
+mod listing;
 #[cfg(feature = "mock")]
 mod mock;
 mod outcome;
 mod provider;
 mod types;
+mod update;
 mod upload;
 mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use bytes::Bytes;
 
 pub use capabilities::{ListConsistency, ObjectStoreCapabilities};
 #[cfg(feature = "mock")]
@@ -43,11 +43,9 @@ pub use upload::{Upload, Writer};
 use crate::body::Body;
 use crate::bulk::Bulk;
 use crate::context::CallContext;
-use crate::error::{Error, ErrorKind, Reason, Result, ResultExt};
+use crate::error::{Error, Reason, Result};
 use crate::identifier::Version;
-use crate::listing::{Listing, Page};
 use crate::operation::Operation;
-use crate::resilience::backoff::Backoff;
 use crate::scope::{Call, Resources};
 
 crate::operations! {
@@ -86,9 +84,6 @@ type Caps = ObjectStoreCapabilities;
 
 /// How often the emulation of a suffix asks for the size anew because the object was written in between.
 const SUFFIX_ATTEMPTS: u32 = 10;
-
-/// How often [`ObjectStore::update`] tries against other writers.
-const UPDATE_ATTEMPTS: u32 = 100;
 
 impl ObjectStore {
     /// An object. Answers as soon as its metadata is there; the content streams.
@@ -238,66 +233,6 @@ impl ObjectStore {
         outcome::put(self, key, body, options).await
     }
 
-    /// Changes an object by a function of its content; `None` where it is absent. Other writers make it run again.
-    ///
-    /// Each read and each write is a call of its own; a timeout bounds them and the waits in between together.
-    ///
-    /// ```
-    /// # use circle_core_common::{Result, interfaces::object_store::ObjectStore};
-    /// # async fn example(files: ObjectStore) -> Result<()> {
-    /// files.update("tally", |old| Ok([old.unwrap_or_default().as_ref(), b"|"].concat())).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// The function's; `Unsupported` without `put_if_absent` and `put_if_match`; `Conflict` or `AlreadyExists` after 100 lost
-    /// races; as [`get`](Self::get) and [`put_with`](Self::put_with).
-    pub async fn update<B: Into<Body>>(
-        &self,
-        key: impl Into<ObjectKey>,
-        change: impl Fn(Option<Bytes>) -> Result<B> + Send + Sync,
-    ) -> Result<ObjectMeta> {
-        let (store, key) = (self.bounded(), key.into());
-        let able = Caps::PUT_IF_ABSENT.check(store.capabilities()).and_then(|()| Caps::PUT_IF_MATCH.check(store.capabilities()));
-        store.at(&PUT, &key, able)?;
-        let backoff = Backoff::new().initial_interval(Duration::from_millis(2)).max_interval(Duration::from_millis(250));
-        let mut waits = backoff.waits(store.core.environment().random());
-        let mut attempt = 1;
-        loop {
-            let lost = match store.read_to_update(&key).await? {
-                Ok((content, precondition)) => {
-                    let options = PutOptions { precondition, ..PutOptions::new() };
-                    match store.put_inner(key.clone(), change(content)?.into(), options).await {
-                        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists) => error,
-                        result => return result,
-                    }
-                }
-                Err(lost) => lost,
-            };
-            if attempt == UPDATE_ATTEMPTS {
-                return Err(lost);
-            }
-            attempt += 1;
-            let wait = waits.next_wait()?.unwrap_or_default();
-            store.core.pause(&PUT, wait).await.map_err(|error| error.with_resource(key.shared()))?;
-        }
-    }
-
-    /// The content, and what must hold so that it is still the same; the inner error is a race lost while reading.
-    async fn read_to_update(&self, key: &ObjectKey) -> Result<Result<(Option<Bytes>, Precondition)>> {
-        let Some(object) = self.get_inner(key.clone(), GetOptions::new()).await.optional()? else {
-            return Ok(Ok((None, Precondition::IfAbsent)));
-        };
-        let version = object.meta.version()?.clone();
-        match object.bytes().await {
-            Ok(content) => Ok(Ok((Some(content), Precondition::IfMatch(version)))),
-            // A read that was cut found another object, or none, when it went on.
-            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(Err(error)),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Deletes an object. Deleting what is absent succeeds and says so, where the service tells.
     ///
     /// # Errors
@@ -353,65 +288,7 @@ impl ObjectStore {
         let provider = self.start(&mut call, Resources::Many(names)).await?;
         let items = keys.iter().map(|key| DeleteItem::new(key.clone(), DeleteOptions::new())).collect();
         let result = call.guard(provider.delete(call.cx(), DeleteRequest::new(items))).await;
-        let result = result.and_then(|bulk| {
-            if bulk.len() == keys.len() {
-                return Ok(bulk);
-            }
-            Err(Error::new(ErrorKind::Internal, format!("the provider gave {} results for {} keys", bulk.len(), keys.len())))
-        });
-        call.finish(result).await
-    }
-
-    /// The objects whose keys begin with `prefix`, at any depth, in the byte order of their keys.
-    pub fn list(&self, prefix: impl Into<String>) -> Listing<ObjectMeta> {
-        self.list_with(prefix, ListOptions::new())
-    }
-
-    /// As [`list`](Self::list), from behind a key, or with all versions. Delete markers and prefixes are left out;
-    /// [`entries_with`](Self::entries_with) has them.
-    pub fn list_with(&self, prefix: impl Into<String>, options: ListOptions) -> Listing<ObjectMeta> {
-        self.listing(prefix.into(), options, |page| {
-            let objects = page.items.into_iter().filter_map(|entry| match entry {
-                Entry::Object(meta) => Some(meta),
-                _ => None,
-            });
-            Page::new(objects.collect(), page.next)
-        })
-    }
-
-    /// One level: the objects right below `prefix`, and the prefixes of what is deeper.
-    pub fn entries(&self, prefix: impl Into<String>) -> Listing<Entry> {
-        self.entries_with(prefix, ListOptions::new().delimiter("/"))
-    }
-
-    /// Everything that a list can give: objects, prefixes, versions, delete markers.
-    pub fn entries_with(&self, prefix: impl Into<String>, options: ListOptions) -> Listing<Entry> {
-        self.listing(prefix.into(), options, |page| page)
-    }
-
-    fn listing<T: Send + 'static>(
-        &self,
-        prefix: String,
-        options: ListOptions,
-        select: impl Fn(Page<Entry>) -> Page<T> + Clone + Send + Sync + 'static,
-    ) -> Listing<T> {
-        let store = self.clone();
-        // What makes this list another one than its neighbours; a page size does not.
-        let ListOptions { delimiter, start_after, versions, .. } = &options;
-        let list = format!("{:?} {prefix:?} {delimiter:?} {start_after:?} {versions}", self.core.service());
-        Listing::new(&list, move |page| {
-            let (store, select) = (store.clone(), select.clone());
-            let request = ListRequest::new(prefix.clone(), options.clone(), page);
-            async move {
-                let prefix: Arc<str> = request.prefix.as_str().into();
-                let checked = store.check_list(&request);
-                checked.map_err(|error| store.core.place(error, &LIST).with_resource(&prefix))?;
-                let mut call = store.open(&LIST);
-                let provider = store.start(&mut call, Resources::One(&prefix)).await?;
-                let result = call.guard(provider.list(call.cx(), request)).await;
-                call.finish(result).await.map(select)
-            }
-        })
+        call.finish(result.and_then(|bulk| bulk.complete(keys.len()))).await
     }
 
     /// Copies an object within the store, replacing what is there.

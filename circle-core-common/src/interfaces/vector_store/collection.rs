@@ -96,8 +96,7 @@ impl Collection {
     /// # Errors
     /// `NotFound` without the collection; `InvalidInput` for a vector of another width.
     pub async fn put(&self, record: Record) -> Result<()> {
-        let bulk = self.put_many([record]).await?;
-        bulk.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "the provider gave no result"))?
+        self.put_many([record]).await?.only()
     }
 
     /// Puts many records, each for itself, in as many calls as the store needs. Of several records of one id the last
@@ -145,7 +144,7 @@ impl Collection {
         let mut call = self.store.open(&PUT);
         let provider = self.store.start(&mut call, self.resources()).await?;
         let result = call.guard(provider.put(call.cx(), PutRequest::new(self.location.clone(), records))).await;
-        call.finish(result.and_then(|bulk| complete(bulk, count))).await
+        call.finish(result.and_then(|bulk| bulk.complete(count))).await
     }
 
     fn batch_max(&self) -> usize {
@@ -165,8 +164,7 @@ impl Collection {
     /// # Errors
     /// `NotFound` without the collection.
     pub async fn get(&self, id: impl Into<RecordId>) -> Result<Option<Record>> {
-        let bulk = self.get_many([id]).await?;
-        bulk.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "the provider gave no result"))?
+        self.get_many([id]).await?.only()
     }
 
     /// The records of many ids, in order, in as many calls as the store needs.
@@ -182,7 +180,7 @@ impl Collection {
                 let mut call = bounded.store.open(&GET);
                 let provider = bounded.store.start(&mut call, self.resources()).await?;
                 let result = call.guard(provider.get(call.cx(), GetRequest::new(self.location.clone(), chunk.to_vec()))).await;
-                call.finish(result.and_then(|bulk| complete(bulk, chunk.len()))).await
+                call.finish(result.and_then(|bulk| bulk.complete(chunk.len()))).await
             };
             let answer = answer.await;
             results.extend(self.each(&GET, answer, chunk.len()));
@@ -332,11 +330,4 @@ impl fmt::Debug for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}", self.store, self.resource)
     }
-}
-
-fn complete<T>(bulk: Bulk<T>, expected: usize) -> Result<Bulk<T>> {
-    if bulk.len() == expected {
-        return Ok(bulk);
-    }
-    Err(Error::new(ErrorKind::Internal, format!("the provider gave {} results for {expected} records", bulk.len())))
 }

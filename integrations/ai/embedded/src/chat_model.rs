@@ -4,19 +4,17 @@ mod passages;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
     ChatModel, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, FinishReason, Part, Source,
     TokenCount, Usage, Warning, WarningKind, events_of,
 };
-use circle_core_common::{
-    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
-};
+use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Integration, Result, Service};
 
 use crate::config::EmbeddedAnswersConfig;
 use crate::embedding_model::Lexical;
+use crate::local::{Local, local_provider};
 use crate::text::{sentences, words};
 use passages::Passage;
 
@@ -56,11 +54,9 @@ pub struct EmbeddedAnswers {
 }
 
 struct Shared {
-    info: ProviderInfo,
-    environment: Environment,
+    local: Local,
     capabilities: ChatModelCapabilities,
     sentences: usize,
-    closed: AtomicBool,
 }
 
 impl EmbeddedAnswers {
@@ -77,26 +73,12 @@ impl EmbeddedAnswers {
             .with(ChatModelCapabilities::STREAM)
             .with(ChatModelCapabilities::DOCUMENTS)
             .with(ChatModelCapabilities::COUNT_TOKENS);
-        Self {
-            shared: Arc::new(Shared {
-                info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), MODEL),
-                environment: cx.into().environment().clone(),
-                capabilities,
-                sentences: config.sentences.max(1) as usize,
-                closed: AtomicBool::new(false),
-            }),
-        }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed, "the answering model is closed"));
-        }
-        Ok(())
+        let local = Local::new("answering model", Self::NAME, MODEL, cx.into().environment().clone());
+        Self { shared: Arc::new(Shared { local, capabilities, sentences: config.sentences.max(1) as usize }) }
     }
 
     async fn answer(&self, request: ChatRequest) -> Result<ChatResponse> {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         let sentences = self.shared.sentences;
         // Reading documents takes a while.
         let task = tokio::task::spawn_blocking(move || answer(&request, sentences));
@@ -199,25 +181,7 @@ fn tokens(request: &ChatRequest) -> u64 {
     system.chain(messages).sum::<usize>() as u64
 }
 
-#[async_trait]
-impl Provider for EmbeddedAnswers {
-    fn info(&self) -> &ProviderInfo {
-        &self.shared.info
-    }
-
-    fn environment(&self) -> &Environment {
-        &self.shared.environment
-    }
-
-    async fn health(&self, _: &CallContext) -> Result<Health> {
-        self.check_open().map(|()| Health::healthy())
-    }
-
-    async fn close(&self, _: &CallContext) -> Result<()> {
-        self.shared.closed.store(true, Ordering::Release);
-        Ok(())
-    }
-}
+local_provider!(EmbeddedAnswers);
 
 #[async_trait]
 impl ChatModelProvider for EmbeddedAnswers {
@@ -234,7 +198,7 @@ impl ChatModelProvider for EmbeddedAnswers {
     }
 
     async fn count_tokens(&self, _: &CallContext, request: ChatRequest) -> Result<TokenCount> {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         Ok(TokenCount::exact(tokens(&request)))
     }
 }

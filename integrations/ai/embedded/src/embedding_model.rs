@@ -4,19 +4,16 @@ mod features;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::embedding_model::{
     EmbedInput, EmbedKind, EmbedRequest, EmbedUsage, Embedded, EmbeddingModel, EmbeddingModelCapabilities,
     EmbeddingModelProvider, Embeddings, similarity,
 };
-use circle_core_common::{
-    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Reason, Result,
-    Service,
-};
+use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Integration, Reason, Result, Service};
 
 use crate::config::EmbeddedEmbeddingsConfig;
+use crate::local::{Local, local_provider};
 
 /// The model's name: another number when the same text gets another embedding.
 const MODEL: &str = "lexical-1";
@@ -33,10 +30,8 @@ pub struct EmbeddedEmbeddings {
 }
 
 struct Shared {
-    info: ProviderInfo,
-    environment: Environment,
+    local: Local,
     capabilities: EmbeddingModelCapabilities,
-    closed: AtomicBool,
 }
 
 impl EmbeddedEmbeddings {
@@ -62,15 +57,8 @@ impl EmbeddedEmbeddings {
         capabilities.input_tokens = INPUT_TOKENS;
         capabilities.batch_max = 1_000;
         capabilities.batch_tokens_max = 4 * INPUT_TOKENS;
-        let info = ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), MODEL);
-        Self { shared: Arc::new(Shared { info, environment, capabilities, closed: AtomicBool::new(false) }) }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed, "the embedding model is closed"));
-        }
-        Ok(())
+        let local = Local::new("embedding model", Self::NAME, MODEL, environment);
+        Self { shared: Arc::new(Shared { local, capabilities }) }
     }
 }
 
@@ -109,25 +97,7 @@ impl Lexical {
     }
 }
 
-#[async_trait]
-impl Provider for EmbeddedEmbeddings {
-    fn info(&self) -> &ProviderInfo {
-        &self.shared.info
-    }
-
-    fn environment(&self) -> &Environment {
-        &self.shared.environment
-    }
-
-    async fn health(&self, _: &CallContext) -> Result<Health> {
-        self.check_open().map(|()| Health::healthy())
-    }
-
-    async fn close(&self, _: &CallContext) -> Result<()> {
-        self.shared.closed.store(true, Ordering::Release);
-        Ok(())
-    }
-}
+local_provider!(EmbeddedEmbeddings);
 
 #[async_trait]
 impl EmbeddingModelProvider for EmbeddedEmbeddings {
@@ -136,7 +106,7 @@ impl EmbeddingModelProvider for EmbeddedEmbeddings {
     }
 
     async fn embed(&self, _: &CallContext, request: EmbedRequest) -> Result<Embedded> {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         let width = request.options.dimensions.unwrap_or(self.shared.capabilities.dimensions);
         let bytes: usize = request.inputs.iter().filter_map(EmbedInput::as_text).map(str::len).sum();
         if bytes <= INLINE_BYTES {

@@ -33,6 +33,7 @@
 mod chat_model;
 mod config;
 mod embedding_model;
+mod local;
 mod scripted;
 mod text;
 mod vector_store;

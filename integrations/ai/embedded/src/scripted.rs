@@ -5,7 +5,6 @@ mod reply;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -13,9 +12,10 @@ use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
     Assembler, ChatEvent, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream,
 };
-use circle_core_common::{CallContext, Environment, Error, ErrorKind, Flag, Health, Provider, ProviderInfo, Result, Sent};
+use circle_core_common::{CallContext, Environment, Error, ErrorKind, Flag, Result, Sent};
 use futures_core::Stream;
 
+use crate::local::{Local, local_provider};
 use reply::Ending;
 pub use reply::ScriptedReply;
 
@@ -48,9 +48,7 @@ pub struct ScriptedModel {
 }
 
 struct Shared {
-    info: ProviderInfo,
-    environment: Environment,
-    closed: AtomicBool,
+    local: Local,
     script: Mutex<Script>,
 }
 
@@ -74,12 +72,7 @@ impl ScriptedModel {
     /// A model that has been told nothing yet, in this environment.
     #[must_use]
     pub fn within(environment: Environment) -> Self {
-        let shared = Shared {
-            info: ProviderInfo::new(NAME, env!("CARGO_PKG_VERSION"), ""),
-            environment,
-            closed: AtomicBool::new(false),
-            script: Mutex::default(),
-        };
+        let shared = Shared { local: Local::new("scripted model", NAME, "", environment), script: Mutex::default() };
         // It has no tokens to count.
         let capabilities = ChatModelCapabilities::all().without(ChatModelCapabilities::COUNT_TOKENS);
         Self { shared: Arc::new(shared), capabilities }
@@ -136,15 +129,8 @@ impl ScriptedModel {
         self.shared.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_open(&self) -> Result<()> {
-        match self.shared.closed.load(Ordering::Acquire) {
-            true => Err(Error::new(ErrorKind::Closed, "the scripted model is closed")),
-            false => Ok(()),
-        }
-    }
-
     fn next(&self, request: ChatRequest) -> Answer {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         let mut script = self.script();
         script.requests.push(request);
         let number = script.requests.len();
@@ -183,25 +169,7 @@ impl From<Error> for ScriptedError {
     }
 }
 
-#[async_trait]
-impl Provider for ScriptedModel {
-    fn info(&self) -> &ProviderInfo {
-        &self.shared.info
-    }
-
-    fn environment(&self) -> &Environment {
-        &self.shared.environment
-    }
-
-    async fn health(&self, _: &CallContext) -> Result<Health> {
-        self.check_open().map(|()| Health::healthy())
-    }
-
-    async fn close(&self, _: &CallContext) -> Result<()> {
-        self.shared.closed.store(true, Ordering::Release);
-        Ok(())
-    }
-}
+local_provider!(ScriptedModel);
 
 #[async_trait]
 impl ChatModelProvider for ScriptedModel {

@@ -12,7 +12,6 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -27,6 +26,7 @@ use circle_core_common::{
 };
 
 use crate::config::EmbeddedVectorsConfig;
+use crate::local::Local;
 use crate::volatile::Volatile;
 use files::Files;
 use index::Index;
@@ -47,12 +47,10 @@ pub struct EmbeddedVectors {
 }
 
 struct Shared {
-    info: ProviderInfo,
-    environment: Environment,
+    local: Local,
     capabilities: VectorStoreCapabilities,
     store: ObjectStore,
     prefix: String,
-    closed: AtomicBool,
     indexes: Mutex<HashMap<CollectionName, Arc<Index>>>,
 }
 
@@ -108,21 +106,13 @@ impl EmbeddedVectors {
         let mut capabilities = VectorStoreCapabilities::all();
         capabilities.dimensions_max = 16_384;
         capabilities.batch_max = 1_000;
-        let info = ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), target);
-        let (closed, indexes) = (AtomicBool::new(false), Mutex::default());
-        let prefix = prefix.to_owned();
-        Self { shared: Arc::new(Shared { info, environment, capabilities, store, prefix, closed, indexes }) }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed, "the vector store is closed"));
-        }
-        Ok(())
+        let local = Local::new("vector store", Self::NAME, target, environment);
+        let (prefix, indexes) = (prefix.to_owned(), Mutex::default());
+        Self { shared: Arc::new(Shared { local, capabilities, store, prefix, indexes }) }
     }
 
     fn index(&self, collection: &CollectionName, cx: &CallContext) -> Result<(Arc<Index>, Files)> {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         let mut indexes = self.shared.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         let index = Arc::clone(indexes.entry(collection.clone()).or_default());
         Ok((index, Files::new(&self.shared.store, &self.shared.prefix, collection, cx)))
@@ -145,7 +135,7 @@ impl EmbeddedVectors {
 
 impl fmt::Debug for EmbeddedVectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EmbeddedVectors({})", self.shared.info)
+        write!(f, "EmbeddedVectors({})", self.shared.local.info)
     }
 }
 
@@ -193,21 +183,21 @@ async fn run<T: Send + 'static>(work: usize, task: impl FnOnce() -> Result<T> + 
 #[async_trait]
 impl Provider for EmbeddedVectors {
     fn info(&self) -> &ProviderInfo {
-        &self.shared.info
+        &self.shared.local.info
     }
 
     fn environment(&self) -> &Environment {
-        &self.shared.environment
+        &self.shared.local.environment
     }
 
     async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.check_open()?;
+        self.shared.local.check_open()?;
         self.shared.store.provider()?.health(cx).await
     }
 
     /// The object store is another service, and stays open.
     async fn close(&self, _: &CallContext) -> Result<()> {
-        self.shared.closed.store(true, Ordering::Release);
+        self.shared.local.close();
         self.shared.indexes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }

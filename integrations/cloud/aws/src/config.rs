@@ -1,7 +1,7 @@
 //! What a config file says about an S3 service.
 
 use circle_core_protocol_aws_auth::AwsCredentialsConfig;
-use circle_core_protocol_s3::{Addressing, S3Profile, S3Settings};
+use circle_core_protocol_s3::{Addressing, s3_config};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,57 +43,6 @@ impl S3Config {
             lacks: Vec::new(),
         }
     }
-
-    /// Sets the region.
-    #[must_use]
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
-        self
-    }
-
-    /// Sets the address, in place of Amazon's.
-    #[must_use]
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
-        self
-    }
-
-    /// Sets where the bucket stands in an address.
-    #[must_use]
-    pub fn addressing(mut self, addressing: Addressing) -> Self {
-        self.addressing = Some(addressing);
-        self
-    }
-
-    /// Sets the credentials.
-    #[must_use]
-    pub fn credentials(mut self, credentials: AwsCredentialsConfig) -> Self {
-        self.credentials = credentials;
-        self
-    }
-
-    /// Sets whether the bucket keeps versions.
-    #[must_use]
-    pub fn versions(mut self, versions: bool) -> Self {
-        self.versions = versions;
-        self
-    }
-
-    /// Adds a capability that the server behind `endpoint` lacks.
-    #[must_use]
-    pub fn lacks(mut self, capability: impl Into<String>) -> Self {
-        self.lacks.push(capability.into());
-        self
-    }
-
-    pub(crate) fn settings(self) -> S3Settings {
-        let mut settings = S3Settings::new(S3Profile::AWS, self.bucket);
-        settings.region = self.region;
-        settings.endpoint = self.endpoint;
-        settings.addressing = self.addressing;
-        settings.credentials = self.credentials;
-        settings.versions = self.versions;
-        settings.lacks = self.lacks;
-        settings
-    }
 }
+
+s3_config!(S3Config);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
 use circle_core_common::{BuildContext, Integration, Result, Service};
-use circle_core_protocol_s3::{S3Client, S3Store};
+use circle_core_protocol_s3::{S3Client, S3Profile, S3Store};
 
 use crate::config::S3Config;
 
@@ -21,7 +21,7 @@ impl S3 {
     /// # Errors
     /// `ConfigInvalid`: no region, an endpoint that is none, a name that no bucket can have.
     pub fn new(config: S3Config, cx: impl Into<BuildContext>) -> Result<Self> {
-        let store = S3Store::new(Self::NAME, env!("CARGO_PKG_VERSION"), &config.settings(), cx)?;
+        let store = S3Store::new(Self::NAME, env!("CARGO_PKG_VERSION"), &config.settings(S3Profile::AWS), cx)?;
         Ok(Self { store })
     }
 

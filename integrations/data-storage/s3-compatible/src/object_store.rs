@@ -21,7 +21,8 @@ impl S3Compatible {
     /// # Errors
     /// `ConfigInvalid`: what the address of the preset is made of is missing, an endpoint that is none, a name that no bucket can have.
     pub fn new(config: S3CompatibleConfig, cx: impl Into<BuildContext>) -> Result<Self> {
-        let store = S3Store::new(Self::NAME, env!("CARGO_PKG_VERSION"), &config.settings(), cx)?;
+        let profile = config.preset.profile();
+        let store = S3Store::new(Self::NAME, env!("CARGO_PKG_VERSION"), &config.settings(profile), cx)?;
         Ok(Self { store })
     }
 

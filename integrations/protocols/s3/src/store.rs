@@ -143,7 +143,7 @@ macro_rules! s3_provider {
     };
 }
 
-/// What [`s3_provider!`](crate::s3_provider) names.
+/// What [`s3_provider!`](crate::s3_provider) and [`s3_config!`](crate::s3_config) name.
 #[doc(hidden)]
 pub mod private {
     use std::pin::Pin;
@@ -154,6 +154,7 @@ pub mod private {
         UploadId, UploadPartRequest,
     };
     pub use circle_core_common::{Bulk, CallContext, Environment, Health, Page, Provider, ProviderInfo, Result};
+    pub use circle_core_protocol_aws_auth::AwsCredentialsConfig;
 
     /// The future of a provider's method.
     pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

@@ -3,19 +3,15 @@
 use std::time::Duration;
 
 use super::{Model, Turn, TurnPart};
-use crate::context::{CallContext, CallOptions, Cancel};
+use crate::context::CallOptions;
 use crate::error::ErrorKind;
-use crate::extension::Extension;
 use crate::interfaces::chat_model::{CHAT, ChatRequest};
-use crate::provider::HealthState;
-use crate::suite::{Failed, Outcome, Telemetry, equal, expect_kind, holds};
+use crate::suite::{Failed, Foreign, Outcome, Telemetry, cancelled, equal, expect_kind};
 
 /// A client can be closed twice, and every call after that is `Closed`.
 pub async fn close_is_idempotent_and_ends_every_call(subject: Model) -> Outcome {
-    let (model, provider) = (&subject.handle, subject.handle.provider()?.clone());
-    let cx = CallContext::new(provider.environment(), &CHAT, None);
-    provider.close(&cx).await?;
-    provider.close(&cx).await?;
+    let model = &subject.handle;
+    subject.closes_twice(&CHAT).await?;
     expect_kind("chat", model.chat("Is it?").await, ErrorKind::Closed)?;
     if model.capabilities().stream {
         expect_kind("stream", model.stream("Is it?").await, ErrorKind::Closed)?;
@@ -24,43 +20,27 @@ pub async fn close_is_idempotent_and_ends_every_call(subject: Model) -> Outcome 
         expect_kind("count_tokens", model.count_tokens("Is it?").await, ErrorKind::Closed)?;
     }
     expect_kind("chat_many", model.chat_many(["Is it?"]).await.and_then(crate::Bulk::all), ErrorKind::Closed)?;
-    expect_kind("health", provider.health(&cx).await, ErrorKind::Closed)?;
-    provider.close(&cx).await?;
-    Ok(())
+    subject.stays_closed(&CHAT).await
 }
 
 /// A client that works says so.
 pub async fn health_of_a_working_client_is_healthy(subject: Model) -> Outcome {
-    let provider = subject.handle.provider()?;
-    let health = provider.health(&CallContext::new(provider.environment(), &CHAT, None)).await?;
-    equal("the state", &health.state, &HealthState::Healthy)
+    subject.is_healthy(&CHAT).await
 }
 
 /// `native` finds the type that the provider's page names, through all decorators, and no other.
 pub async fn native_finds_the_documented_type(subject: Model) -> Outcome {
-    let native = subject.native.ok_or_else(|| Failed::Skipped("the subject names no native type".to_owned()))?;
-    holds("native finds the documented type", native(&subject.handle))?;
-    holds("native finds no other type", subject.handle.native::<String>().is_none())
+    subject.has_its_native_type()
 }
 
 /// `Debug` is one line that names interface and provider, without secret, query and user-info.
 pub async fn debug_is_one_line_without_secrets(subject: Model) -> Outcome {
-    let provider = subject.handle.provider()?.info().clone();
-    let text = format!("{:?}", subject.handle);
-    equal("the line", &text, &format!("ChatModel({provider})"))?;
-    equal("lines", &text.lines().count(), &1)?;
-    for text in [&text, &format!("{provider:?}")] {
-        holds("it shows no secret", !subject.canary.is_in(text))?;
-        holds("it shows no query", !text.contains('?'))?;
-    }
-    Ok(())
+    subject.debug_is_one_line().map(drop)
 }
 
 /// A call whose scope is cancelled already is `Cancelled`, and nothing is sent.
 pub async fn cancelled_before_the_call_sends_nothing(subject: Model) -> Outcome {
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let model = subject.handle.with(CallOptions::new().cancel(&cancel));
+    let model = subject.handle.with(cancelled());
     let calls = async {
         expect_kind("chat", model.chat("Is it?").await, ErrorKind::Cancelled)?;
         if model.capabilities().stream {
@@ -80,19 +60,9 @@ pub async fn deadline_that_has_passed_is_a_timeout(subject: Model) -> Outcome {
 
 /// A provider's own option, given to another provider, is `Unsupported`, names both, and nothing is sent.
 pub async fn extension_of_another_provider_is_unsupported(subject: Model) -> Outcome {
-    #[derive(Debug)]
-    struct Foreign;
-    impl Extension<ChatRequest> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
     let calls = async {
         let result = subject.handle.chat(ChatRequest::from("Is it?").extension(Foreign)).await;
-        let error = expect_kind("chat", result, ErrorKind::Unsupported)?;
-        let own = subject.handle.provider()?.info().name;
-        for name in ["Foreign", "another-provider", own] {
-            holds(format!("the message names {name}"), error.message().contains(name))?;
-        }
-        Ok(())
+        subject.refuses_foreign("chat", result)
     };
     subject.sends_nothing(calls).await
 }
@@ -118,8 +88,7 @@ pub async fn every_call_has_exactly_one_span(subject: Model) -> Outcome {
 
 /// No span, log or error shows what is asked or answered, or a secret.
 pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Model) -> Outcome {
-    let (telemetry, canary, model) = (Telemetry::new(), &subject.canary, &subject.handle);
-    let secret = canary.secret();
+    let (telemetry, model, secret) = (Telemetry::new(), &subject.handle, subject.canary.secret());
     let mut texts = Vec::new();
     telemetry
         .within(async {
@@ -138,12 +107,5 @@ pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Model) -> Ou
             Ok::<_, Failed>(())
         })
         .await?;
-    holds("the calls left spans", !telemetry.calls().is_empty())?;
-    for record in telemetry.records() {
-        holds(format!("the record {} shows no secret", record.name), !canary.is_in(&format!("{record:?}")))?;
-    }
-    for text in texts {
-        holds("no error shows a secret", !canary.is_in(&text))?;
-    }
-    Ok(())
+    subject.leaves_no_secret(&telemetry, &texts)
 }

@@ -21,9 +21,8 @@ pub use negative::{NEGATIVES, without};
 pub use turn::{Ending, ScriptedAnswers, Turn, TurnPart};
 
 use super::{ChatModel, ChatModelCapabilities};
-use crate::Flag;
 use crate::error::Result;
-use crate::suite::{Case, Failed, Mask, Masked, Outcome, Subject, needs};
+use crate::suite::{Case, Failed, Outcome, Subject};
 
 type Caps = ChatModelCapabilities;
 type Model = Subject<ChatModel>;
@@ -119,11 +118,6 @@ pub const SUITE: &[Case<ChatModel>] = crate::cases![ChatModel:
 ];
 
 impl Subject<ChatModel> {
-    /// Skips the case where a capability is off.
-    fn needs(&self, flag: Flag<Caps>) -> Outcome {
-        needs(flag, self.handle.capabilities())
-    }
-
     /// The model that can be told what to answer.
     fn script(&self) -> Result<&dyn ScriptedAnswers, Failed> {
         self.model.as_deref().ok_or_else(|| Failed::Skipped("the model cannot be told what to answer".to_owned()))
@@ -144,14 +138,6 @@ impl Subject<ChatModel> {
     /// Whether what the model was asked last holds a text.
     fn last_asked_holds(&self, text: &str) -> Result<bool, Failed> {
         Ok(self.last_asked()?.contains(text))
-    }
-
-    /// The same client, said to have other capabilities. Its calls are counted as before.
-    fn with_capabilities(&self, change: impl FnOnce(&mut Caps)) -> Result<ChatModel> {
-        let provider = self.handle.provider()?.clone();
-        let mut capabilities = provider.capabilities().clone();
-        change(&mut capabilities);
-        Ok(ChatModel::new(Masked::new(provider, Mask(capabilities))))
     }
 }
 

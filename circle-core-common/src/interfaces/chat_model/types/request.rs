@@ -6,7 +6,7 @@ use super::{
     CacheMark, ChatResponse, Media, Message, ModelName, OutputSchema, Part, ReasoningOptions, Role, Text, Tool, ToolCall,
     ToolChoice, ToolOutput, ToolResult,
 };
-use crate::extension::{Extension, Extensions};
+use crate::extension::Extensions;
 
 /// A conversation, and how to go on with it. Cloning one copies no content.
 ///
@@ -58,12 +58,7 @@ impl ChatRequest {
         Self::default()
     }
 
-    /// Adds a provider's own option; another provider refuses it as `Unsupported`.
-    #[must_use]
-    pub fn extension<E: Extension<Self>>(mut self, extension: E) -> Self {
-        self.extensions.put::<Self, E>(extension);
-        self
-    }
+    extension_setter!();
 
     /// Sets the model.
     #[must_use]

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_type_has_a_schema() {
         #[derive(schemars::JsonSchema)]
-        #[allow(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is looked at")]
         struct Invoice {
             number: String,
             total: Option<u32>,

@@ -15,9 +15,7 @@ pub mod options;
 pub use negative::{NEGATIVES, without};
 
 use super::{Embedding, EmbeddingModel, EmbeddingModelCapabilities};
-use crate::Flag;
-use crate::error::Result;
-use crate::suite::{Case, Mask, Masked, Outcome, Subject, holds, needs};
+use crate::suite::{Case, Outcome, Subject, holds};
 
 type Caps = EmbeddingModelCapabilities;
 type Model = Subject<EmbeddingModel>;
@@ -70,21 +68,6 @@ pub const SUITE: &[Case<EmbeddingModel>] = crate::cases![EmbeddingModel:
         deadline_that_has_passed_is_a_timeout,
     }
 ];
-
-impl Subject<EmbeddingModel> {
-    /// Skips the case where a capability is off.
-    fn needs(&self, flag: Flag<Caps>) -> Outcome {
-        needs(flag, self.handle.capabilities())
-    }
-
-    /// The same client, said to have other capabilities. Its calls are counted as before.
-    fn with_capabilities(&self, change: impl FnOnce(&mut Caps)) -> Result<EmbeddingModel> {
-        let provider = self.handle.provider()?.clone();
-        let mut capabilities = provider.capabilities().clone();
-        change(&mut capabilities);
-        Ok(EmbeddingModel::new(Masked::new(provider, Mask(capabilities))))
-    }
-}
 
 /// Texts that any model tells apart.
 const TEXTS: [&str; 8] = [

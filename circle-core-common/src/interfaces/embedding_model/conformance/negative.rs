@@ -11,10 +11,7 @@ use crate::suite::Outcome;
 /// # Errors
 /// Why the service behind the handle has not started.
 pub fn without(subject: &Model, flag: Flag<Caps>) -> Result<EmbeddingModel> {
-    if flag.is_on(subject.handle.capabilities()) {
-        return subject.with_capabilities(|capabilities| flag.set(capabilities, false));
-    }
-    Ok(subject.handle.clone())
+    subject.without(flag)
 }
 
 crate::suite::negatives! {

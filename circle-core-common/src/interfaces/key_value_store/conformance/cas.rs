@@ -10,7 +10,7 @@ use crate::context::CallOptions;
 use crate::error::{Error, ErrorKind, Reason};
 use crate::identifier::Version;
 use crate::interfaces::key_value_store::{DeleteOptions, Write};
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, written_down};
 
 /// A version that the entry had and has no more.
 async fn stale(subject: &Store, key: &str) -> Result<Version, Failed> {
@@ -113,9 +113,7 @@ pub async fn replace_with_a_version_that_was_serialised_succeeds(subject: Store)
     let key = subject.name("a");
     subject.handle.put(&key, "first").await?;
     let version = subject.entry(&key).await?.version;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&version).map_err(failed)?;
-    let read: Version = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&version)?;
     subject.handle.replace(&key, "second", read).await?;
     equal("the value", &subject.entry(&key).await?.value, &"second")
 }

@@ -10,7 +10,7 @@ use crate::Resolution;
 use crate::context::CallOptions;
 use crate::error::{ErrorKind, Result, Sent};
 use crate::interfaces::key_value_store::Write;
-use crate::suite::{Fault, Outcome, equal, expect_kind, holds, is_cancelled, times_out, with_deadline};
+use crate::suite::{Fault, Outcome, equal, expect_kind, holds, is_cancelled, is_never_short, times_out, with_deadline};
 
 /// A conditional write whose answer was lost: it succeeded, or its outcome is unknown and can be resolved; what it
 /// never is, is refused because of itself.
@@ -206,20 +206,7 @@ pub async fn bulk_with_a_failed_call_marks_its_own_keys(subject: Store) -> Outco
 pub async fn list_with_a_failed_page_is_never_short(subject: Store) -> Outcome {
     subject.needs(Caps::LIST)?;
     subject.handle.put_many(["a", "b", "c", "d"].map(|name| (subject.name(name), "1"))).await?.all()?;
-    let mut items = subject.handle.list(&subject.namespace).page_size(2).stream();
-    let mut listed = vec![items.try_next().await?, items.try_next().await?];
-    subject.faults()?.inject(Fault::Unavailable);
-    let result = loop {
-        match items.try_next().await {
-            Ok(None) => break Ok(listed.len()),
-            Ok(item) => listed.push(item),
-            Err(error) => break Err(error),
-        }
-    };
-    match result {
-        Ok(length) => equal("the length of the list", &length, &4),
-        result => expect_kind("the second page", result, ErrorKind::Unavailable).map(drop),
-    }
+    is_never_short(subject.handle.list(&subject.namespace), 4, subject.faults()?).await
 }
 
 /// A store that never answers is `Timeout` at the deadline: at most 100 ms later, whatever the call.

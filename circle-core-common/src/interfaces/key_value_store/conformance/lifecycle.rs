@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use super::Store;
-use crate::context::{CallContext, CallOptions, CallReport, Cancel};
+use crate::context::{CallOptions, CallReport};
 use crate::error::ErrorKind;
-use crate::extension::Extension;
 use crate::interfaces::key_value_store::{GET, GetOptions, PutOptions, Write};
-use crate::provider::HealthState;
-use crate::suite::{Failed, Outcome, Telemetry, equal, expect_kind, holds};
+use crate::suite::{Failed, Foreign, Outcome, Telemetry, cancelled, equal, expect_kind, holds, is_late_or_done};
 
 /// A client can be closed twice, and every call after that is `Closed`.
 pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome {
     let (store, key) = (&subject.handle, subject.name("a"));
-    let (provider, capabilities) = (store.provider()?.clone(), store.capabilities().clone());
+    let capabilities = store.capabilities();
     store.put(&key, "a").await?;
-    let cx = CallContext::new(provider.environment(), &GET, None);
-    provider.close(&cx).await?;
-    provider.close(&cx).await?;
+    subject.closes_twice(&GET).await?;
     expect_kind("get", store.get(&key).await, ErrorKind::Closed)?;
     expect_kind("put", store.put(&key, "b").await, ErrorKind::Closed)?;
     expect_kind("delete", store.delete(&key).await, ErrorKind::Closed)?;
@@ -39,43 +35,27 @@ pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome 
     if capabilities.watch {
         expect_kind("watch", store.watch(&subject.namespace).await, ErrorKind::Closed)?;
     }
-    expect_kind("health", provider.health(&cx).await, ErrorKind::Closed)?;
-    provider.close(&cx).await?;
-    Ok(())
+    subject.stays_closed(&GET).await
 }
 
 /// A client that works says so.
 pub async fn health_of_a_working_client_is_healthy(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?;
-    let health = provider.health(&CallContext::new(provider.environment(), &GET, None)).await?;
-    equal("the state", &health.state, &HealthState::Healthy)
+    subject.is_healthy(&GET).await
 }
 
 /// `native` finds the type that the provider's page names, through all decorators, and no other.
 pub async fn native_finds_the_documented_type(subject: Store) -> Outcome {
-    let native = subject.native.ok_or_else(|| Failed::Skipped("the subject names no native type".to_owned()))?;
-    holds("native finds the documented type", native(&subject.handle))?;
-    holds("native finds no other type", subject.handle.native::<String>().is_none())
+    subject.has_its_native_type()
 }
 
 /// `Debug` is one line that names interface and provider, without secret, query and user-info.
 pub async fn debug_is_one_line_without_secrets(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?.info().clone();
-    let text = format!("{:?}", subject.handle);
-    equal("the line", &text, &format!("KeyValueStore({provider})"))?;
-    equal("lines", &text.lines().count(), &1)?;
-    for text in [&text, &format!("{provider:?}")] {
-        holds("it shows no secret", !subject.canary.is_in(text))?;
-        holds("it shows no query", !text.contains('?'))?;
-    }
-    Ok(())
+    subject.debug_is_one_line().map(drop)
 }
 
 /// A call whose scope is cancelled already is `Cancelled`, and nothing is sent.
 pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome {
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let (store, key) = (subject.handle.with(CallOptions::new().cancel(&cancel)), subject.name("a"));
+    let (store, key) = (subject.handle.with(cancelled()), subject.name("a"));
     let calls = async {
         expect_kind("get", store.get(&key).await, ErrorKind::Cancelled)?;
         expect_kind("put", store.put(&key, "a").await, ErrorKind::Cancelled)?;
@@ -86,22 +66,10 @@ pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome 
 
 /// A provider's own option, given to another provider, is `Unsupported`, names both, and nothing is sent.
 pub async fn extension_of_another_provider_is_unsupported(subject: Store) -> Outcome {
-    #[derive(Debug)]
-    struct Foreign;
-    impl Extension<PutOptions> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
-    impl Extension<GetOptions> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
     let key = subject.name("a");
     let calls = async {
         let put = subject.handle.put_with(&key, "a", PutOptions::new().extension(Foreign)).await;
-        let error = expect_kind("put", put, ErrorKind::Unsupported)?;
-        let own = subject.handle.provider()?.info().name;
-        for name in ["Foreign", "another-provider", own] {
-            holds(format!("the message names {name}"), error.message().contains(name))?;
-        }
+        subject.refuses_foreign("put", put)?;
         expect_kind("get", subject.handle.get_with(&key, GetOptions::new().extension(Foreign)).await, ErrorKind::Unsupported)
     };
     subject.sends_nothing(calls).await.map(drop)
@@ -176,14 +144,7 @@ pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Store) -> Ou
             Ok::<_, Failed>(())
         })
         .await?;
-    holds("the calls left spans", !telemetry.calls().is_empty())?;
-    for record in telemetry.records() {
-        holds(format!("the record {} shows no secret", record.name), !canary.is_in(&format!("{record:?}")))?;
-    }
-    for text in texts {
-        holds("no error or description shows a secret", !canary.is_in(&text))?;
-    }
-    Ok(())
+    subject.leaves_no_secret(&telemetry, &texts)
 }
 
 /// A deadline that has passed is `Timeout`, or the call was faster; nothing else, and the client works on.
@@ -192,9 +153,7 @@ pub async fn deadline_that_has_passed_is_a_timeout(subject: Store) -> Outcome {
     subject.handle.put(&key, "a").await?;
     let store = subject.handle.with(CallOptions::new().timeout(Duration::ZERO));
     for result in [store.get(&key).await.map(drop), store.put(&key, "a").await.map(drop)] {
-        if let Err(error) = result {
-            expect_kind("a call", Err::<(), _>(error), ErrorKind::Timeout)?;
-        }
+        is_late_or_done("a call", result)?;
     }
     equal("the value", &subject.entry(&key).await?.value, &"a")
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{Caps, Store};
 use crate::error::{Error, ErrorKind, Reason};
 use crate::interfaces::key_value_store::Entry;
-use crate::listing::{Cursor, Page};
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end, written_down};
 
 async fn fill(subject: &Store, names: &[&str]) -> Outcome {
     subject.needs(Caps::LIST)?;
@@ -14,8 +13,8 @@ async fn fill(subject: &Store, names: &[&str]) -> Outcome {
     Ok(())
 }
 
-fn names(subject: &Store, page: &Page<Entry>) -> Vec<String> {
-    page.items.iter().map(|entry| subject.without_namespace(entry.key.as_str())).collect()
+fn names(subject: &Store, entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| subject.without_namespace(entry.key.as_str())).collect()
 }
 
 /// A prefix is compared byte for byte: `%`, `_` and `*` mean themselves.
@@ -55,19 +54,10 @@ pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
     let all: Vec<String> = (0..11).map(|number| format!("key-{number:02}")).collect();
     fill(&subject, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     for size in [1, 3, 10, 11, 12] {
-        let mut covered = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = subject.handle.list(&subject.namespace).page_size(size).starting_at(cursor).page().await?;
-            holds(format!("a page of {size} has at most {size} entries"), page.items.len() <= size as usize)?;
-            covered.extend(names(&subject, &page));
-            match page.next {
-                None => break,
-                next => cursor = next,
-            }
-        }
-        equal(format!("the pages of {size}"), &subject.in_order(covered), &all)?;
-        let limited = subject.handle.list(&subject.namespace).page_size(size).limit(7).all().await?;
+        let list = || subject.handle.list(&subject.namespace).page_size(size);
+        let covered = to_the_end(list().page().await?, size, list).await?;
+        equal(format!("the pages of {size}"), &subject.in_order(names(&subject, &covered)), &all)?;
+        let limited = list().limit(7).all().await?;
         equal(format!("the first 7 over pages of {size}"), &limited.len(), &7)?;
     }
     Ok(())
@@ -77,22 +67,17 @@ pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
 pub async fn list_pages_are_stable_under_writes(subject: Store) -> Outcome {
     let all: Vec<String> = (0..20).map(|number| format!("key-{number:02}")).collect();
     fill(&subject, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let first = subject.handle.list(&subject.namespace).page_size(5).page().await?;
-    let mut shown = names(&subject, &first);
-    let mut deleted = Vec::new();
-    for name in shown.iter().take(2) {
+    let list = || subject.handle.list(&subject.namespace).page_size(5);
+    let first = list().page().await?;
+    let mut deleted = names(&subject, &first.items);
+    deleted.truncate(2);
+    for name in &deleted {
         subject.handle.delete(subject.name(name)).await?;
-        deleted.push(name.clone());
     }
     for name in ["key-", "key-00a", "key-10a", "key-99"] {
         subject.handle.put(subject.name(name), "new").await?;
     }
-    let mut cursor = first.next;
-    while cursor.is_some() {
-        let page = subject.handle.list(&subject.namespace).page_size(5).starting_at(cursor).page().await?;
-        shown.extend(names(&subject, &page));
-        cursor = page.next;
-    }
+    let shown = names(&subject, &to_the_end(first, 5, list).await?);
     let unique: BTreeSet<&String> = shown.iter().collect();
     equal("keys that are shown twice", &(shown.len() - unique.len()), &0)?;
     for name in all.iter().filter(|name| !deleted.contains(name)) {
@@ -121,12 +106,10 @@ pub async fn list_of_many_is_complete(subject: Store) -> Outcome {
 pub async fn list_cursor_belongs_to_its_list(subject: Store) -> Outcome {
     fill(&subject, &["a", "b", "c"]).await?;
     let first = subject.handle.list(&subject.namespace).page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let page = subject.handle.list(&subject.namespace).page_size(2).starting_at(read.clone()).page().await?;
-    let mut both = names(&subject, &first);
-    both.extend(names(&subject, &page));
+    let mut both = names(&subject, &first.items);
+    both.extend(names(&subject, &page.items));
     equal("both pages", &subject.in_order(both), &["a", "b", "c"])?;
     let call = async {
         let other = subject.handle.list(subject.name("other")).starting_at(read).page().await;

@@ -20,9 +20,8 @@ pub mod watching;
 pub use negative::{NEGATIVES, without};
 
 use super::{Entry, KeyValueStore, KeyValueStoreCapabilities, ListOrder};
-use crate::Flag;
 use crate::error::{Error, ErrorKind, Result};
-use crate::suite::{Case, Failed, Mask, Masked, Outcome, Subject, equal, needs};
+use crate::suite::{Case, Failed, Outcome, Subject, equal};
 
 type Caps = KeyValueStoreCapabilities;
 type Store = Subject<KeyValueStore>;
@@ -172,22 +171,9 @@ pub const SUITE: &[Case<KeyValueStore>] = crate::cases![KeyValueStore:
 ];
 
 impl Subject<KeyValueStore> {
-    /// Skips the case where a capability is off.
-    fn needs(&self, flag: Flag<Caps>) -> Outcome {
-        needs(flag, self.handle.capabilities())
-    }
-
     /// The entry of a key that must be there.
     async fn entry(&self, key: &str) -> Result<Entry, Failed> {
         self.handle.get(key).await?.ok_or_else(|| Failed::Wrong(format!("{key} is absent")))
-    }
-
-    /// The same client, said to have other capabilities. Its calls are counted as before.
-    fn with_capabilities(&self, change: impl FnOnce(&mut Caps)) -> Result<KeyValueStore> {
-        let provider = self.handle.provider()?.clone();
-        let mut capabilities = provider.capabilities().clone();
-        change(&mut capabilities);
-        Ok(KeyValueStore::new(Masked::new(provider, Mask(capabilities))))
     }
 
     fn without_namespace(&self, key: &str) -> String {

@@ -14,15 +14,12 @@ use crate::suite::Outcome;
 /// # Errors
 /// Why the service behind the handle has not started.
 pub fn without(subject: &Store, flag: Flag<Caps>) -> Result<KeyValueStore> {
-    let declared = subject.handle.capabilities();
-    if flag.is_on(declared) {
-        return subject.with_capabilities(|capabilities| flag.set(capabilities, false));
-    }
     // A condition in a transaction without `transaction` is refused for that, before it is looked at.
-    if flag == Caps::TRANSACTION_CAS && !declared.transaction {
+    let declared = subject.handle.capabilities();
+    if flag == Caps::TRANSACTION_CAS && !declared.transaction_cas && !declared.transaction {
         return subject.with_capabilities(|capabilities| capabilities.transaction = true);
     }
-    Ok(subject.handle.clone())
+    subject.without(flag)
 }
 
 fn other() -> Version {

@@ -9,7 +9,7 @@ use crate::context::CallOptions;
 use crate::error::{Error, ErrorKind, Reason};
 use crate::identifier::Version;
 use crate::interfaces::object_store::{Checksum, DeleteOptions, GetOptions, PutOptions};
-use crate::suite::{Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::suite::{Outcome, at_once, equal, expect_kind, expect_reason, holds, written_down};
 
 /// The CRC-32C of "123456789", the check value of its specification.
 const NINE_DIGITS_CRC32C: u32 = 0xE306_9283;
@@ -101,9 +101,7 @@ pub async fn replace_with_a_version_that_was_serialised_succeeds(subject: Store)
     subject.needs(Caps::PUT_IF_MATCH)?;
     let key = subject.name("a");
     let version = subject.handle.put(&key, "first").await?.version()?.clone();
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&version).map_err(failed)?;
-    let read: Version = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&version)?;
     equal("the version", &read, &version)?;
     subject.handle.replace(&key, "second", read).await?;
     Ok(())

@@ -11,7 +11,9 @@ use crate::body::{Body, ByteStream};
 use crate::context::CallOptions;
 use crate::error::{ErrorKind, Reason, Result, Sent};
 use crate::interfaces::object_store::{CopyOptions, ObjectMeta, PutOptions, Writer};
-use crate::suite::{Failed, Fault, Outcome, equal, expect_kind, expect_reason, holds, is_cancelled, times_out, with_deadline};
+use crate::suite::{
+    Failed, Fault, Outcome, equal, expect_kind, expect_reason, holds, is_cancelled, is_never_short, times_out, with_deadline,
+};
 
 /// A conditional write whose answer was lost: it succeeded, or its outcome is unknown and can be resolved; what it
 /// never is, is refused because of itself.
@@ -288,20 +290,7 @@ pub async fn list_with_a_failed_page_is_never_short(subject: Store) -> Outcome {
         subject.handle.put(subject.name(name), "").await?;
     }
     subject.lists(&subject.namespace, &["a", "b", "c", "d"]).await?;
-    let mut items = subject.handle.list(&subject.namespace).page_size(2).stream();
-    let mut listed = vec![items.try_next().await?, items.try_next().await?];
-    subject.faults()?.inject(Fault::Unavailable);
-    let result = loop {
-        match items.try_next().await {
-            Ok(None) => break Ok(listed.len()),
-            Ok(item) => listed.push(item),
-            Err(error) => break Err(error),
-        }
-    };
-    match result {
-        Ok(length) => equal("the length of the list", &length, &4),
-        result => expect_kind("the second page", result, ErrorKind::Unavailable).map(drop),
-    }
+    is_never_short(subject.handle.list(&subject.namespace), 4, subject.faults()?).await
 }
 
 /// A delete of many whose one call fails marks the keys of that call, and only those.

@@ -3,23 +3,20 @@
 use std::time::Duration;
 
 use super::{Store, bytes};
-use crate::context::{CallContext, CallOptions, CallReport, Cancel};
+use crate::context::{CallOptions, CallReport};
 use crate::error::{ErrorKind, Reason};
-use crate::extension::Extension;
 use crate::interfaces::object_store::{GetOptions, HEAD, PutOptions};
-use crate::provider::HealthState;
-use crate::suite::{Failed, Outcome, Recorded, Telemetry, equal, expect_kind, expect_reason, holds};
+use crate::suite::{
+    Failed, Foreign, Outcome, Recorded, Telemetry, cancelled, equal, expect_kind, expect_reason, holds, is_late_or_done,
+};
 use crate::units::ByteSize;
 
 /// A client can be closed twice, and every call after that is `Closed`.
 pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome {
-    let store = &subject.handle;
-    let (key, provider) = (subject.name("a"), store.provider()?.clone());
+    let (store, key) = (&subject.handle, subject.name("a"));
     store.put(&key, "a").await?;
     let upload = if store.capabilities().multipart { Some(store.upload(&key).await?) } else { None };
-    let cx = CallContext::new(provider.environment(), &HEAD, None);
-    provider.close(&cx).await?;
-    provider.close(&cx).await?;
+    subject.closes_twice(&HEAD).await?;
     expect_kind("get", store.get(&key).await, ErrorKind::Closed)?;
     expect_kind("head", store.head(&key).await, ErrorKind::Closed)?;
     expect_kind("put", store.put(&key, "b").await, ErrorKind::Closed)?;
@@ -37,43 +34,27 @@ pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome 
         expect_kind("a part", upload.part(0, "x").await, ErrorKind::Closed)?;
         expect_kind("upload", store.upload(&key).await, ErrorKind::Closed)?;
     }
-    expect_kind("health", provider.health(&cx).await, ErrorKind::Closed)?;
-    provider.close(&cx).await?;
-    Ok(())
+    subject.stays_closed(&HEAD).await
 }
 
 /// A client that works says so.
 pub async fn health_of_a_working_client_is_healthy(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?;
-    let health = provider.health(&CallContext::new(provider.environment(), &HEAD, None)).await?;
-    equal("the state", &health.state, &HealthState::Healthy)
+    subject.is_healthy(&HEAD).await
 }
 
 /// `native` finds the type that the provider's page names, through all decorators, and no other.
 pub async fn native_finds_the_documented_type(subject: Store) -> Outcome {
-    let native = subject.native.ok_or_else(|| Failed::Skipped("the subject names no native type".to_owned()))?;
-    holds("native finds the documented type", native(&subject.handle))?;
-    holds("native finds no other type", subject.handle.native::<String>().is_none())
+    subject.has_its_native_type()
 }
 
 /// `Debug` is one line that names interface and provider, without secret, query and user-info.
 pub async fn debug_is_one_line_without_secrets(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?.info().clone();
-    let text = format!("{:?}", subject.handle);
-    equal("the line", &text, &format!("ObjectStore({provider})"))?;
-    equal("lines", &text.lines().count(), &1)?;
-    for text in [&text, &format!("{provider:?}")] {
-        holds("it shows no secret", !subject.canary.is_in(text))?;
-        holds("it shows no query", !text.contains('?'))?;
-    }
-    Ok(())
+    subject.debug_is_one_line().map(drop)
 }
 
 /// A call whose scope is cancelled already is `Cancelled`, and nothing is sent.
 pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome {
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let store = subject.handle.with(CallOptions::new().cancel(&cancel));
+    let store = subject.handle.with(cancelled());
     let key = subject.name("a");
     let calls = async {
         expect_kind("get", store.get(&key).await, ErrorKind::Cancelled)?;
@@ -103,22 +84,10 @@ pub async fn body_limit_bounds_what_is_collected(subject: Store) -> Outcome {
 
 /// A provider's own option, given to another provider, is `Unsupported`, names both, and nothing is sent.
 pub async fn extension_of_another_provider_is_unsupported(subject: Store) -> Outcome {
-    #[derive(Debug)]
-    struct Foreign;
-    impl Extension<PutOptions> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
-    impl Extension<GetOptions> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
     let key = subject.name("a");
     let calls = async {
         let put = subject.handle.put_with(&key, "a", PutOptions::new().extension(Foreign)).await;
-        let error = expect_kind("put", put, ErrorKind::Unsupported)?;
-        let own = subject.handle.provider()?.info().name;
-        for name in ["Foreign", "another-provider", own] {
-            holds(format!("the message names {name}"), error.message().contains(name))?;
-        }
+        subject.refuses_foreign("put", put)?;
         expect_kind("get", subject.handle.get_with(&key, GetOptions::new().extension(Foreign)).await, ErrorKind::Unsupported)
     };
     subject.sends_nothing(calls).await.map(drop)
@@ -202,14 +171,7 @@ pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Store) -> Ou
             Ok::<_, Failed>(())
         })
         .await?;
-    holds("the calls left spans", !telemetry.calls().is_empty())?;
-    for record in telemetry.records() {
-        holds(format!("the record {} shows no secret", record.name), !canary.is_in(&format!("{record:?}")))?;
-    }
-    for text in texts {
-        holds("no error or description shows a secret", !canary.is_in(&text))?;
-    }
-    Ok(())
+    subject.leaves_no_secret(&telemetry, &texts)
 }
 
 /// A deadline that has passed is `Timeout`, or the call was faster; nothing else, and the client works on.
@@ -218,9 +180,7 @@ pub async fn deadline_that_has_passed_is_a_timeout(subject: Store) -> Outcome {
     subject.handle.put(&key, "a").await?;
     let store = subject.handle.with(CallOptions::new().timeout(Duration::ZERO));
     for result in [store.head(&key).await.map(drop), store.get(&key).await.map(drop), store.put(&key, "a").await.map(drop)] {
-        if let Err(error) = result {
-            expect_kind("a call", Err::<(), _>(error), ErrorKind::Timeout)?;
-        }
+        is_late_or_done("a call", result)?;
     }
     equal("the content", &subject.content(&key).await?, "a".as_bytes())
 }

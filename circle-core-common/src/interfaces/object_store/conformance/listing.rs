@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{Caps, Store, bytes};
 use crate::error::{Error, ErrorKind, Reason};
 use crate::interfaces::object_store::{Entry, ListOptions, ObjectMeta};
-use crate::listing::{Cursor, Page};
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, to_the_end, written_down};
 
 /// Puts an empty object under each of these names.
 async fn fill(subject: &Store, names: &[&str]) -> Outcome {
@@ -16,9 +15,9 @@ async fn fill(subject: &Store, names: &[&str]) -> Outcome {
     subject.lists(&subject.namespace, names).await
 }
 
-/// The names of a page, without the namespace.
-fn names(subject: &Store, page: &Page<ObjectMeta>) -> Vec<String> {
-    page.items.iter().map(|meta| subject.without_namespace(meta.key.as_str())).collect()
+/// The names of listed objects, without the namespace.
+fn names(subject: &Store, objects: &[ObjectMeta]) -> Vec<String> {
+    objects.iter().map(|meta| subject.without_namespace(meta.key.as_str())).collect()
 }
 
 /// One level of a list: objects as they are, prefixes in angle brackets.
@@ -123,16 +122,9 @@ pub async fn list_delimiter_keeps_the_byte_order(subject: Store) -> Outcome {
     subject.needs(Caps::LIST_DELIMITER)?;
     fill(&subject, &["a!", "a-", "a/x", "a/y", "a0"]).await?;
     equal("the level", &level(&subject, "", "/").await?, &["a!", "a-", "<a/>", "a0"])?;
-    let mut paged = Vec::new();
-    let mut cursor = None;
-    loop {
-        let entries = subject.handle.entries(&subject.namespace).page_size(1).starting_at(cursor).page().await?;
-        paged.extend(entries.items.iter().map(|entry| subject.without_namespace(entry.name())));
-        match entries.next {
-            None => break,
-            next => cursor = next,
-        }
-    }
+    let entries = || subject.handle.entries(&subject.namespace).page_size(1);
+    let paged = to_the_end(entries().page().await?, 1, entries).await?;
+    let paged: Vec<String> = paged.iter().map(|entry| subject.without_namespace(entry.name())).collect();
     equal("the level, page by page", &paged, &["a!", "a-", "a/", "a0"])
 }
 
@@ -179,19 +171,10 @@ pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
     let all: Vec<String> = (0..11).map(|number| format!("key-{number:02}")).collect();
     fill(&subject, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     for size in [1, 3, 10, 11, 12] {
-        let mut covered = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = subject.handle.list(&subject.namespace).page_size(size).starting_at(cursor).page().await?;
-            holds(format!("a page of {size} has at most {size} entries"), page.items.len() <= size as usize)?;
-            covered.extend(names(&subject, &page));
-            match page.next {
-                None => break,
-                next => cursor = next,
-            }
-        }
-        equal(format!("the pages of {size}"), &covered, &all)?;
-        let streamed = subject.handle.list(&subject.namespace).page_size(size).all().await?;
+        let list = || subject.handle.list(&subject.namespace).page_size(size);
+        let covered = to_the_end(list().page().await?, size, list).await?;
+        equal(format!("the pages of {size}"), &names(&subject, &covered), &all)?;
+        let streamed = list().all().await?;
         equal(format!("the stream over pages of {size}"), &streamed.len(), &all.len())?;
     }
     Ok(())
@@ -200,14 +183,13 @@ pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
 /// A key that is written before the next page's beginning shifts nothing: no key is shown twice, none is left out.
 pub async fn list_pages_are_stable_under_inserts(subject: Store) -> Outcome {
     fill(&subject, &["b", "d", "f", "h"]).await?;
-    let first = subject.handle.list(&subject.namespace).page_size(2).page().await?;
-    let shown = names(&subject, &first);
+    let list = || subject.handle.list(&subject.namespace).page_size(2);
+    let first = list().page().await?;
     for name in ["a", "c", "d/", "e"] {
         subject.handle.put(subject.name(name), "").await?;
     }
     subject.lists(&subject.namespace, &["a", "b", "c", "d", "d/", "e", "f", "h"]).await?;
-    let rest = rest(&subject, first.next).await?;
-    let all: Vec<_> = shown.iter().chain(&rest).cloned().collect();
+    let all = names(&subject, &to_the_end(first, 2, list).await?);
     let unique: BTreeSet<_> = all.iter().collect();
     equal("keys that are shown twice", &(all.len() - unique.len()), &0)?;
     for name in ["b", "d", "f", "h"] {
@@ -219,24 +201,16 @@ pub async fn list_pages_are_stable_under_inserts(subject: Store) -> Outcome {
 /// Deleting what was shown, the last key of the page included, shifts nothing.
 pub async fn list_pages_are_stable_under_deletes(subject: Store) -> Outcome {
     fill(&subject, &["a", "b", "c", "d", "e", "f"]).await?;
-    let first = subject.handle.list(&subject.namespace).page_size(3).page().await?;
-    let shown = names(&subject, &first);
+    let list = |size| subject.handle.list(&subject.namespace).page_size(size);
+    let first = list(3).page().await?;
+    let shown = names(&subject, &first.items);
     for name in shown.iter().map(String::as_str).chain(["e"]) {
         subject.handle.delete(subject.name(name)).await?;
     }
     let left: Vec<&str> = ["a", "b", "c", "d", "f"].into_iter().filter(|name| !shown.iter().any(|shown| shown == name)).collect();
     subject.lists(&subject.namespace, &left).await?;
-    equal("the rest of the list", &rest(&subject, first.next).await?, &left)
-}
-
-async fn rest(subject: &Store, mut cursor: Option<Cursor>) -> Result<Vec<String>, Failed> {
-    let mut rest = Vec::new();
-    while cursor.is_some() {
-        let page = subject.handle.list(&subject.namespace).page_size(2).starting_at(cursor).page().await?;
-        rest.extend(names(subject, &page));
-        cursor = page.next;
-    }
-    Ok(rest)
+    let all = names(&subject, &to_the_end(first, 3, || list(2)).await?);
+    equal("the rest of the list", &all[shown.len()..], &left)
 }
 
 /// A list of 10,000 keys is complete, in order and without repetition.
@@ -280,12 +254,10 @@ pub async fn list_with_a_page_size_of_zero_is_invalid_input(subject: Store) -> O
 pub async fn list_cursor_survives_being_written_down(subject: Store) -> Outcome {
     fill(&subject, &["a", "b", "c"]).await?;
     let first = subject.handle.list(&subject.namespace).page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let second = subject.second.as_ref().unwrap_or(&subject.handle);
     let page = second.list(&subject.namespace).page_size(2).starting_at(read).page().await?;
-    equal("the second page", &names(&subject, &page), &["c"])
+    equal("the second page", &names(&subject, &page.items), &["c"])
 }
 
 /// The cursor of another list is `InvalidInput`, reason `ForeignCursor`, and nothing is sent.

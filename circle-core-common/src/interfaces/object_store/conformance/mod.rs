@@ -28,10 +28,9 @@ use bytes::Bytes;
 pub use negative::{NEGATIVES, without};
 
 use super::{ListConsistency, ObjectStore, ObjectStoreCapabilities};
-use crate::Flag;
 use crate::body::{Body, ByteStream};
 use crate::error::Result;
-use crate::suite::{Case, Mask, Masked, Outcome, Subject, equal, needs};
+use crate::suite::{Case, Outcome, Subject, equal};
 
 type Caps = ObjectStoreCapabilities;
 type Store = Subject<ObjectStore>;
@@ -254,22 +253,9 @@ pub const SUITE: &[Case<ObjectStore>] = crate::cases![ObjectStore:
 ];
 
 impl Subject<ObjectStore> {
-    /// Skips the case where a capability is off.
-    fn needs(&self, flag: Flag<Caps>) -> Outcome {
-        needs(flag, self.handle.capabilities())
-    }
-
     /// The content of an object.
     async fn content(&self, key: &str) -> Result<Bytes> {
         self.handle.get(key).await?.bytes().await
-    }
-
-    /// The same client, said to have other capabilities. Its calls are counted as before.
-    fn with_capabilities(&self, change: impl FnOnce(&mut Caps)) -> Result<ObjectStore> {
-        let provider = self.handle.provider()?.clone();
-        let mut capabilities = provider.capabilities().clone();
-        change(&mut capabilities);
-        Ok(ObjectStore::new(Masked::new(provider, Mask(capabilities))))
     }
 
     fn without_namespace(&self, key: &str) -> String {

@@ -3,8 +3,8 @@
 use super::metadata::{check_described, described};
 use super::{Caps, Store, bytes};
 use crate::error::{Error, ErrorKind, Reason};
-use crate::interfaces::object_store::{PartTag, PutOptions, Upload, UploadId};
-use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds};
+use crate::interfaces::object_store::{PartTag, PutOptions, Upload};
+use crate::suite::{Failed, Outcome, at_once, equal, expect_kind, expect_reason, holds, written_down};
 use crate::units::ByteSize;
 
 /// A size that every part may have.
@@ -123,13 +123,11 @@ pub async fn upload_may_leave_out_indices(subject: Store) -> Outcome {
 pub async fn upload_is_resumed_by_its_id(subject: Store) -> Outcome {
     subject.needs(Caps::MULTIPART)?;
     let key = subject.name("a");
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let written = {
+    let (id, mut tags) = {
         let upload = subject.handle.upload(&key).await?;
         let tags = upload_parts(&subject, &upload, &[0]).await?;
-        serde_json::to_string(&(upload.id(), tags)).map_err(failed)?
+        written_down(&(upload.id().clone(), tags))?
     };
-    let (id, mut tags): (UploadId, Vec<PartTag>) = serde_json::from_str(&written).map_err(failed)?;
     let upload = subject.second.as_ref().unwrap_or(&subject.handle).resume(id);
     tags.extend(upload_parts(&subject, &upload, &[1]).await?);
     upload.complete(tags).await?;
@@ -301,10 +299,8 @@ pub async fn upload_resumed_keeps_its_precondition(subject: Store) -> Outcome {
     subject.needs(Caps::MULTIPART)?;
     subject.needs(Caps::PUT_IF_ABSENT)?;
     let key = subject.name("a");
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
     let upload = subject.handle.upload_with(&key, PutOptions::new().if_absent()).await?;
-    let id = serde_json::to_string(upload.id()).map_err(failed)?;
-    let resumed = subject.handle.resume(serde_json::from_str::<UploadId>(&id).map_err(failed)?);
+    let resumed = subject.handle.resume(written_down(upload.id())?);
     equal("the operation of the id", &resumed.id().operation, &upload.id().operation)?;
     let tags = upload_parts(&subject, &resumed, &[0]).await?;
     subject.handle.put(&key, "faster").await?;

@@ -14,15 +14,12 @@ use crate::suite::Outcome;
 /// # Errors
 /// Why the service behind the handle has not started.
 pub fn without(subject: &Store, flag: Flag<Caps>) -> Result<ObjectStore> {
-    let declared = subject.handle.capabilities();
-    if flag.is_on(declared) {
-        return subject.with_capabilities(|capabilities| flag.set(capabilities, false));
-    }
     // A copy without `copy` is refused for that, before its condition is looked at.
-    if flag == Caps::COPY_IF_ABSENT && !declared.copy {
+    let declared = subject.handle.capabilities();
+    if flag == Caps::COPY_IF_ABSENT && !declared.copy_if_absent && !declared.copy {
         return subject.with_capabilities(|capabilities| capabilities.copy = true);
     }
-    Ok(subject.handle.clone())
+    subject.without(flag)
 }
 
 fn upload(key: &str) -> UploadId {

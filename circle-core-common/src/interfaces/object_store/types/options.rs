@@ -110,40 +110,21 @@ pub struct GetOptions {
 }
 
 impl GetOptions {
-    options!();
-
-    /// Gets only these bytes.
-    #[must_use]
-    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
-        self.range = Some(range.into());
-        self
+    options! {
+        /// Gets only these bytes.
+        range: ByteRange,
+        /// Gets only this version.
+        if_match: Version,
+        /// Gets only another version than this.
+        if_none_match: Version,
+        /// Gets an older version.
+        version: Version,
     }
 
     /// Gets only the last so many bytes.
     #[must_use]
     pub fn suffix(self, length: u64) -> Self {
         self.range(ByteRange::Suffix(length))
-    }
-
-    /// Gets only this version.
-    #[must_use]
-    pub fn if_match(mut self, version: impl Into<Version>) -> Self {
-        self.if_match = Some(version.into());
-        self
-    }
-
-    /// Gets only another version than this.
-    #[must_use]
-    pub fn if_none_match(mut self, version: impl Into<Version>) -> Self {
-        self.if_none_match = Some(version.into());
-        self
-    }
-
-    /// Gets an older version.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<Version>) -> Self {
-        self.version = Some(version.into());
-        self
     }
 }
 
@@ -158,13 +139,9 @@ pub struct HeadOptions {
 }
 
 impl HeadOptions {
-    options!();
-
-    /// Asks for an older version.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<Version>) -> Self {
-        self.version = Some(version.into());
-        self
+    options! {
+        /// Asks for an older version.
+        version: Version,
     }
 }
 
@@ -197,7 +174,18 @@ pub struct PutOptions {
 }
 
 impl PutOptions {
-    options!();
+    options! {
+        /// Sets the media type.
+        content_type: String,
+        /// Sets the encoding.
+        content_encoding: String,
+        /// Sets the language.
+        content_language: String,
+        /// Sets how a browser shows it.
+        content_disposition: String,
+        /// Sets how caches keep it.
+        cache_control: String,
+    }
 
     /// Puts only if there is no object of this key.
     #[must_use]
@@ -210,41 +198,6 @@ impl PutOptions {
     #[must_use]
     pub fn if_match(mut self, version: impl Into<Version>) -> Self {
         self.precondition = Precondition::IfMatch(version.into());
-        self
-    }
-
-    /// Sets the media type.
-    #[must_use]
-    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.content_type = Some(content_type.into());
-        self
-    }
-
-    /// Sets the encoding.
-    #[must_use]
-    pub fn content_encoding(mut self, encoding: impl Into<String>) -> Self {
-        self.content_encoding = Some(encoding.into());
-        self
-    }
-
-    /// Sets the language.
-    #[must_use]
-    pub fn content_language(mut self, language: impl Into<String>) -> Self {
-        self.content_language = Some(language.into());
-        self
-    }
-
-    /// Sets how a browser shows it.
-    #[must_use]
-    pub fn content_disposition(mut self, disposition: impl Into<String>) -> Self {
-        self.content_disposition = Some(disposition.into());
-        self
-    }
-
-    /// Sets how caches keep it.
-    #[must_use]
-    pub fn cache_control(mut self, control: impl Into<String>) -> Self {
-        self.cache_control = Some(control.into());
         self
     }
 
@@ -290,20 +243,11 @@ pub struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    options!();
-
-    /// Deletes only this version of the object.
-    #[must_use]
-    pub fn if_match(mut self, version: impl Into<Version>) -> Self {
-        self.if_match = Some(version.into());
-        self
-    }
-
-    /// Deletes one kept version for good.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<Version>) -> Self {
-        self.version = Some(version.into());
-        self
+    options! {
+        /// Deletes only this version of the object.
+        if_match: Version,
+        /// Deletes one kept version for good.
+        version: Version,
     }
 }
 
@@ -322,20 +266,11 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
-    options!();
-
-    /// Lists keys behind this one.
-    #[must_use]
-    pub fn start_after(mut self, key: impl Into<ObjectKey>) -> Self {
-        self.start_after = Some(key.into());
-        self
-    }
-
-    /// Folds keys at this text.
-    #[must_use]
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.delimiter = Some(delimiter.into());
-        self
+    options! {
+        /// Lists keys behind this one.
+        start_after: ObjectKey,
+        /// Folds keys at this text.
+        delimiter: String,
     }
 
     /// Lists all versions.
@@ -359,19 +294,15 @@ pub struct CopyOptions {
 }
 
 impl CopyOptions {
-    options!();
+    options! {
+        /// Copies an older version.
+        source_version: Version,
+    }
 
     /// Copies only if there is no object of the target key.
     #[must_use]
     pub fn if_absent(mut self) -> Self {
         self.if_absent = true;
-        self
-    }
-
-    /// Copies an older version.
-    #[must_use]
-    pub fn source_version(mut self, version: impl Into<Version>) -> Self {
-        self.source_version = Some(version.into());
         self
     }
 }
@@ -387,13 +318,9 @@ pub struct PresignOptions {
 }
 
 impl PresignOptions {
-    options!();
-
-    /// Binds a presigned put to this media type.
-    #[must_use]
-    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.content_type = Some(content_type.into());
-        self
+    options! {
+        /// Binds a presigned put to this media type.
+        content_type: String,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Store, at, record};
 use crate::error::{ErrorKind, Sent};
 use crate::interfaces::vector_store::VectorQuery;
-use crate::suite::{Fault, Outcome, equal, expect_kind, holds, is_cancelled, times_out, with_deadline};
+use crate::suite::{Fault, Outcome, equal, expect_kind, holds, is_cancelled, is_never_short, times_out, with_deadline};
 
 /// A put whose answer is lost is `Ok`, or a retryable error that says it may have happened; repeated, it is there once.
 pub async fn put_with_a_lost_answer_can_be_repeated(subject: Store) -> Outcome {
@@ -73,20 +73,7 @@ pub async fn list_with_a_failed_page_is_never_short(subject: Store) -> Outcome {
     let notes = subject.notes().await?;
     notes.put_many((0..4).map(|number| record(number.to_string(), 0.0))).await?.all()?;
     subject.settled(&notes, 4).await?;
-    let mut items = notes.list().page_size(2).stream();
-    let mut listed = vec![items.try_next().await?, items.try_next().await?];
-    subject.faults()?.inject(Fault::Unavailable);
-    let result = loop {
-        match items.try_next().await {
-            Ok(None) => break Ok(listed.len()),
-            Ok(item) => listed.push(item),
-            Err(error) => break Err(error),
-        }
-    };
-    match result {
-        Ok(length) => equal("the length of the list", &length, &4),
-        result => expect_kind("the second page", result, ErrorKind::Unavailable).map(drop),
-    }
+    is_never_short(notes.list(), 4, subject.faults()?).await
 }
 
 /// A store that never answers is `Timeout` at the deadline, whatever the call.

@@ -3,22 +3,17 @@
 use std::time::Duration;
 
 use super::{Store, at, record};
-use crate::context::{CallContext, CallOptions, CallReport, Cancel};
+use crate::context::{CallOptions, CallReport};
 use crate::error::ErrorKind;
-use crate::extension::Extension;
 use crate::filter::Filter;
 use crate::interfaces::vector_store::{CollectionSpec, GET, ListOptions, Record, VectorQuery};
-use crate::provider::HealthState;
-use crate::suite::{Failed, Outcome, Telemetry, equal, expect_kind, holds};
+use crate::suite::{Failed, Foreign, Outcome, Telemetry, cancelled, equal, expect_kind, holds, is_late_or_done};
 
 /// A client can be closed twice, and every call after that is `Closed`.
 pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome {
     let notes = subject.notes().await?;
-    let provider = subject.handle.provider()?.clone();
     notes.put(record("a", 0.0)).await?;
-    let cx = CallContext::new(provider.environment(), &GET, None);
-    provider.close(&cx).await?;
-    provider.close(&cx).await?;
+    subject.closes_twice(&GET).await?;
     expect_kind("ensure", notes.ensure(CollectionSpec::new(4).metric(subject.metric())).await, ErrorKind::Closed)?;
     expect_kind("put", notes.put(record("a", 0.0)).await, ErrorKind::Closed)?;
     expect_kind("get", notes.get("a").await, ErrorKind::Closed)?;
@@ -28,44 +23,30 @@ pub async fn close_is_idempotent_and_ends_every_call(subject: Store) -> Outcome 
     expect_kind("count", notes.count().await, ErrorKind::Closed)?;
     let dropped = subject.handle.drop_collection(&notes.location().collection).await;
     expect_kind("drop_collection", dropped, ErrorKind::Closed)?;
-    expect_kind("health", provider.health(&cx).await, ErrorKind::Closed)?;
-    provider.close(&cx).await?;
-    Ok(())
+    subject.stays_closed(&GET).await
 }
 
 /// A client that works says so.
 pub async fn health_of_a_working_client_is_healthy(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?;
-    let health = provider.health(&CallContext::new(provider.environment(), &GET, None)).await?;
-    equal("the state", &health.state, &HealthState::Healthy)
+    subject.is_healthy(&GET).await
 }
 
 /// `native` finds the type that the provider's page names, through all decorators, and no other.
 pub async fn native_finds_the_documented_type(subject: Store) -> Outcome {
-    let native = subject.native.ok_or_else(|| Failed::Skipped("the subject names no native type".to_owned()))?;
-    holds("native finds the documented type", native(&subject.handle))?;
-    holds("native finds no other type", subject.handle.native::<String>().is_none())
+    subject.has_its_native_type()
 }
 
 /// `Debug` is one line that names interface and provider, without secret, query and user-info.
 pub async fn debug_is_one_line_without_secrets(subject: Store) -> Outcome {
-    let provider = subject.handle.provider()?.info().clone();
-    let text = format!("{:?}", subject.handle);
-    equal("the line", &text, &format!("VectorStore({provider})"))?;
+    let text = subject.debug_is_one_line()?;
     let notes = format!("{:?}", subject.handle.collection("notes").namespace("tenant"));
     equal("the line of a collection", &notes, &format!("{text} notes/tenant"))?;
-    for text in [&notes, &format!("{provider:?}")] {
-        holds("it shows no secret", !subject.canary.is_in(text))?;
-        holds("it shows no query", !text.contains('?'))?;
-    }
-    Ok(())
+    subject.hides_secrets(&notes)
 }
 
 /// A call whose scope is cancelled already is `Cancelled`, and nothing is sent.
 pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome {
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let notes = subject.notes().await?.with(CallOptions::new().cancel(&cancel));
+    let notes = subject.notes().await?.with(cancelled());
     let calls = async {
         expect_kind("put", notes.put(record("a", 0.0)).await, ErrorKind::Cancelled)?;
         expect_kind("query", notes.query(VectorQuery::near(at(0.0))).await, ErrorKind::Cancelled)?;
@@ -76,25 +57,10 @@ pub async fn cancelled_before_the_call_sends_nothing(subject: Store) -> Outcome 
 
 /// A provider's own option, given to another provider, is `Unsupported`, names both, and nothing is sent.
 pub async fn extension_of_another_provider_is_unsupported(subject: Store) -> Outcome {
-    #[derive(Debug)]
-    struct Foreign;
-    impl Extension<VectorQuery> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
-    impl Extension<CollectionSpec> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
-    impl Extension<ListOptions> for Foreign {
-        const PROVIDER: &'static str = "another-provider";
-    }
     let notes = subject.notes().await?;
     let calls = async {
         let query = notes.query(VectorQuery::near(at(0.0)).extension(Foreign)).await;
-        let error = expect_kind("query", query, ErrorKind::Unsupported)?;
-        let own = subject.handle.provider()?.info().name;
-        for name in ["Foreign", "another-provider", own] {
-            holds(format!("the message names {name}"), error.message().contains(name))?;
-        }
+        subject.refuses_foreign("query", query)?;
         let spec = CollectionSpec::new(4).metric(subject.metric()).extension(Foreign);
         expect_kind("ensure", notes.ensure(spec).await, ErrorKind::Unsupported)?;
         let list = notes.list_with(ListOptions::new().extension(Foreign)).page().await;
@@ -137,9 +103,8 @@ pub async fn every_call_has_exactly_one_span(subject: Store) -> Outcome {
 
 /// No span, log or error shows fields, texts, filter values or secrets.
 pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Store) -> Outcome {
-    let (telemetry, canary) = (Telemetry::new(), &subject.canary);
+    let (telemetry, secret) = (Telemetry::new(), subject.canary.secret().to_owned());
     let notes = subject.notes().await?;
-    let secret = canary.secret().to_owned();
     let mut texts = Vec::new();
     telemetry
         .within(async {
@@ -155,14 +120,7 @@ pub async fn no_payload_or_secret_in_spans_logs_and_errors(subject: Store) -> Ou
             Ok::<_, Failed>(())
         })
         .await?;
-    holds("the calls left spans", !telemetry.calls().is_empty())?;
-    for record in telemetry.records() {
-        holds(format!("the record {} shows no secret", record.name), !canary.is_in(&format!("{record:?}")))?;
-    }
-    for text in texts {
-        holds("no error shows a secret", !canary.is_in(&text))?;
-    }
-    Ok(())
+    subject.leaves_no_secret(&telemetry, &texts)
 }
 
 /// A deadline that has passed is `Timeout`, or the call was faster; nothing else, and the client works on.
@@ -171,9 +129,7 @@ pub async fn deadline_that_has_passed_is_a_timeout(subject: Store) -> Outcome {
     notes.put(record("a", 0.0)).await?;
     let hasty = notes.with(CallOptions::new().timeout(Duration::ZERO));
     for result in [hasty.query(VectorQuery::near(at(0.0))).await.map(drop), hasty.put(record("b", 0.0)).await] {
-        if let Err(error) = result {
-            expect_kind("a call", Err::<(), _>(error), ErrorKind::Timeout)?;
-        }
+        is_late_or_done("a call", result)?;
     }
     holds("the record is there", notes.get("a").await?.is_some())
 }

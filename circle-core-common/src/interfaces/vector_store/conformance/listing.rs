@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Caps, Store, record};
-use crate::error::{Error, ErrorKind, Reason};
+use crate::error::{ErrorKind, Reason};
 use crate::filter::Filter;
 use crate::interfaces::vector_store::{Collection, ListOptions, Metric, Record};
-use crate::listing::Cursor;
-use crate::suite::{Failed, Outcome, equal, expect_reason, holds};
+use crate::suite::{Failed, Outcome, equal, expect_reason, holds, to_the_end, written_down};
 
 async fn filled(subject: &Store, count: usize) -> Result<Collection, Failed> {
     let notes = subject.notes().await?;
@@ -68,16 +67,8 @@ pub async fn list_with_a_filter_has_what_matches(subject: Store) -> Outcome {
 pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
     let notes = filled(&subject, 11).await?;
     for size in [1, 3, 10, 11, 12] {
-        let (mut covered, mut cursor) = (Vec::new(), None);
-        loop {
-            let page = notes.list().page_size(size).starting_at(cursor).page().await?;
-            holds(format!("a page of {size} has at most {size} records"), page.items.len() <= size as usize)?;
-            covered.extend(page.items);
-            match page.next {
-                None => break,
-                next => cursor = next,
-            }
-        }
+        let list = || notes.list().page_size(size);
+        let covered = to_the_end(list().page().await?, size, list).await?;
         equal(format!("the pages of {size}"), &sorted(&covered), &all(11))?;
     }
     equal("the first 7", &notes.list().page_size(3).limit(7).all().await?.len(), &7)
@@ -86,19 +77,15 @@ pub async fn list_pages_cover_everything_once(subject: Store) -> Outcome {
 /// Puts and deletes between two pages leave out no record that was not touched, and show none twice.
 pub async fn list_pages_are_stable_under_writes(subject: Store) -> Outcome {
     let notes = filled(&subject, 30).await?;
-    let first = notes.list().page_size(5).page().await?;
-    let mut shown: Vec<String> = first.items.iter().map(|listed| listed.id.to_string()).collect();
-    let deleted: Vec<String> = shown.iter().take(2).cloned().collect();
+    let list = || notes.list().page_size(5);
+    let first = list().page().await?;
+    let deleted: Vec<String> = first.items.iter().take(2).map(|listed| listed.id.to_string()).collect();
     notes.delete_many(&deleted).await?;
     notes.put_many(["id-", "id-00000a", "id-00015a", "zz"].map(|id| record(id, 0.0))).await?.all()?;
     notes.put_many((10..30).map(|number| record(format!("id-{number:05}"), 2.0))).await?.all()?;
     subject.settled(&notes, 32).await?;
-    let mut cursor = first.next;
-    while cursor.is_some() {
-        let page = notes.list().page_size(5).starting_at(cursor).page().await?;
-        shown.extend(page.items.iter().map(|listed| listed.id.to_string()));
-        cursor = page.next;
-    }
+    let shown = to_the_end(first, 5, list).await?;
+    let shown: Vec<String> = shown.iter().map(|listed| listed.id.to_string()).collect();
     let unique: BTreeSet<&String> = shown.iter().collect();
     equal("records that are shown twice", &(shown.len() - unique.len()), &0)?;
     for id in all(30).iter().filter(|id| !deleted.contains(id)) {
@@ -111,9 +98,7 @@ pub async fn list_pages_are_stable_under_writes(subject: Store) -> Outcome {
 pub async fn list_cursor_belongs_to_its_list(subject: Store) -> Outcome {
     let notes = filled(&subject, 5).await?;
     let first = notes.list().page_size(2).page().await?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Decode, error.to_string());
-    let text = serde_json::to_string(&first.next).map_err(failed)?;
-    let read: Option<Cursor> = serde_json::from_str(&text).map_err(failed)?;
+    let read = written_down(&first.next)?;
     let rest = notes.list().starting_at(read.clone()).all().await?;
     equal("the rest", &rest.len(), &3)?;
     let calls = async {

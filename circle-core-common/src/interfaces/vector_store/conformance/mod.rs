@@ -20,9 +20,8 @@ pub use negative::{NEGATIVES, without};
 use std::time::Duration;
 
 use super::{Collection, CollectionSpec, Consistency, Match, Metric, Record, VectorStore, VectorStoreCapabilities};
-use crate::Flag;
 use crate::error::Result;
-use crate::suite::{Case, Failed, Mask, Masked, Outcome, Subject, equal, needs};
+use crate::suite::{Case, Failed, Outcome, Subject, equal};
 
 type Caps = VectorStoreCapabilities;
 type Store = Subject<VectorStore>;
@@ -133,19 +132,6 @@ pub const SUITE: &[Case<VectorStore>] = crate::cases![VectorStore:
 ];
 
 impl Subject<VectorStore> {
-    /// Skips the case where a capability is off.
-    fn needs(&self, flag: Flag<Caps>) -> Outcome {
-        needs(flag, self.handle.capabilities())
-    }
-
-    /// The same client, said to have other capabilities. Its calls are counted as before.
-    fn with_capabilities(&self, change: impl FnOnce(&mut Caps)) -> Result<VectorStore> {
-        let provider = self.handle.provider()?.clone();
-        let mut capabilities = provider.capabilities().clone();
-        change(&mut capabilities);
-        Ok(VectorStore::new(Masked::new(provider, Mask(capabilities))))
-    }
-
     /// A collection of the case's own, which need not be there.
     fn collection(&self, name: &str) -> Collection {
         self.collection_of(&self.handle, name)

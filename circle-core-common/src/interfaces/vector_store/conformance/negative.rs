@@ -12,11 +12,7 @@ use crate::suite::Outcome;
 /// # Errors
 /// Why the service behind the handle has not started.
 pub fn without(subject: &Store, flag: Flag<Caps>) -> Result<VectorStore> {
-    let declared = subject.handle.capabilities();
-    if flag.is_on(declared) {
-        return subject.with_capabilities(|capabilities| flag.set(capabilities, false));
-    }
-    Ok(subject.handle.clone())
+    subject.without(flag)
 }
 
 fn sparse() -> SparseVector {

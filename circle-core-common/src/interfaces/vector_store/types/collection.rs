@@ -112,12 +112,7 @@ impl CollectionSpec {
         self
     }
 
-    /// Adds a provider's own option; another provider refuses it as `Unsupported`.
-    #[must_use]
-    pub fn extension<E: crate::Extension<Self>>(mut self, extension: E) -> Self {
-        self.extensions.put::<Self, E>(extension);
-        self
-    }
+    extension_setter!();
 
     /// The width of a vector: of the record's own without a name.
     #[must_use]

@@ -138,12 +138,7 @@ impl VectorQuery {
         self
     }
 
-    /// Adds a provider's own option; another provider refuses it as `Unsupported`.
-    #[must_use]
-    pub fn extension<E: crate::Extension<Self>>(mut self, extension: E) -> Self {
-        self.extensions.put::<Self, E>(extension);
-        self
-    }
+    extension_setter!();
 
     /// How many searches it is made of; the ranking of several is joined.
     #[must_use]

@@ -1,0 +1,123 @@
+//! What a provider is built with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::{Service, ServiceRef};
+use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Reason, Result};
+use crate::handle::Handle;
+use crate::resilience::{Policy, Resilience};
+
+/// What a provider is built with: the environment, the service's name, and the services that it refers to.
+///
+/// `From<&Environment>` makes one with defaults and no name, so that every provider has one constructor:
+/// `Memory::new(config, &environment)`.
+#[derive(Clone, Default)]
+pub struct BuildContext {
+    environment: Environment,
+    name: String,
+    allow_loopback: bool,
+    services: Arc<BTreeMap<String, Service>>,
+    resilience: Arc<Resilience>,
+    policy: Arc<OnceLock<Policy>>,
+}
+
+impl BuildContext {
+    /// A context for the service of this name.
+    #[must_use]
+    pub fn new(environment: Environment, name: impl Into<String>) -> Self {
+        Self { environment, name: name.into(), ..Self::default() }
+    }
+
+    /// Makes these services known.
+    #[must_use]
+    pub fn services(mut self, services: impl IntoIterator<Item = (String, Service)>) -> Self {
+        self.services = Arc::new(services.into_iter().collect());
+        self
+    }
+
+    /// Allows endpoints on this machine.
+    #[must_use]
+    pub fn allow_loopback(mut self, allow: bool) -> Self {
+        self.allow_loopback = allow;
+        self
+    }
+
+    /// Sets the resilience of the service.
+    #[must_use]
+    pub fn resilience(mut self, resilience: Resilience) -> Self {
+        self.resilience = Arc::new(resilience);
+        self.policy = Arc::default();
+        self
+    }
+
+    /// What was chosen for the resilience of the service.
+    #[must_use]
+    pub fn chosen_resilience(&self) -> &Resilience {
+        &self.resilience
+    }
+
+    /// The policies of the service: one, however often it is asked for.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy.get_or_init(|| Policy::new(&self.environment, &self.name, &self.resilience)).clone()
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The service's name; empty where there is none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether endpoints on this machine are allowed.
+    #[must_use]
+    pub fn allows_loopback(&self) -> bool {
+        self.allow_loopback
+    }
+
+    /// The service that a config refers to.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when there is no such service or it does not offer the interface.
+    pub fn service<H: Handle>(&self, reference: &ServiceRef<H>) -> Result<H> {
+        let name = reference.name();
+        match self.services.get(name) {
+            Some(service) => service.get(name),
+            None => {
+                let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
+                Err(Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService))
+            }
+        }
+    }
+
+    /// What the services of one hub share under this key; made by the first that asks.
+    pub fn shared<T: Send + Sync + 'static>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        self.environment.shared(key, make)
+    }
+}
+
+impl From<&Environment> for BuildContext {
+    fn from(environment: &Environment) -> Self {
+        Self::new(environment.clone(), "")
+    }
+}
+
+impl From<&BuildContext> for BuildContext {
+    fn from(context: &BuildContext) -> Self {
+        context.clone()
+    }
+}
+
+impl fmt::Debug for BuildContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BuildContext({})", self.name)
+    }
+}
