@@ -69,8 +69,12 @@ impl<'a> SseEvent<'a> {
     /// # Errors
     /// `Decode`, with what stands around the place and no secret.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T> {
-        serde_json::from_slice(self.data)
-            .map_err(|error| super::super::json::undecodable("an event of the answer", self.data, &error, Detail::new()))
+        // Text is checked once and as a whole; from bytes, every string in it would be checked for itself.
+        let read = match std::str::from_utf8(self.data) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(self.data),
+        };
+        read.map_err(|error| super::super::json::undecodable("an event of the answer", self.data, &error, Detail::new()))
     }
 }
 
