@@ -5,6 +5,8 @@
 //! that hold that median with a probability of 95 %.
 
 pub mod call_path;
+#[cfg(feature = "models")]
+pub mod event_streams;
 
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,38 @@ pub struct Contest<'a> {
 impl Contest<'_> {
     /// Runs the contest and prints its table. The first contestant is what the others are compared with.
     pub fn run(self, mut contestants: Vec<Contestant<'_>>) {
+        let times = self.times(&mut contestants);
+        let (low, high) = interval(self.rounds);
+        println!("\n| {} | time | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
+        for (contestant, own) in contestants.iter_mut().zip(&times) {
+            let allocations = allocation_counter::measure(|| (contestant.run)(1)).count_total;
+            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
+            let (time, ratio) = (median(&sorted(own.clone())), median(&ratios));
+            let time = readable(time);
+            println!("| {} | {time} | {allocations} | {ratio:.3} ({:.3} to {:.3}) |", contestant.name, ratios[low], ratios[high]);
+        }
+    }
+
+    /// As [`run`](Self::run), for calls that handle so many events each: the table is about events, and its ratios are of
+    /// events in a second.
+    pub fn run_events(self, events: usize, mut contestants: Vec<Contestant<'_>>) {
+        let times = self.times(&mut contestants);
+        let (low, high) = interval(self.rounds);
+        println!("\n| {} | events per second | allocations per event | × first (95 %) |\n|---|---:|---:|---:|", self.title);
+        for (contestant, own) in contestants.iter_mut().zip(&times) {
+            let allocations = allocation_counter::measure(|| (contestant.run)(1)).count_total as f64 / events as f64;
+            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| first / time).collect());
+            let thousands = events as f64 * 1e6 / median(&sorted(own.clone()));
+            let ratio = median(&ratios);
+            println!(
+                "| {} | {thousands:.0} k | {allocations:.2} | {ratio:.2} ({:.2} to {:.2}) |",
+                contestant.name, ratios[low], ratios[high]
+            );
+        }
+    }
+
+    /// The nanoseconds of a call, of every contestant in every round.
+    fn times(self, contestants: &mut [Contestant<'_>]) -> Vec<Vec<f64>> {
         let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(self.rounds); contestants.len()];
         // One round more than is counted: the first warms up.
         for round in 0..=self.rounds {
@@ -53,15 +87,7 @@ impl Contest<'_> {
                 }
             }
         }
-        let (low, high) = interval(self.rounds);
-        println!("\n| {} | time | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
-        for (contestant, own) in contestants.iter_mut().zip(&times) {
-            let allocations = allocation_counter::measure(|| (contestant.run)(1)).count_total;
-            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
-            let (time, ratio) = (median(&sorted(own.clone())), median(&ratios));
-            let time = readable(time);
-            println!("| {} | {time} | {allocations} | {ratio:.3} ({:.3} to {:.3}) |", contestant.name, ratios[low], ratios[high]);
-        }
+        times
     }
 }
 
