@@ -116,7 +116,7 @@ impl Decoder {
             return Err(error::midway(raw.get(), request_id));
         }
         self.start(answer);
-        if let Some(message) = choice.message.0.as_ref().or(choice.delta.0.as_ref()) {
+        if let Some(message) = choice.message.0.as_deref().or(choice.delta.0.as_ref()) {
             // Every entry is a call of its own here, whatever its index says.
             self.delta(message, |at, _| Some(at));
         }
@@ -223,8 +223,9 @@ impl Decoder {
     }
 
     fn usage(&mut self, chunk: &Completion<'_>) {
-        let groq = chunk.x_groq.0.as_ref().and_then(|extra| extra.usage.0);
-        if let Some(usage) = chunk.usage.0.or(groq).map(|usage| usage.usage()).filter(|usage| !usage.is_unknown()) {
+        let groq = || chunk.x_groq.0.as_ref()?.usage.0.as_ref();
+        if let Some(usage) = chunk.usage.0.as_deref().or_else(groq).map(|usage| usage.usage()).filter(|usage| !usage.is_unknown())
+        {
             // What has not started has no place for it yet.
             self.start(chunk);
             self.events.push_back(ChatEvent::Usage(usage));

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 pub(crate) use usage::{GroqExtra, WireUsage};
 pub(crate) use words::{Words, unescaped};
 
-/// An answer, or a piece of one.
+/// An answer, or a piece of one. What few pieces have is in a box: a piece is moved several times while it is read.
 #[derive(Default, serde::Deserialize)]
 pub(crate) struct Completion<'a> {
     #[serde(borrow, default)]
@@ -26,10 +26,10 @@ pub(crate) struct Completion<'a> {
     #[serde(borrow, default)]
     pub(crate) choices: List<Choice<'a>>,
     #[serde(default)]
-    pub(crate) usage: Object<WireUsage>,
+    pub(crate) usage: Object<Box<WireUsage>>,
     /// Where Groq told the usage of streams before it knew `stream_options`.
     #[serde(default)]
-    pub(crate) x_groq: Object<GroqExtra>,
+    pub(crate) x_groq: Object<Box<GroqExtra>>,
     #[serde(borrow, default)]
     pub(crate) service_tier: Text<'a>,
     #[serde(borrow, default)]
@@ -45,7 +45,7 @@ pub(crate) struct Choice<'a> {
     #[serde(borrow, default)]
     pub(crate) delta: Object<Delta<'a>>,
     #[serde(borrow, default)]
-    pub(crate) message: Object<Delta<'a>>,
+    pub(crate) message: Object<Box<Delta<'a>>>,
     #[serde(borrow, default)]
     pub(crate) finish_reason: Text<'a>,
     #[serde(borrow, default)]
@@ -72,7 +72,7 @@ impl<'a> Completion<'a> {
 impl<'a> Choice<'a> {
     /// What a chunk says: `message` where a server sends the end of a stream as a whole answer.
     pub(crate) fn said(&self) -> Option<&Delta<'a>> {
-        self.delta.0.as_ref().or(self.message.0.as_ref())
+        self.delta.0.as_ref().or(self.message.0.as_deref())
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Delta<'a> {
     #[serde(borrow, default)]
     pub(crate) tool_calls: List<CallDelta<'a>>,
     #[serde(borrow, default)]
-    pub(crate) annotations: List<Annotation<'a>>,
+    pub(crate) annotations: List<Box<Annotation<'a>>>,
 }
 
 #[derive(serde::Deserialize)]
