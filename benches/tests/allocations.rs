@@ -1,6 +1,6 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
-use circle_core_benches::streamed_chat::{Wire, read};
+use circle_core_benches::chat_streams::{Recorded, ask, canned};
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
@@ -62,13 +62,36 @@ fn a_cached_credential_allocates_nothing() {
     assert_eq!(count, 0);
 }
 
+/// What a stream of 10,000 events allocates, beyond one of a hundred: so without the call itself.
+fn allocations_of_events(make: fn(usize) -> Recorded, read_size: usize) -> (u64, u64) {
+    let count = |recorded: &Recorded| {
+        let model = canned(&recorded.reads(read_size));
+        allocations(|| at_once(ask(&model)).map_or(0, |said| usize::from(said == recorded.said)))
+    };
+    let (short, long) = (make(100), make(10_000));
+    (count(&long) - count(&short), (long.events - short.events) as u64)
+}
+
 #[test]
 fn an_event_of_a_streaming_answer_allocates_once() {
-    const PIECES: u64 = 10_000;
-    let (short, long) = (Wire::model(0), Wire::model(PIECES as usize));
-    let call = allocations(|| read(&short) + 1);
-    let count = allocations(|| read(&long));
-    // The text of each event, and the answer that grows by doubling.
-    assert!(count - call <= PIECES + 40, "{count} for {PIECES} events, {call} of them for the call");
-    assert!(call <= 40, "{call}");
+    for (name, make) in [
+        ("text", Recorded::text as fn(usize) -> Recorded),
+        ("padded", Recorded::padded),
+        ("reasoning", Recorded::reasoning),
+        ("tools", Recorded::tools),
+    ] {
+        for size in [256, 1400, 16 << 10] {
+            let (count, events) = allocations_of_events(make, size);
+            // The text of each event, and the answer that grows by doubling.
+            assert!(count <= events + 60, "{name}: {count} for {events} events in reads of {size}");
+        }
+    }
+}
+
+#[test]
+fn opening_a_streaming_answer_allocates_at_most_80_times() {
+    let empty = Recorded::text(0);
+    let model = canned(&empty.reads(16 << 10));
+    let count = allocations(|| at_once(ask(&model)).map_or(0, |said| usize::from(said == empty.said)));
+    assert!(count <= 80, "{count}");
 }

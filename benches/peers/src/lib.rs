@@ -5,6 +5,8 @@
 //! that hold that median with a probability of 95 %.
 
 pub mod call_path;
+#[cfg(feature = "models")]
+pub mod event_streams;
 
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,40 @@ pub struct Contest<'a> {
 impl Contest<'_> {
     /// Runs the contest and prints its table. The first contestant is what the others are compared with.
     pub fn run(self, mut contestants: Vec<Contestant<'_>>) {
+        let times = self.times(&mut contestants);
+        let (low, high) = interval(self.rounds);
+        println!("\n| {} | time (95 %) | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
+        for (contestant, own) in contestants.iter_mut().zip(&times) {
+            let allocations = counted(allocations(|| (contestant.run)(1)));
+            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
+            let (times, ratio) = (sorted(own.clone()), median(&ratios));
+            let [time, fastest, slowest] = [median(&times), times[low], times[high]].map(readable);
+            let (name, from, to) = (&contestant.name, ratios[low], ratios[high]);
+            println!("| {name} | {time} ({fastest} to {slowest}) | {allocations} | {ratio:.3} ({from:.3} to {to:.3}) |");
+        }
+    }
+
+    /// As [`run`](Self::run), for calls that handle so many events each: the table is about events, and its ratios are of
+    /// events in a second.
+    pub fn run_events(self, events: usize, mut contestants: Vec<Contestant<'_>>) {
+        let times = self.times(&mut contestants);
+        let (low, high) = interval(self.rounds);
+        println!("\n| {} | events per second | allocations per event | × first (95 %) |\n|---|---:|---:|---:|", self.title);
+        for (contestant, own) in contestants.iter_mut().zip(&times) {
+            let allocations = allocations(|| (contestant.run)(1)).map(|count| format!("{:.2}", count as f64 / events as f64));
+            let allocations = counted(allocations);
+            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| first / time).collect());
+            let thousands = events as f64 * 1e6 / median(&sorted(own.clone()));
+            let ratio = median(&ratios);
+            println!(
+                "| {} | {thousands:.0} k | {allocations} | {ratio:.2} ({:.2} to {:.2}) |",
+                contestant.name, ratios[low], ratios[high]
+            );
+        }
+    }
+
+    /// The nanoseconds of a call, of every contestant in every round.
+    fn times(self, contestants: &mut [Contestant<'_>]) -> Vec<Vec<f64>> {
         let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(self.rounds); contestants.len()];
         // One round more than is counted: the first warms up.
         for round in 0..=self.rounds {
@@ -53,28 +89,23 @@ impl Contest<'_> {
                 }
             }
         }
-        let (low, high) = interval(self.rounds);
-        println!("\n| {} | time (95 %) | allocations | × first (95 %) |\n|---|---:|---:|---:|", self.title);
-        for (contestant, own) in contestants.iter_mut().zip(&times) {
-            let allocations = allocations(|| (contestant.run)(1));
-            let ratios = sorted(own.iter().zip(&times[0]).map(|(time, first)| time / first).collect());
-            let (times, ratio) = (sorted(own.clone()), median(&ratios));
-            let [time, fastest, slowest] = [median(&times), times[low], times[high]].map(readable);
-            let (name, from, to) = (&contestant.name, ratios[low], ratios[high]);
-            println!("| {name} | {time} ({fastest} to {slowest}) | {allocations} | {ratio:.3} ({from:.3} to {to:.3}) |");
-        }
+        times
     }
 }
 
 /// How many allocations a call makes. Counting them costs time, so that a run tells either these or its times.
 #[cfg(feature = "allocations")]
-fn allocations(call: impl FnOnce()) -> String {
-    allocation_counter::measure(call).count_total.to_string()
+fn allocations(call: impl FnOnce()) -> Option<u64> {
+    Some(allocation_counter::measure(call).count_total)
 }
 
 #[cfg(not(feature = "allocations"))]
-fn allocations(_: impl FnOnce()) -> &'static str {
-    "not counted"
+fn allocations(_: impl FnOnce()) -> Option<u64> {
+    None
+}
+
+fn counted(count: Option<impl ToString>) -> String {
+    count.map_or_else(|| "not counted".to_owned(), |count| count.to_string())
 }
 
 fn readable(nanoseconds: f64) -> String {

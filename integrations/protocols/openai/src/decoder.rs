@@ -1,5 +1,7 @@
 //! From what comes over the wire to the events of an answer.
 
+mod repeats;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -7,15 +9,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use circle_core_common::http::SseStream;
+use circle_core_common::http::{SseEvent, SseStream};
 use circle_core_common::interfaces::chat_model::{
     Assembler, ChatEvent, ChatResponse, FinishReason, PartKind, ProviderState, Source, ToolDelta, ToolSlots, Warning,
 };
 use circle_core_common::{ByteStream, Clock, Error, ErrorKind, Result, Sent, Sleep};
 use futures_core::Stream;
 
+use self::repeats::{Place, Repeats};
 use crate::error;
-use crate::wire::{CallDelta, Choice, Completion, Content, Delta, Text};
+use crate::wire::{CallDelta, Choice, Completion, Delta, Words, content_parts};
 
 /// How long the end of the body, which lets its connection be used again, is waited for behind `[DONE]`. It mostly comes with it.
 const GRACE: Duration = Duration::from_millis(250);
@@ -33,6 +36,7 @@ pub(crate) struct Decoder {
     thought: Option<(Arc<str>, String)>,
     calls: ToolSlots,
     finish: Option<FinishReason>,
+    repeats: Repeats,
 }
 
 impl Decoder {
@@ -49,11 +53,42 @@ impl Decoder {
             thought: state_owner.map(|owner| (owner, String::new())),
             calls: ToolSlots::new(made_ids),
             finish: None,
+            repeats: Repeats::default(),
         }
     }
 
+    /// Takes the data of the next event of a stream.
+    pub(crate) fn event(&mut self, event: &SseEvent<'_>, request_id: Option<&str>) -> Result<()> {
+        if let Some((place, text)) = self.repeats.read(event.data) {
+            self.more(place, text);
+            return Ok(());
+        }
+        let chunk = event.json::<Completion<'_>>().map_err(|error| error::unread(error, request_id))?;
+        let before = self.events.len();
+        self.chunk(&chunk, request_id)?;
+        let place = self.events.back().and_then(Place::of).filter(|_| self.events.len() == before + 1);
+        match place.zip(chunk.only_text()) {
+            Some((place, text)) => self.repeats.remember(event.data, text, place),
+            // Something began or ended.
+            None => self.repeats.forget(),
+        }
+        Ok(())
+    }
+
+    fn more(&mut self, place: Place, text: Cow<'_, str>) {
+        let event = match place {
+            Place::Text(part) => ChatEvent::text(part, text),
+            Place::Reasoning(part) => {
+                self.keep_thought(&text);
+                ChatEvent::reasoning(part, text)
+            }
+            Place::Arguments(part) => ChatEvent::arguments(part, text),
+        };
+        self.events.push_back(event);
+    }
+
     /// Takes the next chunk of a stream.
-    pub(crate) fn chunk(&mut self, chunk: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
+    fn chunk(&mut self, chunk: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
         let choice = chunk.choices.first.as_ref().filter(|choice| choice.index.0.unwrap_or(0) == 0);
         if let Some(raw) = chunk.error.or(choice.and_then(|choice| choice.error)) {
             return Err(error::midway(raw.get(), request_id));
@@ -63,7 +98,7 @@ impl Decoder {
             self.start(chunk);
         }
         if let Some(choice) = choice {
-            if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
+            if let Some(delta) = choice.said() {
                 self.delta(delta, |_, call| call.index.0);
             }
             self.finished(choice);
@@ -81,7 +116,7 @@ impl Decoder {
             return Err(error::midway(raw.get(), request_id));
         }
         self.start(answer);
-        if let Some(message) = choice.message.as_ref().or(choice.delta.as_ref()) {
+        if let Some(message) = choice.message.0.as_deref().or(choice.delta.0.as_ref()) {
             // Every entry is a call of its own here, whatever its index says.
             self.delta(message, |at, _| Some(at));
         }
@@ -103,69 +138,60 @@ impl Decoder {
 
     fn delta(&mut self, delta: &Delta<'_>, index: impl Fn(u64, &CallDelta<'_>) -> Option<u64>) {
         // Some send the same words under both names.
-        let reasoning = delta.reasoning_content.filled().or(delta.reasoning.filled());
-        if let Some(text) = reasoning {
+        if let Some(text) = delta.reasoning_content.filled().or_else(|| delta.reasoning.filled()) {
             self.think(text);
         }
-        self.content(&delta.content);
+        self.content(delta.content);
         if let Some(text) = delta.refusal.filled() {
             let part = self.part(PartKind::Refusal);
             self.events.push_back(ChatEvent::text(part, text));
         }
-        for (at, call) in (0..).zip(delta.tool_calls.iter()) {
-            let name = call.function.as_ref().and_then(|function| function.name.filled());
-            let arguments = call.function.as_ref().map_or(Cow::Borrowed(""), |function| function.arguments());
+        for (at, call) in (0..).zip(delta.tool_calls.iter()).filter(|(_, call)| !call.is_foreign()) {
+            let function = call.function.0.as_ref();
+            let arguments = function.map_or(Cow::Borrowed(""), |function| function.arguments.arguments());
+            let name = function.and_then(|function| function.name.filled());
             let delta = ToolDelta { index: index(at, call), id: call.id.filled(), name, arguments: &arguments };
             self.calls.delta(delta, &mut self.next_part, |event| self.events.push_back(event));
         }
-        for citation in delta.annotations.iter().filter_map(|annotation| annotation.url_citation.as_ref()) {
+        for citation in delta.annotations.iter().filter_map(|annotation| annotation.url_citation.0.as_ref()) {
             let mut source = Source::default();
             (source.part, source.location, source.title) = (self.text, citation.url.owned(), citation.title.owned());
             self.events.push_back(ChatEvent::Source(source));
         }
     }
 
-    fn content(&mut self, content: &Content<'_>) {
-        match content {
-            Content::None => {}
-            Content::Text(text) if text.is_empty() => {}
-            Content::Text(text) => {
-                let part = self.part(PartKind::Text);
-                self.events.push_back(ChatEvent::text(part, text.as_ref()));
+    fn content(&mut self, content: Words<'_>) {
+        if let Some(text) = content.filled() {
+            self.say(text);
+        }
+        for part in content_parts(content).iter() {
+            if let Some(text) = part.thinking.filled() {
+                self.think(text);
             }
-            Content::Parts(parts) => {
-                for part in parts {
-                    self.thoughts(&part.thinking);
-                    if let Some(text) = part.text.filled() {
-                        let part = self.part(PartKind::Text);
-                        self.events.push_back(ChatEvent::text(part, text));
-                    }
-                }
+            for text in content_parts(part.thinking).iter().filter_map(|thought| thought.text.filled()) {
+                self.think(text);
+            }
+            if let Some(text) = part.text.filled() {
+                self.say(text);
             }
         }
     }
 
-    fn thoughts(&mut self, thoughts: &Content<'_>) {
-        match thoughts {
-            Content::None => {}
-            Content::Text(text) => self.think(text),
-            Content::Parts(parts) => {
-                for text in parts.iter().filter_map(|part| part.text.filled()) {
-                    self.think(text);
-                }
-            }
-        }
+    fn say(&mut self, text: Cow<'_, str>) {
+        let part = self.part(PartKind::Text);
+        self.events.push_back(ChatEvent::text(part, text));
     }
 
-    fn think(&mut self, text: &str) {
-        if text.is_empty() {
-            return;
-        }
+    fn think(&mut self, text: Cow<'_, str>) {
+        self.keep_thought(&text);
+        let part = self.part(PartKind::Reasoning);
+        self.events.push_back(ChatEvent::reasoning(part, text));
+    }
+
+    fn keep_thought(&mut self, text: &str) {
         if let Some((_, thought)) = &mut self.thought {
             thought.push_str(text);
         }
-        let part = self.part(PartKind::Reasoning);
-        self.events.push_back(ChatEvent::reasoning(part, text));
     }
 
     /// The part of this kind, which starts if it has not.
@@ -197,8 +223,9 @@ impl Decoder {
     }
 
     fn usage(&mut self, chunk: &Completion<'_>) {
-        let groq = chunk.x_groq.as_ref().and_then(|extra| extra.usage);
-        if let Some(usage) = chunk.usage.or(groq).map(|usage| usage.usage()).filter(|usage| !usage.is_unknown()) {
+        let groq = || chunk.x_groq.0.as_ref()?.usage.0.as_ref();
+        if let Some(usage) = chunk.usage.0.as_deref().or_else(groq).map(|usage| usage.usage()).filter(|usage| !usage.is_unknown())
+        {
             // What has not started has no place for it yet.
             self.start(chunk);
             self.events.push_back(ChatEvent::Usage(usage));
@@ -207,16 +234,7 @@ impl Decoder {
 
     /// Ends the answer.
     pub(crate) fn end(&mut self) -> Result<()> {
-        self.start(&Completion {
-            id: Text::default(),
-            model: Text::default(),
-            choices: Default::default(),
-            usage: None,
-            x_groq: None,
-            service_tier: Text::default(),
-            system_fingerprint: Text::default(),
-            error: None,
-        });
+        self.start(&Completion::default());
         let state = self.thought.take().map(|(owner, thought)| ProviderState::new(owner, thought));
         let mut open: Vec<(u32, Option<ProviderState>)> =
             [self.text, self.refusal].into_iter().flatten().map(|part| (part, None)).collect();
@@ -294,13 +312,12 @@ impl Events {
                     self.done = true;
                     Ok(())
                 }
+                // A sign of life.
+                Poll::Ready(Ok(Some(event))) if event.data.is_empty() => Ok(()),
                 Poll::Ready(Ok(Some(event))) if event.event == "error" => {
                     Err(error::midway(&event.text(), self.request_id.as_deref()))
                 }
-                Poll::Ready(Ok(Some(event))) => match event.json::<Completion<'_>>() {
-                    Ok(chunk) => self.decoder.chunk(&chunk, self.request_id.as_deref()),
-                    Err(error) => Err(error::unread(error, self.request_id.as_deref())),
-                },
+                Poll::Ready(Ok(Some(event))) => self.decoder.event(&event, self.request_id.as_deref()),
             };
             if let Err(error) = step {
                 self.over = true;
@@ -319,5 +336,7 @@ impl Stream for Events {
     }
 }
 
+#[cfg(test)]
+mod newer_servers;
 #[cfg(test)]
 mod tests;

@@ -2,16 +2,22 @@
 //!
 //! A whole answer and a chunk of a stream have one shape; only `message` and `delta` differ.
 
+mod usage;
+mod words;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use circle_core_common::interfaces::chat_model::Usage;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// An answer, or a piece of one.
-#[derive(serde::Deserialize)]
+pub(crate) use usage::{GroqExtra, WireUsage};
+pub(crate) use words::{Words, unescaped};
+
+/// An answer, or a piece of one. What few pieces have is in a box: a piece is moved several times while it is read.
+#[derive(Default, serde::Deserialize)]
 pub(crate) struct Completion<'a> {
     #[serde(borrow, default)]
     pub(crate) id: Text<'a>,
@@ -20,10 +26,10 @@ pub(crate) struct Completion<'a> {
     #[serde(borrow, default)]
     pub(crate) choices: List<Choice<'a>>,
     #[serde(default)]
-    pub(crate) usage: Option<WireUsage>,
+    pub(crate) usage: Object<Box<WireUsage>>,
     /// Where Groq told the usage of streams before it knew `stream_options`.
     #[serde(default)]
-    pub(crate) x_groq: Option<GroqExtra>,
+    pub(crate) x_groq: Object<Box<GroqExtra>>,
     #[serde(borrow, default)]
     pub(crate) service_tier: Text<'a>,
     #[serde(borrow, default)]
@@ -33,41 +39,60 @@ pub(crate) struct Completion<'a> {
 }
 
 #[derive(serde::Deserialize)]
-pub(crate) struct GroqExtra {
-    #[serde(default)]
-    pub(crate) usage: Option<WireUsage>,
-}
-
-#[derive(serde::Deserialize)]
 pub(crate) struct Choice<'a> {
     #[serde(default)]
     pub(crate) index: Count,
     #[serde(borrow, default)]
-    pub(crate) delta: Option<Delta<'a>>,
+    pub(crate) delta: Object<Delta<'a>>,
     #[serde(borrow, default)]
-    pub(crate) message: Option<Delta<'a>>,
+    pub(crate) message: Object<Box<Delta<'a>>>,
     #[serde(borrow, default)]
     pub(crate) finish_reason: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) error: Option<&'a RawValue>,
 }
 
+impl<'a> Completion<'a> {
+    /// The text between its quotes, escapes and all, of a chunk that says one text and nothing else.
+    pub(crate) fn only_text(&self) -> Option<&'a str> {
+        let choice = self.choices.first.as_ref().filter(|choice| choice.finish_reason.filled().is_none())?;
+        let delta = choice.said()?;
+        let call = delta.tool_calls.first.as_ref();
+        // An id may move what the calls' numbers stand for.
+        if !delta.tool_calls.rest.is_empty() || call.is_some_and(|call| call.id.filled().is_some()) {
+            return None;
+        }
+        let arguments = call.and_then(|call| call.function.0.as_ref()).map(|function| function.arguments).unwrap_or_default();
+        let all = [delta.content, delta.reasoning_content, delta.reasoning, delta.refusal, arguments];
+        let mut texts = all.into_iter().filter(|words| words.says_something());
+        texts.next().filter(|_| texts.next().is_none())?.literal()
+    }
+}
+
+impl<'a> Choice<'a> {
+    /// What a chunk says: `message` where a server sends the end of a stream as a whole answer.
+    pub(crate) fn said(&self) -> Option<&Delta<'a>> {
+        self.delta.0.as_ref().or(self.message.0.as_deref())
+    }
+}
+
 #[derive(Default, serde::Deserialize)]
 pub(crate) struct Delta<'a> {
+    /// A text, or Mistral's list of texts and thoughts.
     #[serde(borrow, default)]
-    pub(crate) content: Content<'a>,
+    pub(crate) content: Words<'a>,
     #[serde(borrow, default)]
-    pub(crate) refusal: Text<'a>,
+    pub(crate) refusal: Words<'a>,
     /// DeepSeek, vLLM, llama.cpp.
     #[serde(borrow, default)]
-    pub(crate) reasoning_content: Text<'a>,
+    pub(crate) reasoning_content: Words<'a>,
     /// Groq, OpenRouter, Ollama, newer vLLM.
     #[serde(borrow, default)]
-    pub(crate) reasoning: Text<'a>,
+    pub(crate) reasoning: Words<'a>,
     #[serde(borrow, default)]
     pub(crate) tool_calls: List<CallDelta<'a>>,
     #[serde(borrow, default)]
-    pub(crate) annotations: List<Annotation<'a>>,
+    pub(crate) annotations: List<Box<Annotation<'a>>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -76,8 +101,18 @@ pub(crate) struct CallDelta<'a> {
     pub(crate) index: Count,
     #[serde(borrow, default)]
     pub(crate) id: Text<'a>,
+    #[serde(borrow, default, rename = "type")]
+    pub(crate) kind: Text<'a>,
     #[serde(borrow, default)]
-    pub(crate) function: Option<Function<'a>>,
+    pub(crate) function: Object<Function<'a>>,
+}
+
+impl CallDelta<'_> {
+    /// Whether it belongs to a call of another type: one that was not asked for, or that a newer server knows.
+    pub(crate) fn is_foreign(&self) -> bool {
+        let other = self.kind.filled().is_some_and(|kind| kind != "function");
+        self.function.0.is_none() && (other || self.kind.filled().is_none() && self.id.filled().is_none())
+    }
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -86,25 +121,13 @@ pub(crate) struct Function<'a> {
     pub(crate) name: Text<'a>,
     /// A text; from some servers an object.
     #[serde(borrow, default)]
-    pub(crate) arguments: Option<&'a RawValue>,
-}
-
-impl<'a> Function<'a> {
-    pub(crate) fn arguments(&self) -> Cow<'a, str> {
-        let Some(raw) = self.arguments else { return Cow::Borrowed("") };
-        let text = raw.get();
-        if !text.starts_with('"') {
-            return Cow::Borrowed(text);
-        }
-        // It was parsed once already.
-        serde_json::from_str::<Text<'a>>(text).ok().and_then(|text| text.0).unwrap_or_default()
-    }
+    pub(crate) arguments: Words<'a>,
 }
 
 #[derive(serde::Deserialize)]
 pub(crate) struct Annotation<'a> {
     #[serde(borrow, default)]
-    pub(crate) url_citation: Option<UrlCitation<'a>>,
+    pub(crate) url_citation: Object<UrlCitation<'a>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -113,51 +136,6 @@ pub(crate) struct UrlCitation<'a> {
     pub(crate) url: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) title: Text<'a>,
-}
-
-#[derive(Clone, Copy, serde::Deserialize)]
-pub(crate) struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: Count,
-    #[serde(default)]
-    completion_tokens: Count,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default)]
-    completion_tokens_details: Option<CompletionDetails>,
-    /// DeepSeek.
-    #[serde(default)]
-    prompt_cache_hit_tokens: Count,
-}
-
-#[derive(Clone, Copy, serde::Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Count,
-    #[serde(default)]
-    cache_write_tokens: Count,
-}
-
-#[derive(Clone, Copy, serde::Deserialize)]
-struct CompletionDetails {
-    #[serde(default)]
-    reasoning_tokens: Count,
-}
-
-impl WireUsage {
-    /// `prompt_tokens` includes what was read from the cache, `completion_tokens` the reasoning.
-    pub(crate) fn usage(&self) -> Usage {
-        let details = self.prompt_tokens_details;
-        let read = details.and_then(|details| details.cached_tokens.0).or(self.prompt_cache_hit_tokens.0);
-        // Who tells what was read and not what was written does not bill writing.
-        let written = details.and_then(|details| details.cache_write_tokens.0).or(read.map(|_| 0));
-        let reasoning = self.completion_tokens_details.and_then(|details| details.reasoning_tokens.0);
-        Usage::inclusive(self.prompt_tokens.0, read, written).output(self.completion_tokens.0).reasoning(reasoning)
-    }
-
-    pub(crate) fn prompt_tokens(&self) -> Option<u64> {
-        self.prompt_tokens.0
-    }
 }
 
 /// A text; null, a blank list and everything else that is none are no text.
@@ -178,7 +156,17 @@ impl Text<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Count(pub(crate) Option<u64>);
 
-/// A list, of which the first entry costs no allocation; null is an empty one.
+/// An object; null and everything else that is none is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Object<T>(pub(crate) Option<T>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+/// The objects of a list, of which the first costs no allocation; null is an empty one.
 #[derive(Debug)]
 pub(crate) struct List<T> {
     pub(crate) first: Option<T>,
@@ -197,21 +185,18 @@ impl<T> List<T> {
     }
 }
 
-/// The content of a message: a text, or Mistral's list of texts and thoughts.
-#[derive(Default)]
-pub(crate) enum Content<'a> {
-    #[default]
-    None,
-    Text(Cow<'a, str>),
-    Parts(Vec<ContentPart<'a>>),
-}
-
+/// A piece of Mistral's content.
 #[derive(serde::Deserialize)]
 pub(crate) struct ContentPart<'a> {
     #[serde(borrow, default)]
-    pub(crate) text: Text<'a>,
+    pub(crate) text: Words<'a>,
     #[serde(borrow, default)]
-    pub(crate) thinking: Content<'a>,
+    pub(crate) thinking: Words<'a>,
+}
+
+/// The pieces of a content that is a list.
+pub(crate) fn content_parts(content: Words<'_>) -> List<ContentPart<'_>> {
+    content.list().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default()
 }
 
 macro_rules! ignore {
@@ -328,61 +313,54 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
-                let mut read = List { first: list.next_element()?, rest: Vec::new() };
-                while let Some(next) = list.next_element()? {
-                    read.rest.push(next);
+                let mut read = List::default();
+                while let Some(Object(next)) = list.next_element()? {
+                    match read.first {
+                        None => read.first = next,
+                        Some(_) => read.rest.extend(next),
+                    }
                 }
                 Ok(read)
             }
 
-            ignore!(List::default(););
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<List<T>, A::Error> {
+                drain_map(map).map(|()| List::default())
+            }
+
+            ignore!(List::default(); visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64), visit_str(&str));
         }
         deserializer.deserialize_any(Lists(PhantomData))
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Contents<'a>(PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Contents<'a> {
-            type Value = Content<'a>;
+        struct Objects<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Objects<T> {
+            type Value = Object<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of parts")
+                f.write_str("an object")
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Content<'a>, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|read| Object(Some(read)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Content<'a>, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Object<T>, A::Error> {
+                drain(list).map(|()| Object(None))
             }
 
-            fn visit_string<E>(self, text: String) -> Result<Content<'a>, E> {
-                Ok(Content::Text(Cow::Owned(text)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content<'a>, A::Error> {
-                let mut parts = Vec::new();
-                while let Some(part) = list.next_element()? {
-                    parts.push(part);
-                }
-                Ok(Content::Parts(parts))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content<'a>, A::Error> {
-                drain_map(map).map(|()| Content::None)
-            }
-
-            ignore!(Content::None; visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64));
+            ignore!(Object(None); visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64), visit_str(&str));
         }
-        deserializer.deserialize_any(Contents(PhantomData))
+        deserializer.deserialize_any(Objects(PhantomData))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use circle_core_common::interfaces::chat_model::Usage;
+
     use super::*;
 
     #[test]
@@ -392,27 +370,11 @@ mod tests {
         let read: Completion<'_> = serde_json::from_str(json).unwrap();
         assert_eq!((read.id.filled(), read.model.filled(), read.service_tier.filled()), (Some("7"), None, None));
         assert!(read.choices.first.is_none());
-        assert_eq!(read.usage.unwrap().usage(), Usage::unknown().output(Some(3)));
-    }
-
-    #[test]
-    fn usage_counts_the_cache_in() {
-        let usage = |json: &str| serde_json::from_str::<WireUsage>(json).unwrap().usage();
-        let told = usage(
-            r#"{"prompt_tokens":12,"completion_tokens":9,"prompt_tokens_details":{"cached_tokens":4},
-            "completion_tokens_details":{"reasoning_tokens":5}}"#,
-        );
-        assert_eq!(told, Usage::inclusive(Some(12), Some(4), Some(0)).output(Some(9)).reasoning(Some(5)));
-        let deepseek = usage(r#"{"prompt_tokens":12,"completion_tokens":1,"prompt_cache_hit_tokens":12}"#);
-        assert_eq!(deepseek.input_uncached(), Some(0));
-        assert_eq!(usage(r#"{"prompt_tokens":12}"#).cache_read(), None);
-    }
-
-    #[test]
-    fn arguments_are_a_text_or_an_object() {
-        let read = |json: &str| serde_json::from_str::<Function<'_>>(json).unwrap().arguments().into_owned();
-        assert_eq!(read(r#"{"arguments":"{\"a\":1}"}"#), r#"{"a":1}"#);
-        assert_eq!(read(r#"{"arguments":{"a": 1}}"#), r#"{"a": 1}"#);
-        assert_eq!((read(r#"{"arguments":null}"#), read("{}")), (String::new(), String::new()));
+        assert_eq!(read.usage.0.unwrap().usage(), Usage::unknown().output(Some(3)));
+        let json = r#"{"choices":[null,7,"x",[1],{"delta":"x","message":[],"finish_reason":{}},{}],"usage":[],"x_groq":true,"error":null}"#;
+        let read: Completion<'_> = serde_json::from_str(json).unwrap();
+        assert!(read.usage.0.is_none() && read.x_groq.0.is_none() && read.error.is_none());
+        assert!(read.choices.first.is_some_and(|choice| choice.delta.0.is_none() && choice.message.0.is_none()));
+        assert_eq!(read.choices.rest.len(), 1);
     }
 }

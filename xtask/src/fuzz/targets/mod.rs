@@ -1,6 +1,7 @@
 //! What is fuzzed, and what each must keep.
 
 mod aws_profiles;
+mod chat_stream;
 mod config;
 mod event_stream;
 mod filesystem;
@@ -32,4 +33,5 @@ pub(super) const TARGETS: &[Target] = &[
     http::HEADERS,
     http::FAILURE,
     event_stream::EVENT_STREAM,
+    chat_stream::CHAT_STREAM,
 ];

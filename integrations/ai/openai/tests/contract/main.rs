@@ -4,6 +4,7 @@
 
 mod failures;
 mod requests;
+mod stream_faults;
 mod streams;
 
 use std::time::Duration;

@@ -2,6 +2,8 @@ use bytes::Bytes;
 use circle_core_common::Reason;
 use circle_core_common::interfaces::chat_model::{ChatStream, Part, Received, Usage};
 
+use proptest::prelude::*;
+
 use super::*;
 
 const TEXT: &str = r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m-1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}
@@ -24,7 +26,7 @@ fn clock() -> Clock {
     circle_core_common::Environment::default().clock().clone()
 }
 
-fn decoder() -> Decoder {
+pub(super) fn decoder() -> Decoder {
     Decoder::new("call_made_".to_owned(), None, Vec::new())
 }
 
@@ -34,7 +36,7 @@ fn body(text: &str, size: usize) -> ByteStream {
     ByteStream::unfold(chunks.into_iter(), |mut chunks| async move { Ok(chunks.next().map(|chunk| (chunk, chunks))) })
 }
 
-async fn read(text: &str, size: usize) -> Result<ChatResponse> {
+pub(super) async fn read(text: &str, size: usize) -> Result<ChatResponse> {
     let events = Events::new(body(text, size), Some("req-1".to_owned()), clock(), decoder());
     ChatStream::new(events).finish().await
 }
@@ -213,7 +215,55 @@ fn a_whole_answer_is_read_as_a_stream_of_one() {
     }
 }
 
-proptest::proptest! {
+/// The events of chunks; with `anew`, each is read as if none had come before.
+fn events(chunks: &[String], anew: bool) -> Vec<ChatEvent> {
+    let mut decoder = Decoder::new("call_made_".to_owned(), Some("openai/deepseek".into()), Vec::new());
+    for chunk in chunks {
+        if anew {
+            decoder.repeats.forget();
+        }
+        let mut parser = circle_core_common::http::SseParser::new();
+        parser.push(format!("data: {chunk}\n\n").as_bytes());
+        assert!(parser.parse().unwrap());
+        decoder.event(&parser.event(), None).unwrap();
+    }
+    let _ = decoder.end();
+    decoder.events.into()
+}
+
+/// A chunk of one of the shapes that services send, which differ in what they leave out.
+fn any_chunk() -> impl Strategy<Value = String> {
+    let text = prop_oneof![4 => "[a-c ]{1,3}", 1 => Just(String::new()), 1 => prop::sample::select(vec!["\\n", "\\\"", "ķ", "\\u00e9"]).prop_map(str::to_owned)];
+    let index = prop::sample::select(vec!["", "\"index\":0,", "\"index\":1,", "\"index\":null,"]);
+    let id = prop::sample::select(vec!["", "", "", "\"id\":\"a\",", "\"id\":\"b\",", "\"id\":\"\","]);
+    let name = prop::sample::select(vec!["", "", "\"name\":\"f\",", "\"name\":\"\","]);
+    let kind = prop::sample::select(vec![
+        "content",
+        "content",
+        "reasoning_content",
+        "reasoning",
+        "refusal",
+        "arguments",
+        "arguments",
+        "both",
+    ]);
+    let end = prop::sample::select(vec!["", "", "", "", ",\"finish_reason\":\"stop\"", ",\"finish_reason\":null"]);
+    (text, index, id, name, kind, end).prop_map(|(text, index, id, name, kind, end)| {
+        let delta = match kind {
+            "arguments" => format!("\"tool_calls\":[{{{index}{id}\"function\":{{{name}\"arguments\":\"{text}\"}}}}]"),
+            "both" => format!("\"reasoning\":\"{text}\",\"content\":\"{text}\""),
+            kind => format!("\"{kind}\":\"{text}\""),
+        };
+        format!("{{\"id\":\"c\",\"choices\":[{{\"delta\":{{{delta}}}{end}}}]}}")
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_chunk_means_the_same_whatever_came_before(chunks in prop::collection::vec(any_chunk(), 0..40)) {
+        prop_assert_eq!(events(&chunks, false), events(&chunks, true));
+    }
+
     #[test]
     fn nothing_that_comes_makes_it_panic(text in "(data: .{0,40}\n\n){0,6}", size in 1_usize..20) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
