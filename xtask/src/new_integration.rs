@@ -1,5 +1,7 @@
 //! `new-integration`: the skeleton of a provider.
 
+mod templates;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -8,6 +10,8 @@ use std::{
 };
 
 use toml_edit::DocumentMut;
+
+use templates::{FILES, TEMPLATES, Template, chosen, filled, parts, sections};
 
 use crate::{
     outcome::{Context as _, Failure, Result},
@@ -21,47 +25,12 @@ interfaces and `cargo xtask check`, and waits for its client to be replaced by c
 
 Usage: cargo xtask new-integration <category> <provider> [--interface NAME,…] [--path DIR [--circle-core PATH]]
 
-  --interface NAME,…    what it offers (default ObjectStore); there are templates for ObjectStore and KeyValueStore
+  --interface NAME,…    what it offers (default ObjectStore); there are templates for ChatModel, EmbeddingModel,
+                        KeyValueStore, ObjectStore and VectorStore
   --path DIR            write a crate of its own there, outside this workspace, for a private provider
   --circle-core PATH    where that crate finds circle-core: a checkout; without it, the published version
 
 Exit code: 0 written, 2 not written.";
-
-/// An interface that a skeleton can offer.
-struct Template {
-    interface: &'static str,
-    source: &'static str,
-    /// What the crate's example calls the handle, and does with it.
-    handle: &'static str,
-    example: &'static str,
-}
-
-const TEMPLATES: [Template; 2] = [
-    Template {
-        interface: "ObjectStore",
-        source: include_str!("../templates/interfaces/object_store.rs"),
-        handle: "files",
-        example: "files.put(\"greeting\", \"hello\").await?;\nassert_eq!(files.get(\"greeting\").await?.text().await?, \"hello\");",
-    },
-    Template {
-        interface: "KeyValueStore",
-        source: include_str!("../templates/interfaces/key_value_store.rs"),
-        handle: "entries",
-        example: "entries.put(\"greeting\", \"hello\").await?;\nlet entry = entries.get(\"greeting\").await?;\n\
-                  assert_eq!(entry.expect(\"just put\").value, \"hello\");",
-    },
-];
-
-/// The files of every skeleton: where, and the template.
-const FILES: [(&str, &str); 7] = [
-    ("README.md", include_str!("../templates/README.md")),
-    ("src/lib.rs", include_str!("../templates/lib.rs")),
-    ("src/config.rs", include_str!("../templates/config.rs")),
-    ("src/error.rs", include_str!("../templates/error.rs")),
-    ("src/client.rs", include_str!("../templates/client.rs")),
-    ("src/provider.rs", include_str!("../templates/provider.rs")),
-    ("tests/conformance.rs", include_str!("../templates/conformance.rs")),
-];
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     use lexopt::prelude::*;
@@ -147,10 +116,13 @@ impl Skeleton {
         };
         let package = values.iter().find(|(name, _)| *name == "package").map(|(_, name)| name.replace('-', "_"));
         values.push(("library", package.unwrap_or_default()));
-        let mut files = BTreeMap::from([("Cargo.toml".to_owned(), filled(manifest, &values))]);
-        files.extend(FILES.iter().map(|(file, template)| ((*file).to_owned(), filled(template, &values))));
+        let sections = sections(&templates);
+        let filled = |template: &str| filled(&chosen(template, &sections), &values);
+        let mut files = BTreeMap::from([("Cargo.toml".to_owned(), filled(manifest))]);
+        files.extend(FILES.iter().map(|(file, template)| ((*file).to_owned(), filled(template))));
         for template in &templates {
-            files.insert(format!("src/{}.rs", snake_case(template.interface)), filled(template.source, &values));
+            files.insert(format!("src/{}.rs", snake_case(template.interface)), filled(template.source));
+            files.insert(format!("src/client/{}.rs", template.part.name), filled(template.part.source));
         }
         Ok(Self { place, dir, files })
     }
@@ -216,7 +188,13 @@ fn values(category: &str, provider: &str, templates: &[&Template]) -> Vec<(&'sta
         let lines: Vec<_> = templates.iter().map(|template| line(template.interface, &snake_case(template.interface))).collect();
         lines.join(between)
     };
+    let parts = parts(templates);
+    let each_part = |line: &dyn Fn(&str) -> String| parts.iter().map(|part| line(part.name)).collect::<Vec<_>>().join("\n");
     vec![
+        ("client_modules", each_part(&|part| format!("pub(crate) mod {part};"))),
+        ("client_fields", each_part(&|part| format!("    pub(crate) {part}: {part}::{},", camel_case(part)))),
+        ("client_values", each_part(&|part| format!("{part}: {part}::{}::new(config),", camel_case(part)))),
+        ("roomy", if parts.iter().any(|part| part.keeps) { ".capacity(ByteSize::gib(1))".to_owned() } else { String::new() }),
         ("category", category.to_owned()),
         ("provider", provider.to_owned()),
         ("Provider", camel_case(provider)),
@@ -271,10 +249,6 @@ fn versions(workspace: &Workspace, circle_core: Option<&Path>) -> Result<Vec<(&'
     ])
 }
 
-fn filled(template: &str, values: &[(&str, String)]) -> String {
-    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,6 +258,11 @@ mod tests {
         Skeleton::new(workspace, "cloud", "acme-drive", interfaces, place)
     }
 
+    /// Every interface that there is a template for, as `--interface` takes them.
+    fn all() -> String {
+        TEMPLATES.map(|template| template.interface).join(",")
+    }
+
     fn this_workspace() -> Workspace {
         Workspace::load(env!("CARGO_MANIFEST_DIR").as_ref()).expect("this workspace")
     }
@@ -291,7 +270,13 @@ mod tests {
     #[test]
     fn a_skeleton_passes_the_check() {
         let fixture = Fixture::new();
-        skeleton(&fixture.workspace(), "ObjectStore", Place::Inside).expect("a skeleton").write().expect("written");
+        for template in &TEMPLATES {
+            for room in ["mod", "provider", "types", "capabilities", "conformance", "mock"] {
+                let module = snake_case(template.interface);
+                fixture.write(&format!("circle-core-common/src/interfaces/{module}/{room}.rs"), "");
+            }
+        }
+        skeleton(&fixture.workspace(), &all(), Place::Inside).expect("a skeleton").write().expect("written");
         // The fixture has no versions to inherit.
         let workspace = this_workspace();
         let versions = workspace.text("Cargo.toml").expect("a manifest");
@@ -312,37 +297,41 @@ mod tests {
     #[ignore = "builds a crate: `cargo test -p xtask -- --ignored`"]
     fn a_skeleton_elsewhere_passes_the_suites_of_every_interface() {
         let workspace = this_workspace();
-        let folder = tempfile::tempdir().expect("a folder");
-        let place = Place::Outside { dir: folder.path().join("acme"), circle_core: Some(workspace.root.clone()) };
-        let all = TEMPLATES.map(|template| template.interface).join(",");
-        let skeleton = skeleton(&workspace, &all, place).expect("a skeleton");
-        skeleton.write().expect("written");
-        // With the lock file and the target folder of the workspace, most of what it needs is built already.
-        fs::copy(workspace.path("Cargo.lock"), skeleton.dir.join("Cargo.lock")).expect("a lock file");
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.path("target"), PathBuf::from);
-        let mut test = process::cargo(&skeleton.dir);
-        let output = process::output(test.args(["test", "--target-dir"]).arg(target)).expect("all tests pass");
-        for template in &TEMPLATES {
-            assert!(
-                output.contains(&format!("test {}::", template.interface)),
-                "no case of {} ran:\n{output}",
-                template.interface
-            );
+        // Alone, an interface shows what a skeleton has only for another one.
+        for interfaces in TEMPLATES.map(|template| template.interface.to_owned()).into_iter().chain([all()]) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let place = Place::Outside { dir: folder.path().join("acme"), circle_core: Some(workspace.root.clone()) };
+            let skeleton = skeleton(&workspace, &interfaces, place).expect("a skeleton");
+            skeleton.write().expect("written");
+            // With the lock file and the target folder of the workspace, most of what it needs is built already.
+            fs::copy(workspace.path("Cargo.lock"), skeleton.dir.join("Cargo.lock")).expect("a lock file");
+            let manifest = skeleton.files["Cargo.toml"].replace("[lints.rust]\n", "[lints.rust]\nwarnings = \"deny\"\n");
+            fs::write(skeleton.dir.join("Cargo.toml"), manifest).expect("a manifest");
+            let mut test = process::cargo(&skeleton.dir);
+            let output = process::output(test.args(["test", "--target-dir"]).arg(&target)).expect("all tests pass");
+            for interface in interfaces.split(',') {
+                let case = format!("test {interface}::");
+                let passed = output.lines().filter(|line| line.starts_with(&case) && line.ends_with(" ok")).count();
+                assert!(passed >= 20, "{passed} cases of {interface} passed:\n{output}");
+            }
         }
     }
 
     #[test]
     fn every_placeholder_is_filled() {
         let workspace = this_workspace();
-        let all = TEMPLATES.map(|template| template.interface).join(",");
-        for place in [Place::Inside, Place::Outside { dir: "elsewhere".into(), circle_core: None }] {
-            let skeleton = skeleton(&workspace, &all, place).expect("a skeleton");
-            for (file, text) in &skeleton.files {
-                assert!(!text.contains("{{"), "{file}:\n{text}");
+        let everywhere = || [Place::Inside, Place::Outside { dir: "elsewhere".into(), circle_core: None }];
+        for interfaces in TEMPLATES.map(|template| template.interface.to_owned()).into_iter().chain([all()]) {
+            for place in everywhere() {
+                let skeleton = skeleton(&workspace, &interfaces, place).expect("a skeleton");
+                for (file, text) in &skeleton.files {
+                    assert!(!text.contains("{{"), "{file}:\n{text}");
+                }
+                let manifest: DocumentMut = skeleton.files["Cargo.toml"].parse().expect("a manifest");
+                let services = &manifest["package"]["metadata"]["circle"]["services"]["acme-drive"];
+                assert_eq!(services.as_array().map(toml_edit::Array::len), Some(interfaces.split(',').count()));
             }
-            let manifest: DocumentMut = skeleton.files["Cargo.toml"].parse().expect("a manifest");
-            let services = &manifest["package"]["metadata"]["circle"]["services"]["acme-drive"];
-            assert_eq!(services.as_array().map(toml_edit::Array::len), Some(TEMPLATES.len()));
         }
     }
 

@@ -1,11 +1,18 @@
 //! The suites of {{interfaces}}, and whether metadata, type and `build` agree.
+{{#echo}}
+//!
+//! What a chat model answers cannot be pinned, so most cases of ChatModel tell it first. They are ignored until
+//! `.answers(…)` names a server that speaks {{Provider}}'s protocol and answers what it is told.
+{{/echo}}
 
+{{#keeps}}
 use circle_core_common::ByteSize;
+{{/keeps}}
 use circle_core_testkit::Conformance;
 use {{library}}::{{{Provider}}, {{Provider}}Config};
 
 fn main() {
-    Conformance::<{{Provider}}>::of(env!("CARGO_MANIFEST_DIR"), |_| Ok({{Provider}}Config::new().capacity(ByteSize::gib(1))))
+    Conformance::<{{Provider}}>::of(env!("CARGO_MANIFEST_DIR"), |_| Ok({{Provider}}Config::new(){{roomy}}))
         .native::<{{Provider}}>()
         .main();
 }

@@ -34,7 +34,7 @@ impl {{Provider}} {
             info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), ""),
             environment: cx.environment().clone(),
             closed: AtomicBool::new(false),
-            client: Client::new(config.capacity),
+            client: Client::new(&config),
 {{field_values}}
         })
     }

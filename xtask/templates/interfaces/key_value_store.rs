@@ -7,7 +7,7 @@ use circle_core_common::interfaces::key_value_store::{
 };
 use circle_core_common::{Bulk, CallContext, Cursor, Error, Page, Provider, Result, Watch};
 
-use crate::{client::Stored, provider::{{Provider}}};
+use crate::{client::tables::Stored, provider::{{Provider}}};
 
 const TABLE: &str = "key_value_store";
 const PAGE_SIZE: usize = 1000;
@@ -27,10 +27,10 @@ impl {{Provider}} {
         match write.action {
             Action::Put { value, .. } => {
                 let now = self.environment().clock().timestamp();
-                let stored = self.client()?.put(TABLE, write.key.as_str(), value, now)?;
+                let stored = self.client()?.tables.put(TABLE, write.key.as_str(), value, now)?;
                 Ok(Written::version(stored.version()))
             }
-            Action::Delete => Ok(Written::deleted(Some(self.client()?.delete(TABLE, write.key.as_str())))),
+            Action::Delete => Ok(Written::deleted(Some(self.client()?.tables.delete(TABLE, write.key.as_str())))),
             _ => Err(Error::unsupported(KeyValueStoreCapabilities::PERSIST.name())),
         }
     }
@@ -43,8 +43,8 @@ impl KeyValueStoreProvider for {{Provider}} {
     }
 
     async fn get(&self, _: &CallContext, request: GetRequest) -> Result<Bulk<Option<Entry>>> {
-        let client = self.client()?;
-        let get = |key: Key| client.get(TABLE, key.as_str()).map(|stored| entry(key, stored));
+        let tables = &self.client()?.tables;
+        let get = |key: Key| tables.get(TABLE, key.as_str()).map(|stored| entry(key, stored));
         Ok(Bulk::new(request.keys.into_iter().map(|key| Ok(get(key))).collect()))
     }
 
@@ -64,7 +64,7 @@ impl KeyValueStoreProvider for {{Provider}} {
     async fn list(&self, _: &CallContext, request: ListRequest) -> Result<Page<Entry>> {
         let after = request.page.cursor.as_ref().map(Cursor::token);
         let size = request.page.size.map_or(PAGE_SIZE, |size| size as usize).min(PAGE_SIZE);
-        let (found, more) = self.client()?.list(TABLE, &request.prefix, after, size);
+        let (found, more) = self.client()?.tables.list(TABLE, &request.prefix, after, size);
         let next = found.last().filter(|_| more).map(|(key, _)| Cursor::new(key.as_str()));
         Ok(Page::new(found.into_iter().map(|(key, stored)| entry(key.into(), stored)).collect(), next))
     }

@@ -8,7 +8,7 @@ use circle_core_common::interfaces::object_store::{
 };
 use circle_core_common::{Bulk, ByteStream, CallContext, Cursor, Error, ErrorKind, Page, Provider, Result};
 
-use crate::{client::Stored, provider::{{Provider}}};
+use crate::{client::tables::Stored, provider::{{Provider}}};
 
 const TABLE: &str = "object_store";
 const PAGE_SIZE: usize = 1000;
@@ -26,7 +26,7 @@ fn meta(key: ObjectKey, stored: &Stored) -> ObjectMeta {
 
 impl {{Provider}} {
     fn stored(&self, key: &ObjectKey) -> Result<Stored> {
-        let stored = self.client()?.get(TABLE, key.as_str());
+        let stored = self.client()?.tables.get(TABLE, key.as_str());
         stored.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no object `{key}`")))
     }
 }
@@ -57,22 +57,22 @@ impl ObjectStoreProvider for {{Provider}} {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
         let now = self.environment().clock().timestamp();
-        let stored = self.client()?.put(TABLE, request.key.as_str(), value, now)?;
+        let stored = self.client()?.tables.put(TABLE, request.key.as_str(), value, now)?;
         Ok(meta(request.key, &stored))
     }
 
     async fn list(&self, _: &CallContext, request: ListRequest) -> Result<Page<Entry>> {
         let after = request.page.cursor.as_ref().map(Cursor::token);
         let size = request.page.size.map_or(PAGE_SIZE, |size| size as usize).min(PAGE_SIZE);
-        let (found, more) = self.client()?.list(TABLE, &request.prefix, after, size);
+        let (found, more) = self.client()?.tables.list(TABLE, &request.prefix, after, size);
         let next = found.last().filter(|_| more).map(|(key, _)| Cursor::new(key.as_str()));
         let entries = found.into_iter().map(|(key, stored)| Entry::Object(meta(key.into(), &stored))).collect();
         Ok(Page::new(entries, next))
     }
 
     async fn delete(&self, _: &CallContext, request: DeleteRequest) -> Result<Bulk<Deleted>> {
-        let client = self.client()?;
-        let delete = |key: &ObjectKey| if client.delete(TABLE, key.as_str()) { Deleted::Removed } else { Deleted::Absent };
+        let tables = &self.client()?.tables;
+        let delete = |key: &ObjectKey| if tables.delete(TABLE, key.as_str()) { Deleted::Removed } else { Deleted::Absent };
         Ok(Bulk::new(request.items.iter().map(|item| Ok(delete(&item.key))).collect()))
     }
 
