@@ -76,7 +76,8 @@ impl EmbeddedAnswers {
         let capabilities = ChatModelCapabilities::none()
             .with(ChatModelCapabilities::STREAM)
             .with(ChatModelCapabilities::DOCUMENTS)
-            .with(ChatModelCapabilities::COUNT_TOKENS);
+            .with(ChatModelCapabilities::COUNT_TOKENS)
+            .with(ChatModelCapabilities::STOP);
         Self {
             shared: Arc::new(Shared {
                 info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), MODEL),
