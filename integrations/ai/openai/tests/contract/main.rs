@@ -4,6 +4,7 @@
 
 mod failures;
 mod requests;
+mod responses;
 mod streams;
 
 use std::time::Duration;
