@@ -30,6 +30,8 @@ crate::capabilities! {
             count_tokens = COUNT_TOKENS,
             /// Takes a seed.
             seed = SEED,
+            /// Ends an answer at texts of the request.
+            stop = STOP,
         }
         limits {
             /// The most tokens of a request and its answer together, where that is known.

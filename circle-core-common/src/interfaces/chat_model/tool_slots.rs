@@ -86,7 +86,22 @@ impl ToolSlots {
         }
     }
 
-    /// Ends all calls.
+    /// Ends the call of this index, where it has begun and not ended.
+    ///
+    /// # Errors
+    /// `Decode` for a call whose name has never come.
+    pub fn end_call(&mut self, index: u64, state: Option<ProviderState>, emit: impl FnOnce(ChatEvent)) -> Result<()> {
+        let at = self.indices.iter().rfind(|(known, _)| *known == index).map(|(_, at)| *at);
+        let Some((at, slot)) = at.and_then(|at| Some((at, self.slots.get_mut(at)?))).filter(|(_, slot)| !slot.ended) else {
+            return Ok(());
+        };
+        let Some(part) = slot.part else { return Err(nameless(at)) };
+        slot.ended = true;
+        emit(ChatEvent::tool_call_end(part, state));
+        Ok(())
+    }
+
+    /// Ends all calls that have not ended.
     ///
     /// # Errors
     /// `Decode` for a call whose name has never come.
@@ -198,9 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn a_call_can_end_before_the_others() {
+        let (mut slots, mut next, mut events) = (ToolSlots::new("made-"), 0, Vec::new());
+        for index in [0, 1] {
+            let delta = ToolDelta { index: Some(index), id: None, name: Some("f"), arguments: "" };
+            slots.delta(delta, &mut next, |event| events.push(event));
+        }
+        let state = ProviderState::new("p", "s");
+        for index in [1, 1, 7] {
+            slots.end_call(index, Some(state.clone()), |event| events.push(event)).unwrap();
+        }
+        slots.end(None, |event| events.push(event)).unwrap();
+        let ends = [ChatEvent::tool_call_end(1, Some(state)), ChatEvent::tool_call_end(0, None)];
+        assert_eq!(events[2..], ends);
+    }
+
+    #[test]
     fn a_call_without_name_is_an_error() {
         let mut slots = ToolSlots::new("");
         slots.delta(ToolDelta { id: Some("a"), arguments: "{}", ..ToolDelta::default() }, &mut 0, |_| panic!("nothing is known"));
         assert!(slots.end(None, |_| ()).unwrap_err().is(ErrorKind::Decode));
+        slots.delta(ToolDelta { index: Some(0), ..ToolDelta::default() }, &mut 0, |_| panic!("nothing is known"));
+        assert!(slots.end_call(0, None, |_| ()).unwrap_err().is(ErrorKind::Decode));
     }
 }

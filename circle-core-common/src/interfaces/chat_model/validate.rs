@@ -110,6 +110,7 @@ impl ChatModel {
             return Err(invalid("a text that ends the answer is empty"));
         }
         self.need(Caps::SEED, request.seed.is_some())?;
+        self.need(Caps::STOP, !request.stop.is_empty())?;
         let limit = |max: Option<u32>| {
             let max = u64::from(max.unwrap_or(u32::MAX));
             Limit { min: Some(1), ..Limit::at_most("max_output_tokens", max, "tokens") }

@@ -72,7 +72,8 @@ impl EmbeddedAnswers {
         let capabilities = ChatModelCapabilities::none()
             .with(ChatModelCapabilities::STREAM)
             .with(ChatModelCapabilities::DOCUMENTS)
-            .with(ChatModelCapabilities::COUNT_TOKENS);
+            .with(ChatModelCapabilities::COUNT_TOKENS)
+            .with(ChatModelCapabilities::STOP);
         let local = Local::new("answering model", Self::NAME, MODEL, cx.into().environment().clone());
         Self { shared: Arc::new(Shared { local, capabilities, sentences: config.sentences.max(1) as usize }) }
     }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
-    ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream,
+    ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, TokenCount,
 };
 use circle_core_common::{CallContext, Result};
 
+use crate::config::OpenAiApi;
 use crate::provider::OpenAi;
 
 #[async_trait]
@@ -15,14 +16,27 @@ impl ChatModelProvider for OpenAi {
     }
 
     fn state_owner(&self) -> &str {
-        self.client.state_owner()
+        match self.shared.api {
+            OpenAiApi::ChatCompletions => self.client.state_owner(),
+            OpenAiApi::Responses => self.client.responses_state_owner(),
+        }
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
-        self.client.chat(cx, &request).await
+        match self.shared.api {
+            OpenAiApi::ChatCompletions => self.client.chat(cx, &request).await,
+            OpenAiApi::Responses => self.client.respond(cx, &request).await,
+        }
     }
 
     async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream> {
-        self.client.chat_stream(cx, &request).await
+        match self.shared.api {
+            OpenAiApi::ChatCompletions => self.client.chat_stream(cx, &request).await,
+            OpenAiApi::Responses => self.client.respond_stream(cx, &request).await,
+        }
+    }
+
+    async fn count_tokens(&self, cx: &CallContext, request: ChatRequest) -> Result<TokenCount> {
+        self.client.count_input_tokens(cx, &request).await
     }
 }

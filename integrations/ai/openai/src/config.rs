@@ -5,6 +5,18 @@ use circle_core_protocol_openai::{OpenAiSettings, Preset};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// How a chat model is asked: the service has one or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OpenAiApi {
+    /// With messages: every service.
+    #[default]
+    ChatCompletions,
+    /// With items: reasoning goes back with the conversation, tools of the service itself can be called, and tokens counted.
+    Responses,
+}
+
 /// Which service, which models, where, and with which key. An unknown key is an error.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +25,9 @@ pub struct OpenAiConfig {
     /// The service; it decides address, names of fields and capabilities.
     #[serde(default)]
     pub preset: Preset,
+    /// How the chat model is asked.
+    #[serde(default)]
+    pub api: OpenAiApi,
     /// The chat model that is asked where a request names none; of `azure` the name of its deployment.
     pub model: Option<String>,
     /// The embedding model.
@@ -54,6 +69,7 @@ impl OpenAiConfig {
     pub fn of(preset: Preset) -> Self {
         Self {
             preset,
+            api: OpenAiApi::default(),
             model: None,
             embedding_model: None,
             embedding_dimensions: None,
@@ -71,6 +87,13 @@ impl OpenAiConfig {
     #[must_use]
     pub fn preset(mut self, preset: Preset) -> Self {
         self.preset = preset;
+        self
+    }
+
+    /// Sets how the chat model is asked.
+    #[must_use]
+    pub fn api(mut self, api: OpenAiApi) -> Self {
+        self.api = api;
         self
     }
 

@@ -22,5 +22,5 @@ mod provider;
 pub use circle_core_protocol_openai::{
     OpenAiChat, OpenAiClient, OpenAiError, OpenAiModel, OpenAiModeration, OpenAiReply, Preset,
 };
-pub use config::OpenAiConfig;
+pub use config::{OpenAiApi, OpenAiConfig};
 pub use provider::OpenAi;

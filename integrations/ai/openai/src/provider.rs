@@ -11,7 +11,7 @@ use circle_core_common::{
 };
 use circle_core_protocol_openai::OpenAiClient;
 
-use crate::config::OpenAiConfig;
+use crate::config::{OpenAiApi, OpenAiConfig};
 
 /// Models of OpenAI, or of a service that speaks its API. Clones share the client.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub struct OpenAi {
 
 pub(crate) struct Shared {
     info: ProviderInfo,
+    pub(crate) api: OpenAiApi,
     pub(crate) chat: ChatModelCapabilities,
     pub(crate) embedding: EmbeddingModelCapabilities,
 }
@@ -30,8 +31,8 @@ impl OpenAi {
     /// A provider of this config. Sends nothing.
     ///
     /// # Errors
-    /// `ConfigInvalid`: no model, no key or endpoint where the preset needs one, an endpoint that is none, a capability that
-    /// there is not.
+    /// `ConfigInvalid`: no model, no key or endpoint where the preset needs one, an endpoint that is none, an API that the
+    /// preset does not have, a capability that there is not.
     pub fn new(config: OpenAiConfig, cx: impl Into<BuildContext>) -> Result<Self> {
         if config.model.is_none() && config.embedding_model.is_none() {
             let text = "`model` or `embedding_model` is missing: nobody says which model to ask";
@@ -41,7 +42,7 @@ impl OpenAi {
         let (chat, embedding) = (chat_capabilities(&config)?, embedding_capabilities(&config));
         let client = OpenAiClient::new(&settings, cx)?;
         let info = ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), client.target());
-        Ok(Self { client, shared: Arc::new(Shared { info, chat, embedding }) })
+        Ok(Self { client, shared: Arc::new(Shared { info, api: config.api, chat, embedding }) })
     }
 
     /// The native client: one method per request of the API.
@@ -52,7 +53,14 @@ impl OpenAi {
 }
 
 fn chat_capabilities(config: &OpenAiConfig) -> Result<ChatModelCapabilities> {
-    let mut capabilities = config.preset.profile().chat_capabilities();
+    let profile = config.preset.profile();
+    let mut capabilities = match config.api {
+        OpenAiApi::ChatCompletions => profile.chat_capabilities(),
+        OpenAiApi::Responses => profile.responses_capabilities().ok_or_else(|| {
+            let text = format!("`api` is `responses`, which `{}` does not have; leave it out, or set it to", profile.name);
+            Error::new(ErrorKind::ConfigInvalid, format!("{text} `chat-completions`"))
+        })?,
+    };
     for name in &config.lacks {
         let Some(flag) = ChatModelCapabilities::FLAGS.iter().find(|flag| flag.name() == name) else {
             let known = ChatModelCapabilities::FLAGS.iter().map(Flag::name).collect::<Vec<_>>().join(", ");

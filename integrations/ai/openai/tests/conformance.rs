@@ -8,9 +8,9 @@ use circle_core_common::interfaces::chat_model::{self, ChatModel};
 use circle_core_common::interfaces::embedding_model::{self, EmbeddingModel};
 use circle_core_common::suite::{Canary, Subject, equal};
 use circle_core_common::{BuildContext, Environment, Integration, Result, SecretRef};
-use circle_core_openai::{OpenAi, OpenAiConfig};
+use circle_core_openai::{OpenAi, OpenAiApi, OpenAiConfig};
 use circle_core_testkit::{Runner, assert_metadata};
-use contract_server::ContractServer;
+use contract_server::{ContractServer, Responses};
 
 fn main() {
     Runner::new()
@@ -24,6 +24,8 @@ fn main() {
         })
         .suite("ChatModel", chat_model::conformance::SUITE, chat)
         .negatives("ChatModel", chat_model::conformance::NEGATIVES, |_| chat())
+        .suite("ChatModel over Responses", chat_model::conformance::SUITE, responses)
+        .negatives("ChatModel over Responses", chat_model::conformance::NEGATIVES, |_| responses())
         .suite("EmbeddingModel", embedding_model::conformance::SUITE, embedding)
         .negatives("EmbeddingModel", embedding_model::conformance::NEGATIVES, |_| embedding())
         .main()
@@ -40,14 +42,24 @@ fn config(origin: &str, canary: &Canary) -> OpenAiConfig {
         .endpoint(origin)
 }
 
-async fn provider() -> Result<(Arc<OpenAi>, Arc<ContractServer>, Canary)> {
+async fn provider(api: OpenAiApi) -> Result<(Arc<OpenAi>, Arc<ContractServer>, Canary)> {
     let (server, canary) = (Arc::new(ContractServer::start().await?), Canary::new());
-    let provider = OpenAi::new(config(&server.origin(), &canary), context())?;
+    let provider = OpenAi::new(config(&server.origin(), &canary).api(api), context())?;
     Ok((Arc::new(provider), server, canary))
 }
 
+async fn responses() -> Result<Subject<ChatModel>> {
+    let (provider, server, canary) = provider(OpenAiApi::Responses).await?;
+    let mut subject = Subject::<ChatModel>::over(provider);
+    subject.canary = canary;
+    subject.native = Some(|model| model.native::<OpenAi>().is_some());
+    subject.model = Some(Arc::new(Responses(server.clone())));
+    subject.keep = Some(server);
+    Ok(subject)
+}
+
 async fn chat() -> Result<Subject<ChatModel>> {
-    let (provider, server, canary) = provider().await?;
+    let (provider, server, canary) = provider(OpenAiApi::ChatCompletions).await?;
     let mut subject = Subject::<ChatModel>::over(provider);
     subject.canary = canary;
     subject.native = Some(|model| model.native::<OpenAi>().is_some());
@@ -57,7 +69,7 @@ async fn chat() -> Result<Subject<ChatModel>> {
 }
 
 async fn embedding() -> Result<Subject<EmbeddingModel>> {
-    let (provider, server, canary) = provider().await?;
+    let (provider, server, canary) = provider(OpenAiApi::default()).await?;
     let mut subject = Subject::<EmbeddingModel>::over(provider);
     subject.canary = canary;
     subject.native = Some(|model| model.native::<OpenAi>().is_some());

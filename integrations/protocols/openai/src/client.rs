@@ -38,17 +38,18 @@ static RETRIEVE_MODEL: RemoteOperation = RemoteOperation::new("openai.RetrieveMo
 /// A client of one service that speaks the API, with the retries, limits and timeouts of its service. Clones share all of it.
 #[derive(Clone)]
 pub struct OpenAiClient {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     environment: Environment,
-    profile: OpenAiProfile,
-    base: BaseUrl,
-    http: HttpClient,
+    pub(crate) profile: OpenAiProfile,
+    pub(crate) base: BaseUrl,
+    pub(crate) http: HttpClient,
     model: Option<String>,
     embedding_model: Option<String>,
     state_owner: Arc<str>,
+    pub(crate) responses_state_owner: Arc<str>,
     closed: AtomicBool,
 }
 
@@ -75,6 +76,7 @@ impl OpenAiClient {
             model: settings.model.clone(),
             embedding_model: settings.embedding_model.clone(),
             state_owner: profile.state_owner().into(),
+            responses_state_owner: profile.responses_state_owner().into(),
             profile,
             closed: AtomicBool::new(false),
         };
@@ -93,10 +95,16 @@ impl OpenAiClient {
         &self.inner.environment
     }
 
-    /// Whose state it attaches to answers, and takes back.
+    /// Whose state Chat Completions attach to answers, and take back.
     #[must_use]
     pub fn state_owner(&self) -> &str {
         &self.inner.state_owner
+    }
+
+    /// Whose state the Responses API attaches to answers, and takes back.
+    #[must_use]
+    pub fn responses_state_owner(&self) -> &str {
+        &self.inner.responses_state_owner
     }
 
     /// Model and host, for people.
@@ -205,21 +213,25 @@ impl OpenAiClient {
         Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Yes))
     }
 
-    fn check_open(&self) -> Result<()> {
+    pub(crate) fn check_open(&self) -> Result<()> {
         if self.inner.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed, "the client is closed"));
         }
         Ok(())
     }
 
+    /// The chat model that a request asks.
+    pub(crate) fn asked_model<'a>(&'a self, request: &'a ChatRequest) -> Result<&'a str> {
+        named(request.model.as_ref().map(|model| model.as_str()).or(self.inner.model.as_deref()), "model")
+    }
+
     fn prepared(&self, request: &ChatRequest, stream: bool) -> Result<Prepared> {
         self.check_open()?;
-        let model = request.model.as_ref().map(|model| model.as_str()).or(self.inner.model.as_deref());
-        request::chat(&self.inner.profile, named(model, "model")?, request, stream)
+        request::chat(&self.inner.profile, self.asked_model(request)?, request, stream)
     }
 
     fn asked(&self, cx: &CallContext, prepared: Prepared) -> Result<(Decoder, Request)> {
-        let made_ids = format!("call_{:016x}_", cx.random().bits()? >> 64);
+        let made_ids = made_ids(cx)?;
         let owner = self.inner.profile.replays_reasoning.then(|| Arc::clone(&self.inner.state_owner));
         let send = Request::post(self.inner.base.target("/chat/completions"))
             .header(CONTENT_TYPE.as_str(), "application/json")?
@@ -228,13 +240,18 @@ impl OpenAiClient {
     }
 }
 
+/// What the ids of calls that come without one begin with; it differs from answer to answer.
+pub(crate) fn made_ids(cx: &CallContext) -> Result<String> {
+    Ok(format!("call_{:016x}_", cx.random().bits()? >> 64))
+}
+
 fn named<'a>(model: Option<&'a str>, key: &str) -> Result<&'a str> {
     let missing = || Error::new(ErrorKind::ConfigInvalid, format!("`{key}` is missing: nobody says which model to ask"));
     model.ok_or_else(missing).map_err(|error| error.with_sent(Sent::No))
 }
 
 /// The error of a body that cannot be read, which says where and holds nothing of it.
-fn unread(response: &Response) -> Error {
+pub(crate) fn unread(response: &Response) -> Error {
     match response.json::<serde_json::Value>() {
         Err(error) => error,
         Ok(_) => Error::new(ErrorKind::Decode, "the answer is JSON, and no answer of a chat model"),

@@ -53,6 +53,24 @@ const MEANINGS: &[(&str, Rule)] = &[
     ("invalid_api_key", rule(ErrorKind::Unauthenticated)),
     ("model_not_found", rule(ErrorKind::NotFound)),
     ("server_is_overloaded", rule(ErrorKind::Unavailable)),
+    // https://platform.openai.com/docs/api-reference/responses/object: `error.code`, where no status says it.
+    ("invalid_prompt", rule(ErrorKind::InvalidInput)),
+    ("data_residency_mismatch", rule(ErrorKind::InvalidInput)),
+    ("bio_policy", rule(ErrorKind::ContentFiltered)),
+    ("image_content_policy_violation", rule(ErrorKind::ContentFiltered)),
+    ("invalid_image", rule(ErrorKind::InvalidInput)),
+    ("invalid_image_format", rule(ErrorKind::InvalidInput)),
+    ("invalid_base64_image", rule(ErrorKind::InvalidInput)),
+    ("invalid_image_url", rule(ErrorKind::InvalidInput)),
+    ("image_too_large", rule(ErrorKind::InvalidInput)),
+    ("image_too_small", rule(ErrorKind::InvalidInput)),
+    ("image_parse_error", rule(ErrorKind::InvalidInput)),
+    ("invalid_image_mode", rule(ErrorKind::InvalidInput)),
+    ("image_file_too_large", rule(ErrorKind::InvalidInput)),
+    ("unsupported_image_media_type", rule(ErrorKind::InvalidInput)),
+    ("empty_image_file", rule(ErrorKind::InvalidInput)),
+    ("failed_to_download_image", rule(ErrorKind::InvalidInput)),
+    ("image_file_not_found", rule(ErrorKind::InvalidInput)),
     // Azure: https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
     ("content_filter", rule(ErrorKind::ContentFiltered)),
     ("ResponsibleAIPolicyViolation", rule(ErrorKind::ContentFiltered)),
@@ -93,7 +111,9 @@ impl OpenAiError {
         };
         let text = |name: &str| inner.get(name).and_then(plain);
         let message = text("message").or_else(|| inner.get("detail").or(outer.get("detail")).map(spoken));
-        let mut error = Self { code: text("code"), kind: text("type"), param: text("param"), message, ..Self::default() };
+        // The type of an event of the Responses API says no more than that it is an error.
+        let kind = text("type").filter(|kind| kind != "error");
+        let mut error = Self { code: text("code"), kind, param: text("param"), message, ..Self::default() };
         // OpenRouter tells by its metadata that a moderation refused the request.
         if inner.get("metadata").is_some_and(|metadata| metadata.get("flagged_input").is_some()) {
             error.kind.get_or_insert_with(|| "content_policy_violation".to_owned());

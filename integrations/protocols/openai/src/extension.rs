@@ -21,6 +21,10 @@ pub struct OpenAiChat {
     pub verbosity: Option<String>,
     /// Whether the service keeps the answer.
     pub store: Option<bool>,
+    /// How the reasoning is summed up in the answer: `auto`, `concise`, `detailed`. Of the Responses API only.
+    pub reasoning_summary: Option<String>,
+    /// Tools that the service runs itself, as it documents them.
+    pub hosted_tools: Vec<Value>,
     /// Any other field of the request body, as the service documents it.
     pub fields: BTreeMap<String, Value>,
 }
@@ -64,6 +68,23 @@ impl OpenAiChat {
     #[must_use]
     pub fn store(mut self, store: bool) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// Sets how the reasoning is summed up in the answer.
+    #[must_use]
+    pub fn reasoning_summary(mut self, summary: impl Into<String>) -> Self {
+        self.reasoning_summary = Some(summary.into());
+        self
+    }
+
+    /// Offers a tool that the service runs itself: `json!({ "type": "web_search" })`. What it did comes back as an opaque part.
+    #[must_use]
+    pub fn hosted_tool(mut self, tool: impl Into<Value>) -> Self {
+        let mut tool = tool.into();
+        // Equal values are equal bytes.
+        tool.sort_all_objects();
+        self.hosted_tools.push(tool);
         self
     }
 

@@ -5,12 +5,15 @@ mod decoder;
 mod embeddings;
 mod error;
 mod extension;
+mod media;
 mod models;
 mod moderation;
 mod preset;
 mod profile;
 mod request;
+mod responses;
 mod settings;
+mod stream;
 mod wire;
 
 pub use client::OpenAiClient;
@@ -19,5 +22,7 @@ pub use extension::{OpenAiChat, OpenAiReply};
 pub use models::OpenAiModel;
 pub use moderation::OpenAiModeration;
 pub use preset::Preset;
-pub use profile::{EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningWords, ToolChoiceWords};
+pub use profile::{
+    EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningItems, ReasoningWords, ResponsesWire, ToolChoiceWords,
+};
 pub use settings::OpenAiSettings;

@@ -6,7 +6,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::profile::{EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningWords, ToolChoiceWords};
+use crate::profile::{
+    EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningItems, ReasoningWords, ResponsesWire, ToolChoiceWords,
+};
 
 /// A service that speaks the OpenAI API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
@@ -73,6 +75,10 @@ impl Preset {
                 profile.documents = false;
                 // A deployment has a name of its own, which tells no width.
                 profile.embeddings = profile.embeddings.map(|wire| EmbeddingWire { models: &[], ..wire });
+                // https://learn.microsoft.com/azure/foundry/openai/how-to/responses: documents are PDF, and counting tokens is
+                // not among its operations.
+                profile.responses =
+                    profile.responses.map(|wire| ResponsesWire { tool_media: false, count_tokens: false, ..wire });
             }
             // https://docs.mistral.ai/api: unknown fields are refused; the last chunk of a stream tells the usage unasked.
             Self::Mistral => {
@@ -86,6 +92,7 @@ impl Preset {
                 profile.stream_usage = false;
                 profile.output_schema_with_tools = true;
                 profile.images = true;
+                profile.responses = None;
             }
             // https://api-docs.deepseek.com/api/create-chat-completion: a schema is not among its response formats.
             Self::Deepseek => {
@@ -99,6 +106,7 @@ impl Preset {
                 profile.replays_reasoning = true;
                 profile.prompt_cache = true;
                 profile.embeddings = None;
+                profile.responses = None;
             }
             // https://console.groq.com/docs/openai and …/docs/api-reference
             Self::Groq => {
@@ -111,6 +119,8 @@ impl Preset {
                 profile.reasoning = ReasoningWords::Effort;
                 profile.images = true;
                 profile.embeddings = None;
+                // …/docs/responses-api: it keeps nothing.
+                profile.responses = Some(ResponsesWire { effort: true, output_schema: true, ..ResponsesWire::COMMON });
             }
             // https://openrouter.ai/docs/api-reference: usage always comes; `include_usage` has no effect.
             Self::Openrouter => {
@@ -126,6 +136,14 @@ impl Preset {
                 profile.images = true;
                 profile.audio = true;
                 profile.documents = true;
+                // …/docs/api/reference/responses: it keeps nothing.
+                profile.responses = Some(ResponsesWire {
+                    reasoning: ReasoningItems::Encrypted,
+                    effort: true,
+                    output_schema: true,
+                    documents: true,
+                    ..ResponsesWire::COMMON
+                });
             }
             // https://docs.vllm.ai/en/stable/serving/openai_compatible_server: `parallel_tool_calls` is ignored.
             Self::Vllm => {
@@ -135,6 +153,14 @@ impl Preset {
                 profile.images = true;
                 profile.audio = true;
                 profile.embeddings = Some(EmbeddingWire { base64: true, ..EmbeddingWire::COMMON });
+                // https://github.com/vllm-project/vllm/tree/main/vllm/entrypoints/openai/responses
+                profile.responses = Some(ResponsesWire {
+                    store: true,
+                    reasoning: ReasoningItems::Plain,
+                    effort: true,
+                    output_schema: true,
+                    ..ResponsesWire::COMMON
+                });
             }
             // https://github.com/ggml-org/llama.cpp/tree/master/tools/server: a tool choice that is an object is not
             // understood, and silently means `auto`.
@@ -144,6 +170,8 @@ impl Preset {
                 profile.tool_images = true;
                 profile.images = true;
                 profile.audio = true;
+                // It makes a chat request of it, without the format of the text.
+                profile.responses = Some(ResponsesWire { reasoning: ReasoningItems::Plain, ..ResponsesWire::COMMON });
             }
             // https://lmstudio.ai/docs/developer/openai-compat/chat-completions: `stream_options` is not among its fields.
             Self::LmStudio => {
@@ -153,6 +181,8 @@ impl Preset {
                 profile.stream_usage = false;
                 profile.images = true;
                 profile.image_addresses = false;
+                // https://lmstudio.ai/docs/developer/openai-compat/responses
+                profile.responses = Some(ResponsesWire { effort: true, ..ResponsesWire::COMMON });
             }
             // https://github.com/ollama/ollama/blob/main/openai/openai.go: no field for a tool choice, images in Base64 only.
             Self::Ollama => {
@@ -164,6 +194,14 @@ impl Preset {
                 profile.images = true;
                 profile.image_addresses = false;
                 profile.embeddings = Some(EmbeddingWire { base64: true, ..EmbeddingWire::COMMON });
+                // …/openai/responses.go
+                profile.responses = Some(ResponsesWire {
+                    reasoning: ReasoningItems::Plain,
+                    effort: true,
+                    output_schema: true,
+                    tool_media: true,
+                    ..ResponsesWire::COMMON
+                });
             }
         }
         profile
@@ -210,6 +248,49 @@ mod tests {
             let capabilities = preset.profile().chat_capabilities();
             let off = ChatModelCapabilities::FLAGS.iter().filter(|flag| !flag.is_on(&capabilities)).map(Flag::name);
             assert_eq!(off.collect::<Vec<_>>().join(" "), expected, "{preset:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_responses_api_lacks_is_off() {
+        use circle_core_common::Flag;
+        use circle_core_common::interfaces::chat_model::ChatModelCapabilities;
+        for (preset, expected) in [
+            (Preset::Openai, Some("audio seed stop")),
+            (Preset::Azure, Some("audio count_tokens seed stop")),
+            (Preset::Mistral, None),
+            (Preset::Deepseek, None),
+            (Preset::Groq, Some("output_schema_with_tools audio documents prompt_cache count_tokens seed stop")),
+            (Preset::Openrouter, Some("audio prompt_cache count_tokens seed stop")),
+            (Preset::Vllm, Some("parallel_tools audio documents prompt_cache count_tokens seed stop")),
+            (
+                Preset::LlamaCpp,
+                Some(
+                    "parallel_tools output_schema output_schema_with_tools audio documents reasoning prompt_cache count_tokens \
+                     seed stop",
+                ),
+            ),
+            (
+                Preset::LmStudio,
+                Some(
+                    "parallel_tools tool_choice output_schema output_schema_with_tools audio documents prompt_cache \
+                     count_tokens seed stop",
+                ),
+            ),
+            (Preset::Ollama, Some("parallel_tools tool_choice audio documents prompt_cache count_tokens seed stop")),
+            (
+                Preset::Generic,
+                Some(
+                    "parallel_tools output_schema output_schema_with_tools images audio documents reasoning prompt_cache \
+                     count_tokens seed stop",
+                ),
+            ),
+        ] {
+            let off = preset.profile().responses_capabilities().map(|capabilities| {
+                let off = ChatModelCapabilities::FLAGS.iter().filter(|flag| !flag.is_on(&capabilities)).map(Flag::name);
+                off.collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(off.as_deref(), expected, "{preset:?}");
         }
     }
 

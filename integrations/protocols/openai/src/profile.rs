@@ -63,6 +63,8 @@ pub struct OpenAiProfile {
     pub prompt_cache: bool,
     /// How embeddings are asked for, where the service has them.
     pub embeddings: Option<EmbeddingWire>,
+    /// What its Responses API takes, where the service has one. What this does not say is as in Chat Completions.
+    pub responses: Option<ResponsesWire>,
 }
 
 /// Where a key goes.
@@ -136,6 +138,54 @@ pub struct EmbeddingWire {
     pub models: &'static [(&'static str, u32, bool)],
 }
 
+/// What a Responses API takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponsesWire {
+    /// Whether answers are kept unless `store` says not to; then it says so.
+    pub store: bool,
+    /// What becomes of the reasoning of earlier answers.
+    pub reasoning: ReasoningItems,
+    /// Whether `reasoning` takes an effort.
+    pub effort: bool,
+    /// Whether `text` takes a schema.
+    pub output_schema: bool,
+    /// Whether models read documents.
+    pub documents: bool,
+    /// Whether an image or a document may be the id of a file.
+    pub files: bool,
+    /// Whether the result of a tool may hold images and documents.
+    pub tool_media: bool,
+    /// Whether `/responses/input_tokens` counts the tokens of a request.
+    pub count_tokens: bool,
+}
+
+/// What becomes of the reasoning of earlier answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReasoningItems {
+    /// It comes encrypted when asked for, and goes back as it came.
+    Encrypted,
+    /// It goes back as it came.
+    Plain,
+    /// It does not go back.
+    Dropped,
+}
+
+impl ResponsesWire {
+    /// What every service takes.
+    pub(crate) const COMMON: Self = Self {
+        store: false,
+        reasoning: ReasoningItems::Dropped,
+        effort: false,
+        output_schema: false,
+        documents: false,
+        files: false,
+        tool_media: false,
+        count_tokens: false,
+    };
+}
+
 impl EmbeddingWire {
     /// What every service takes.
     pub(crate) const COMMON: Self = Self { base64: false, batch_max: 256, batch_tokens_max: 100_000, models: &[] };
@@ -181,6 +231,17 @@ impl OpenAiProfile {
                 ("text-embedding-ada-002", 1536, false),
             ],
         }),
+        // …/responses/create; audio is not among what it takes in.
+        responses: Some(ResponsesWire {
+            store: true,
+            reasoning: ReasoningItems::Encrypted,
+            effort: true,
+            output_schema: true,
+            documents: true,
+            files: true,
+            tool_media: true,
+            count_tokens: true,
+        }),
     };
 
     /// What every server that calls itself compatible does; the presets are told apart from it.
@@ -210,6 +271,7 @@ impl OpenAiProfile {
         documents: false,
         prompt_cache: false,
         embeddings: Some(EmbeddingWire::COMMON),
+        responses: Some(ResponsesWire::COMMON),
     };
 
     /// What a chat model of this service can do, as far as the service lets it.
@@ -236,6 +298,27 @@ impl OpenAiProfile {
         capabilities
     }
 
+    /// What a chat model of this service can do over its Responses API; `None` where the service has none.
+    #[must_use]
+    pub fn responses_capabilities(&self) -> Option<Caps> {
+        let wire = self.responses?;
+        let mut capabilities = self.chat_capabilities();
+        for (flag, on) in [
+            (Caps::OUTPUT_SCHEMA, wire.output_schema),
+            (Caps::OUTPUT_SCHEMA_WITH_TOOLS, wire.output_schema && self.output_schema_with_tools),
+            (Caps::AUDIO, false),
+            (Caps::DOCUMENTS, wire.documents),
+            (Caps::REASONING, wire.effort),
+            (Caps::COUNT_TOKENS, wire.count_tokens),
+            // The API has neither.
+            (Caps::SEED, false),
+            (Caps::STOP, false),
+        ] {
+            flag.set(&mut capabilities, on);
+        }
+        Some(capabilities)
+    }
+
     /// What an embedding model of this service can do. Of a model that is not documented the width is unknown.
     #[must_use]
     pub fn embedding_capabilities(&self, model: Option<&str>) -> EmbeddingModelCapabilities {
@@ -253,5 +336,10 @@ impl OpenAiProfile {
     /// Whose state goes back to this service: no other of them can read it.
     pub(crate) fn state_owner(&self) -> String {
         format!("openai/{}", self.name)
+    }
+
+    /// Whose state goes back to its Responses API: what is an item there means nothing to Chat Completions.
+    pub(crate) fn responses_state_owner(&self) -> String {
+        format!("openai/{}/responses", self.name)
     }
 }

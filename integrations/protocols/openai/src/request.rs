@@ -1,6 +1,6 @@
 //! The body of a chat request: equal requests are equal bytes.
 
-mod messages;
+pub(crate) mod messages;
 
 use circle_core_common::interfaces::chat_model::{
     ChatRequest, Effort, ReasoningOptions, Schema, Tool, ToolChoice, Warning, WarningKind,
@@ -27,13 +27,34 @@ pub(crate) fn chat(profile: &OpenAiProfile, model: &str, request: &ChatRequest, 
         profile,
         model,
         messages: messages::of(profile, request)?,
-        tools: Tools::of(profile, request),
-        choice: tool_choice(profile, request),
+        tools: offered(profile, request, |tool| WireTool {
+            kind: "function",
+            function: WireFunction {
+                name: &tool.name,
+                description: &tool.description,
+                parameters: &tool.input,
+                strict: tool.strict,
+            },
+        }),
+        choice: tool_choice(profile, request, |name| NamedTool { kind: "function", function: NamedFunction { name } }),
         reasoning: reasoning(profile, request.reasoning.as_ref(), &mut warnings),
         request,
         extension,
         stream,
     };
+    if extension.is_some_and(|extension| extension.reasoning_summary.is_some()) {
+        warnings.push(ignored("Chat Completions tell no summary of reasoning; the Responses API does".to_owned()));
+    }
+    prepare(profile, request, &body, warnings)
+}
+
+/// Writes a body, and says what of the request no body can say.
+pub(crate) fn prepare(
+    profile: &OpenAiProfile,
+    request: &ChatRequest,
+    body: &impl Serialize,
+    mut warnings: Vec<Warning>,
+) -> Result<Prepared> {
     if request.parallel_tools == Some(false) && !request.tools.is_empty() && !profile.parallel_tool_calls {
         warnings.push(ignored(format!("`{}` does not say whether several tools may be called at once", profile.name)));
     }
@@ -41,14 +62,14 @@ pub(crate) fn chat(profile: &OpenAiProfile, model: &str, request: &ChatRequest, 
         warnings.push(ignored(format!("`{}` decides how long it keeps the beginning of a request", profile.name)));
     }
     let invalid = || Error::new(ErrorKind::InvalidInput, "the request cannot be written as JSON");
-    let body = serde_json::to_vec(&body).map_err(|_| invalid())?;
-    if let Some(extension) = extension {
+    let body = serde_json::to_vec(body).map_err(|_| invalid())?;
+    if let Some(extension) = request.extensions.get::<OpenAiChat>() {
         check_fields(extension, &body)?;
     }
     Ok(Prepared { body, warnings })
 }
 
-fn ignored(text: String) -> Warning {
+pub(crate) fn ignored(text: String) -> Warning {
     Warning::new(WarningKind::HintIgnored, text)
 }
 
@@ -97,8 +118,8 @@ struct Body<'a> {
     profile: &'a OpenAiProfile,
     model: &'a str,
     messages: Vec<WireMessage<'a>>,
-    tools: Vec<WireTool<'a>>,
-    choice: Option<Value>,
+    tools: Vec<OfferedTool<'a, WireTool<'a>>>,
+    choice: Option<Choice<NamedTool<'a>>>,
     reasoning: Vec<(&'static str, Value)>,
     request: &'a ChatRequest,
     extension: Option<&'a OpenAiChat>,
@@ -156,7 +177,12 @@ impl Serialize for Body<'_> {
     }
 }
 
-fn entry<M: SerializeMap, T: Serialize>(map: &mut M, name: &str, value: Option<T>) -> std::result::Result<(), M::Error> {
+/// Writes a field where it has a value.
+pub(crate) fn entry<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    name: &str,
+    value: Option<T>,
+) -> std::result::Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(name, &value))
 }
 
@@ -199,38 +225,63 @@ struct WireFunction<'a> {
     strict: Option<bool>,
 }
 
-struct Tools;
+/// A tool of the application, or one that the service runs itself.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum OfferedTool<'a, T> {
+    Function(T),
+    Hosted(&'a Value),
+}
 
-impl Tools {
-    /// The tools that are offered: of a service that cannot be told one by name, that one alone.
-    fn of<'a>(profile: &OpenAiProfile, request: &'a ChatRequest) -> Vec<WireTool<'a>> {
-        let only = match &request.tool_choice {
-            ToolChoice::Tool(name) if profile.tool_choice == ToolChoiceWords::WordsOnly => Some(name.as_str()),
-            _ => None,
-        };
-        let offered = |tool: &&Tool| only.is_none_or(|only| tool.name == only);
-        let wire = |tool: &'a Tool| WireTool {
-            kind: "function",
-            function: WireFunction {
-                name: &tool.name,
-                description: &tool.description,
-                parameters: &tool.input,
-                strict: tool.strict,
-            },
-        };
-        request.tools.iter().filter(offered).map(wire).collect()
+/// The tools that are offered, each function as `wire` writes it: of a service that cannot be told one by name, that one alone.
+pub(crate) fn offered<'a, T>(
+    profile: &OpenAiProfile,
+    request: &'a ChatRequest,
+    wire: impl Fn(&'a Tool) -> T,
+) -> Vec<OfferedTool<'a, T>> {
+    let only = match &request.tool_choice {
+        ToolChoice::Tool(name) if profile.tool_choice == ToolChoiceWords::WordsOnly => Some(name.as_str()),
+        _ => None,
+    };
+    let functions = request.tools.iter().filter(|tool| only.is_none_or(|only| tool.name == only));
+    let hosted = request.extensions.get::<OpenAiChat>().map_or(&[][..], |extension| &extension.hosted_tools);
+    functions.map(|tool| OfferedTool::Function(wire(tool))).chain(hosted.iter().map(OfferedTool::Hosted)).collect()
+}
+
+/// Which tool to call: a word, or a tool by its name.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum Choice<T> {
+    Word(&'static str),
+    Named(T),
+}
+
+/// Which tool to call; a named one as `named` writes it.
+pub(crate) fn tool_choice<'a, T>(
+    profile: &OpenAiProfile,
+    request: &'a ChatRequest,
+    named: impl FnOnce(&'a str) -> T,
+) -> Option<Choice<T>> {
+    let required = if profile.tool_choice == ToolChoiceWords::Any { "any" } else { "required" };
+    match &request.tool_choice {
+        ToolChoice::None => Some(Choice::Word("none")),
+        ToolChoice::Required => Some(Choice::Word(required)),
+        ToolChoice::Tool(_) if profile.tool_choice == ToolChoiceWords::WordsOnly => Some(Choice::Word(required)),
+        ToolChoice::Tool(name) => Some(Choice::Named(named(name))),
+        _ => None,
     }
 }
 
-fn tool_choice(profile: &OpenAiProfile, request: &ChatRequest) -> Option<Value> {
-    let required = if profile.tool_choice == ToolChoiceWords::Any { "any" } else { "required" };
-    match &request.tool_choice {
-        ToolChoice::None => Some("none".into()),
-        ToolChoice::Required => Some(required.into()),
-        ToolChoice::Tool(_) if profile.tool_choice == ToolChoiceWords::WordsOnly => Some(required.into()),
-        ToolChoice::Tool(name) => Some(json!({ "type": "function", "function": { "name": name } })),
-        _ => None,
-    }
+#[derive(serde::Serialize)]
+struct NamedTool<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: NamedFunction<'a>,
+}
+
+#[derive(serde::Serialize)]
+struct NamedFunction<'a> {
+    name: &'a str,
 }
 
 fn reasoning(
@@ -240,7 +291,7 @@ fn reasoning(
 ) -> Vec<(&'static str, Value)> {
     let Some(options) = options else { return Vec::new() };
     if options.budget_tokens.is_some() && profile.reasoning != ReasoningWords::Object {
-        warnings.push(ignored(format!("`{}` takes no number of tokens to reason with; it takes an effort", profile.name)));
+        warnings.push(no_budget(profile));
     }
     let effort = options.effort.as_ref();
     match profile.reasoning {
@@ -250,16 +301,25 @@ fn reasoning(
             effort.map(|effort| ("reasoning_effort", effort.as_str().into())).into_iter().collect()
         }
         ReasoningWords::Object => {
-            let mut object = serde_json::Map::new();
-            // One or the other: a budget says more.
-            match (options.budget_tokens, effort) {
-                (Some(tokens), _) => object.insert("max_tokens".to_owned(), tokens.into()),
-                (None, Some(effort)) => object.insert("effort".to_owned(), effort.as_str().into()),
-                (None, None) => None,
-            };
+            let object = reasoning_object(options, true);
             if object.is_empty() { Vec::new() } else { vec![("reasoning", object.into())] }
         }
     }
+}
+
+pub(crate) fn no_budget(profile: &OpenAiProfile) -> Warning {
+    ignored(format!("`{}` takes no number of tokens to reason with; it takes an effort", profile.name))
+}
+
+/// How much to reason, as an object: a budget where the service takes one, else an effort. A budget says more.
+pub(crate) fn reasoning_object(options: &ReasoningOptions, takes_budget: bool) -> serde_json::Map<String, Value> {
+    let mut object = serde_json::Map::new();
+    match (options.budget_tokens.filter(|_| takes_budget), &options.effort) {
+        (Some(tokens), _) => object.insert("max_tokens".to_owned(), tokens.into()),
+        (None, Some(effort)) => object.insert("effort".to_owned(), effort.as_str().into()),
+        (None, None) => None,
+    };
+    object
 }
 
 #[cfg(test)]

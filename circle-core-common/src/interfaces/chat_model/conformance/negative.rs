@@ -76,4 +76,6 @@ crate::suite::negatives! {
     without_count_tokens: COUNT_TOKENS, |model, text| [model.count_tokens(&text).await];
     /// A seed.
     without_seed: SEED, |model, text| [model.chat(ChatRequest::from(&text).seed(7)).await];
+    /// Texts that end the answer.
+    without_stop: STOP, |model, text| [model.chat(ChatRequest::from(&text).stop("END")).await];
 }

@@ -57,7 +57,10 @@ fn rich(capabilities: &Caps, reversed: bool) -> ChatRequest {
             [("type".to_owned(), json!("object")), ("properties".to_owned(), properties.clone().into())].into_iter().collect(),
         )
     };
-    let mut request = ChatRequest::new().system("Be brief.").user("Which?").temperature(0.25).max_output_tokens(100).stop("END");
+    let mut request = ChatRequest::new().system("Be brief.").user("Which?").temperature(0.25).max_output_tokens(100);
+    if capabilities.stop {
+        request = request.stop("END");
+    }
     if capabilities.tools {
         request = request.tool(Tool::new("look_up", "Looks up.", schema())).tool(Tool::new("ask", "Asks.", schema()));
     }

@@ -10,11 +10,11 @@ use circle_core_testkit::{Expected, Failure, FailureMatrix, FaultServer, Reply};
 
 use super::{ANSWER, chat, provider};
 
-fn refusal(status: u16, kind: &str, code: &str) -> Reply {
+pub(super) fn refusal(status: u16, kind: &str, code: &str) -> Reply {
     Reply::json(format!(r#"{{"error":{{"message":"said","type":"{kind}","param":null,"code":{code}}}}}"#)).with_status(status)
 }
 
-fn matrix(success: &str) -> FailureMatrix {
+pub(super) fn matrix(success: &str) -> FailureMatrix {
     FailureMatrix::new(Reply::json(success), 3)
         .said(Failure::Unauthenticated, refusal(401, "invalid_request_error", "\"invalid_api_key\""))
         .said(Failure::Forbidden, refusal(403, "request_forbidden", "\"unsupported_country_region_territory\""))

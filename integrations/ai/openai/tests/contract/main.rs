@@ -4,6 +4,7 @@
 
 mod failures;
 mod requests;
+mod responses;
 mod stream_faults;
 mod streams;
 

@@ -13,18 +13,18 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::{ANSWER, KEY, chat, context, embedder, provider};
 
-async fn answering(body: &str) -> MockServer {
+pub(super) async fn answering(body: &str) -> MockServer {
     let server = MockServer::start().await;
     let response = ResponseTemplate::new(200).insert_header("x-request-id", "req-1").set_body_raw(body, "application/json");
     Mock::given(any()).respond_with(response).mount(&server).await;
     server
 }
 
-async fn received(server: &MockServer) -> Request {
+pub(super) async fn received(server: &MockServer) -> Request {
     server.received_requests().await.unwrap().pop().unwrap()
 }
 
-fn sent<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+pub(super) fn sent<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     request.headers.get(name).and_then(|value| value.to_str().ok())
 }
 

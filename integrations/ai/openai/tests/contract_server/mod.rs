@@ -2,6 +2,7 @@
 
 mod chat;
 mod embedding;
+mod response;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,8 @@ use circle_core_common::{Error, ErrorKind, Result};
 use circle_core_testkit::{FaultServer, Reply};
 
 const CHAT: &str = "/v1/chat/completions";
+const RESPONSES: &str = "/v1/responses";
+const INPUT_TOKENS: &str = "/v1/responses/input_tokens";
 const EMBEDDINGS: &str = "/v1/embeddings";
 
 /// The server; dropped, it is gone.
@@ -30,10 +33,14 @@ impl ContractServer {
         let server = FaultServer::start().await.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let turns = Arc::new(Mutex::new(VecDeque::<Turn>::new()));
         let told = Arc::clone(&turns);
-        server.at(CHAT).always_with(move |request| {
+        let next = move || {
             let turn = told.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            chat::reply(&turn.unwrap_or_else(|| Turn::text(["Yes."])), &request.body)
-        });
+            turn.unwrap_or_else(|| Turn::text(["Yes."]))
+        };
+        let also_next = next.clone();
+        server.at(CHAT).always_with(move |request| chat::reply(&next(), &request.body));
+        server.at(RESPONSES).always_with(move |request| response::reply(&also_next(), &request.body));
+        server.at(INPUT_TOKENS).always_with(|request| response::count(&request.body));
         server.at(EMBEDDINGS).always_with(|request| embedding::reply(&request.body));
         server.at("/v1/models").always(Reply::json(r#"{"object":"list","data":[{"id":"gpt-5-mini","object":"model"}]}"#));
         Ok(Self { server, turns })
@@ -45,16 +52,41 @@ impl ContractServer {
     }
 }
 
+impl ContractServer {
+    fn tell(&self, turn: Turn) {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).push_back(turn);
+    }
+
+    fn asked_at(&self, path: &str) -> Vec<Bytes> {
+        self.server.received().into_iter().filter(|request| request.path() == path).map(|request| request.body).collect()
+    }
+}
+
+/// Its Chat Completions.
 impl ScriptedAnswers for ContractServer {
     fn answer(&self, turn: Turn) -> std::result::Result<(), Failed> {
         if turn.parts.iter().any(|part| matches!(part, TurnPart::Reasoning(_, Some(_)))) {
             return Err(Failed::Skipped("Chat Completions of OpenAI have no state of reasoning".to_owned()));
         }
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).push_back(turn);
+        self.tell(turn);
         Ok(())
     }
 
     fn asked(&self) -> Vec<Bytes> {
-        self.server.received().into_iter().filter(|request| request.path() == CHAT).map(|request| request.body).collect()
+        self.asked_at(CHAT)
+    }
+}
+
+/// Its Responses API.
+pub(crate) struct Responses(pub(crate) Arc<ContractServer>);
+
+impl ScriptedAnswers for Responses {
+    fn answer(&self, turn: Turn) -> std::result::Result<(), Failed> {
+        self.0.tell(turn);
+        Ok(())
+    }
+
+    fn asked(&self) -> Vec<Bytes> {
+        self.0.asked_at(RESPONSES)
     }
 }

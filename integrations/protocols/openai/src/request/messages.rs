@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use circle_core_common::Result;
 use circle_core_common::interfaces::chat_model::{ChatRequest, Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
-use circle_core_common::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::media::{self, InputAudio};
 use crate::profile::OpenAiProfile;
 
 #[derive(Serialize)]
@@ -45,12 +46,6 @@ struct ImageUrl {
 }
 
 #[derive(Serialize)]
-struct InputAudio {
-    data: String,
-    format: &'static str,
-}
-
-#[derive(Serialize)]
 struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_id: Option<&'a str>,
@@ -83,10 +78,8 @@ impl<'a> WireMessage<'a> {
 /// The system texts, and then the conversation.
 pub(super) fn of<'a>(profile: &OpenAiProfile, request: &'a ChatRequest) -> Result<Vec<WireMessage<'a>>> {
     let mut messages = Vec::with_capacity(request.messages.len() + 1);
-    if !request.system.is_empty() {
-        // One message: the templates of many models take no second one.
-        let texts: Vec<&str> = request.system.iter().map(|text| text.text.as_str()).collect();
-        messages.push(WireMessage::new("system", Some(Content::Text(joined(&texts, "\n\n")))));
+    if let Some(text) = system(request) {
+        messages.push(WireMessage::new("system", Some(Content::Text(text))));
     }
     for message in request.messages.iter() {
         match message.role {
@@ -102,6 +95,12 @@ pub(super) fn of<'a>(profile: &OpenAiProfile, request: &'a ChatRequest) -> Resul
         }
     }
     Ok(messages)
+}
+
+/// The system texts as one: the templates of many models take no second one.
+pub(crate) fn system(request: &ChatRequest) -> Option<Cow<'_, str>> {
+    let texts: Vec<&str> = request.system.iter().map(|text| text.text.as_str()).collect();
+    (!texts.is_empty()).then(|| joined(&texts, "\n\n"))
 }
 
 fn joined<'a>(texts: &[&'a str], between: &str) -> Cow<'a, str> {
@@ -161,18 +160,15 @@ fn call_id<'a>(profile: &OpenAiProfile, id: &'a str) -> Cow<'a, str> {
 
 fn tool<'a>(profile: &OpenAiProfile, result: &'a ToolResult) -> Result<WireMessage<'a>> {
     let parts = &result.output.parts;
-    let text_only = parts.iter().all(|part| matches!(part, Part::Text(_)));
-    if !text_only && !profile.tool_images {
-        let text = format!("`{}` takes text from tools, and no media; send them in a message of the user", profile.name);
-        return Err(Error::new(ErrorKind::Unsupported, text));
-    }
+    let text_only = media::text_only(profile, profile.tool_images, parts)?;
     let content = if text_only { Content::Text(texts(parts)) } else { content(profile, parts)? };
     let mut wire = WireMessage::new("tool", Some(content));
     wire.tool_call_id = Some(call_id(profile, result.call.as_str()));
     Ok(wire)
 }
 
-fn texts(parts: &[Part]) -> Cow<'_, str> {
+/// The texts of parts, as one.
+pub(crate) fn texts(parts: &[Part]) -> Cow<'_, str> {
     let texts: Vec<&str> =
         parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.text.as_str()) } else { None }).collect();
     joined(&texts, "")
@@ -186,49 +182,24 @@ fn content<'a>(profile: &OpenAiProfile, parts: &'a [Part]) -> Result<Content<'a>
     let wire = parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(Ok(WirePart::Text { text: &text.text })),
         Part::Image(media) => Some(image(profile, media)),
-        Part::Audio(media) => Some(audio(profile, media)),
+        Part::Audio(media) => Some(InputAudio::of(profile, media).map(|input_audio| WirePart::InputAudio { input_audio })),
         Part::Document(media) => Some(document(profile, media)),
         _ => None,
     });
     wire.collect::<Result<_>>().map(Content::Parts)
 }
 
-fn unsupported(profile: &OpenAiProfile, what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("`{}` does not take {what}", profile.name))
-}
-
-fn data_url(media: &Media) -> Option<String> {
-    media.base64().map(|data| format!("data:{};base64,{data}", media.media_type))
-}
-
 fn image<'a>(profile: &OpenAiProfile, media: &Media) -> Result<WirePart<'a>> {
-    let url = match &media.source {
-        MediaSource::Uri(_) if !profile.image_addresses => {
-            return Err(unsupported(profile, "the address of an image; send its bytes"));
-        }
-        MediaSource::Uri(uri) => uri.to_string(),
-        _ => data_url(media).ok_or_else(|| unsupported(profile, "the id of a file as an image"))?,
-    };
-    Ok(WirePart::ImageUrl { image_url: ImageUrl { url } })
-}
-
-fn audio<'a>(profile: &OpenAiProfile, media: &Media) -> Result<WirePart<'a>> {
-    let format = match media.media_type.as_str() {
-        "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
-        "audio/mpeg" | "audio/mp3" => "mp3",
-        _ => return Err(unsupported(profile, "audio other than WAV and MP3")),
-    };
-    let data = media.base64().ok_or_else(|| unsupported(profile, "the address or the id of audio; send its bytes"))?;
-    Ok(WirePart::InputAudio { input_audio: InputAudio { data, format } })
+    Ok(WirePart::ImageUrl { image_url: ImageUrl { url: media::image_url(profile, media)? } })
 }
 
 fn document<'a>(profile: &OpenAiProfile, media: &'a Media) -> Result<WirePart<'a>> {
     let file = match &media.source {
         MediaSource::File(id) => File { file_id: Some(id), filename: None, file_data: None },
         _ => {
-            let data = data_url(media).ok_or_else(|| unsupported(profile, "the address of a document; send its bytes"))?;
-            // A document without a name is refused.
-            File { file_id: None, filename: Some(media.name.as_deref().unwrap_or("document")), file_data: Some(data) }
+            let missing = || media::unsupported(profile, "the address of a document; send its bytes");
+            let data = media::data_url(media).ok_or_else(missing)?;
+            File { file_id: None, filename: Some(media::file_name(media)), file_data: Some(data) }
         }
     };
     Ok(WirePart::File { file })
