@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-pub use stream::ByteStream;
+pub use stream::{ByteStream, Pieces};
 
 use crate::error::{Error, ErrorKind, Reason, Result};
 
@@ -306,6 +306,18 @@ mod tests {
         assert!(!mixed.is_replayable() && mixed.length().await.unwrap().is_none());
         assert_eq!(mixed.open().await.unwrap().collect(None).await.unwrap(), "abcx");
         assert_eq!(mixed.open().await.unwrap().collect(None).await.unwrap_err().reason(), Some(Reason::BodyConsumed));
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_cut_into_pieces_of_one_size() {
+        let body = Body::concat(["abc", "", "d", "efgh"].map(Body::from));
+        let mut pieces = body.open().await.unwrap().pieces(3);
+        let mut found = Vec::new();
+        while let Some(piece) = pieces.try_next().await.unwrap() {
+            found.push(piece);
+        }
+        assert_eq!(found, ["abc", "def", "gh"]);
+        assert!(ByteStream::from(Bytes::new()).pieces(3).try_next().await.unwrap().is_none());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub mod suite;
 mod units;
 mod watch;
 
-pub use body::{Body, ByteStream};
+pub use body::{Body, ByteStream, Pieces};
 pub use bulk::Bulk;
 pub use capabilities::Flag;
 pub use clock::{Clock, ClockSource, Sleep, Tick};

@@ -88,6 +88,12 @@ impl ByteStream {
         Ok(all.freeze())
     }
 
+    /// The same bytes in pieces of `size` each; only the last may be shorter, and none is empty.
+    #[must_use]
+    pub fn pieces(self, size: usize) -> Pieces {
+        Pieces { stream: self, size: size.max(1), rest: Bytes::new() }
+    }
+
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         match &mut self.source {
             Source::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
@@ -113,6 +119,40 @@ impl From<Bytes> for ByteStream {
 impl fmt::Debug for ByteStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ByteStream")
+    }
+}
+
+/// A [`ByteStream`] cut into pieces of one size, each whole in memory; see [`ByteStream::pieces`].
+pub struct Pieces {
+    stream: ByteStream,
+    size: usize,
+    rest: Bytes,
+}
+
+impl Pieces {
+    /// The next piece; `None` at the complete end.
+    ///
+    /// # Errors
+    /// What broke the transfer.
+    pub async fn try_next(&mut self) -> Result<Option<Bytes>> {
+        let mut piece = BytesMut::new();
+        while piece.len() < self.size {
+            if self.rest.is_empty() {
+                match self.stream.try_next().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => break,
+                }
+            }
+            let take = self.rest.len().min(self.size - piece.len());
+            piece.extend_from_slice(&self.rest.split_to(take));
+        }
+        Ok((!piece.is_empty()).then(|| piece.freeze()))
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pieces(of {} bytes)", self.size)
     }
 }
 

@@ -1,12 +1,11 @@
 //! A large put, sent in parts.
 
-use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tracing::instrument::WithSubscriber;
 
 use super::Upload;
-use crate::body::{Body, ByteStream};
+use crate::body::Body;
 use crate::error::{Error, ErrorKind, Limit, Reason, Result};
 use crate::interfaces::object_store::{
     Caps, ObjectKey, ObjectMeta, ObjectStore, ObjectStoreCapabilities, PUT, PartTag, PutOptions,
@@ -122,9 +121,9 @@ impl Parts {
             }
             return Ok(());
         }
-        let mut chunks = Chunks { stream: body.open().await?, rest: Bytes::new() };
+        let mut pieces = body.open().await?.pieces(usize::try_from(size).unwrap_or(usize::MAX));
         let mut sent = 0;
-        while let Some(part) = chunks.next(usize::try_from(size).unwrap_or(usize::MAX)).await? {
+        while let Some(part) = pieces.try_next().await? {
             sent += part.len() as u64;
             if length.is_some_and(|length| sent > length) {
                 break;
@@ -160,28 +159,6 @@ impl Drop for Parts {
             }
         };
         runtime.spawn(end.in_current_span().with_current_subscriber());
-    }
-}
-/// A stream, cut into pieces of one size.
-struct Chunks {
-    stream: ByteStream,
-    rest: Bytes,
-}
-
-impl Chunks {
-    async fn next(&mut self, size: usize) -> Result<Option<Bytes>> {
-        let mut piece = BytesMut::new();
-        while piece.len() < size {
-            if self.rest.is_empty() {
-                match self.stream.try_next().await? {
-                    Some(chunk) => self.rest = chunk,
-                    None => break,
-                }
-            }
-            let take = self.rest.len().min(size - piece.len());
-            piece.extend_from_slice(&self.rest.split_to(take));
-        }
-        Ok((!piece.is_empty()).then(|| piece.freeze()))
     }
 }
 
