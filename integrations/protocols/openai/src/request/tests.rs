@@ -56,6 +56,17 @@ fn everything_has_its_place() {
 }
 
 #[test]
+fn tools_of_the_service_stand_behind_the_others() {
+    let hosted = OpenAiChat::new().hosted_tool(json!({ "type": "browser_search", "a": 1 })).reasoning_summary("auto");
+    let request = ChatRequest::from("Hi").tool(tool("f")).extension(hosted.clone());
+    let body = body(Preset::Groq, &request, false);
+    assert!(body.contains(r#"}},{"a":1,"type":"browser_search"}]"#), "{body}");
+    assert_eq!(value(Preset::Groq, &ChatRequest::from("Hi").extension(hosted))["tools"].as_array().unwrap().len(), 1);
+    let prepared = chat(&Preset::Groq.profile(), "m", &request, false).unwrap();
+    assert_eq!(prepared.warnings[0].kind, WarningKind::HintIgnored, "nothing sums up reasoning here");
+}
+
+#[test]
 fn a_field_is_not_set_twice() {
     let profile = Preset::Openai.profile();
     let request = ChatRequest::from("Hi").temperature(1.0).extension(OpenAiChat::new().field("temperature", 2));

@@ -16,7 +16,6 @@ use self::items::{Growing, Items, Kind, Thought, Told};
 use super::wire::{Answer, Event, ItemBody, ItemContent, ItemHead, MessageState, source};
 use crate::error;
 use crate::stream::Decode;
-use crate::wire::Function;
 
 /// Makes events of an answer. Each text and each refusal of a message is one part, and so are each item of reasoning, each call
 /// and each item of a kind that this version does not know.
@@ -194,7 +193,7 @@ impl Decoder {
     fn call_completed(&mut self, at: usize, head: &ItemHead<'_>, raw: &RawValue) -> Result<()> {
         self.begin_call(at, head);
         if matches!(self.items[at].kind, Kind::Call { filled: false, .. }) {
-            let arguments = serde_json::from_str::<Function<'_>>(raw.get()).map(|call| call.arguments()).unwrap_or_default();
+            let arguments = ItemBody::of(raw).arguments();
             let delta = ToolDelta { index: Some(at as u64), id: None, name: None, arguments: &arguments };
             self.calls.delta(delta, &mut self.next_part, |event| self.events.push_back(event));
         }

@@ -25,6 +25,7 @@ pub(super) enum InputItem<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum TypedItem<'a> {
+    /// One of the model has no id: nothing of it is kept at the service that an id could name.
     Message {
         role: &'static str,
         content: Vec<Content<'a>>,

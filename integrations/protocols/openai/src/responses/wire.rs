@@ -118,6 +118,8 @@ pub(super) struct ItemBody<'a> {
     #[serde(borrow, default)]
     summary: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub(super) encrypted_content: Text<'a>,
     #[serde(borrow, default)]
     pub(super) phase: Text<'a>,
@@ -130,6 +132,15 @@ impl<'a> ItemBody<'a> {
 
     pub(super) fn content(&self) -> Vec<ItemContent<'a>> {
         contents(self.content)
+    }
+
+    /// Of a call: a text; from some servers an object.
+    pub(super) fn arguments(&self) -> Cow<'a, str> {
+        let Some(raw) = self.arguments else { return Cow::Borrowed("") };
+        match raw.get() {
+            text if text.starts_with('"') => read::<Text<'_>>(Some(raw)).and_then(|text| text.0).unwrap_or_default(),
+            object => Cow::Borrowed(object),
+        }
     }
 
     pub(super) fn summary(&self) -> Vec<ItemContent<'a>> {
