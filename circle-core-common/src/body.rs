@@ -78,6 +78,10 @@ impl Body {
     /// As [`open`](Self::open), but a stream is taken when it is first read: one that nobody reads stays available.
     #[cfg(feature = "http")]
     pub(crate) async fn open_when_read(&self) -> Result<ByteStream> {
+        // Found here, nothing is sent; found by who reads it, half a request is.
+        if !self.is_available() {
+            return Err(consumed());
+        }
         match &self.source {
             Source::Once { stream, .. } => Ok(ByteStream::new(stream::WhenRead::new(Arc::clone(stream), consumed))),
             _ => self.open().await,

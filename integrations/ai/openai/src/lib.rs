@@ -20,7 +20,8 @@ mod embedding_model;
 mod provider;
 
 pub use circle_core_protocol_openai::{
-    OpenAiChat, OpenAiClient, OpenAiError, OpenAiModel, OpenAiModeration, OpenAiReply, Preset,
+    EventStream, FilePart, ModerationInput, OpenAiChat, OpenAiClient, OpenAiEndpoint, OpenAiError, OpenAiModel, OpenAiModeration,
+    OpenAiReply, Preset, batches, files, images, speech, transcriptions, uploads,
 };
 pub use config::{OpenAiApi, OpenAiConfig};
 pub use provider::OpenAi;

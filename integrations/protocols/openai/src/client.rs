@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use circle_core_common::http::{Auth, BaseUrl, HttpClient, Request, Response, headers};
+use circle_core_common::http::{Auth, BaseUrl, HttpClient, Request, Target, headers};
 use circle_core_common::interfaces::chat_model::{ChatRequest, ChatResponse, ChatStream};
 use circle_core_common::interfaces::embedding_model::{EmbedRequest, Embedded};
 use circle_core_common::resilience::{Idempotency, Profile, RemoteOperation, Resilience};
-use circle_core_common::{BuildContext, ByteSize, CallContext, Environment, Error, ErrorKind, Result, Sent};
+use circle_core_common::{
+    BuildContext, ByteSize, CallContext, CallOptions, Class, Environment, Error, ErrorKind, Operation, Result, Sent,
+};
 use http::header::{ACCEPT, CONTENT_TYPE};
 
 use crate::decoder::{Decoder, Events};
 use crate::embeddings::{self, EmbeddingsRequest};
+use crate::endpoint::OpenAiEndpoint;
 use crate::error::Answers;
 use crate::extension::OpenAiReply;
+use crate::field;
 use crate::models::{Models, OpenAiModel};
-use crate::moderation::{ModerationRequest, Moderations, OpenAiModeration};
 use crate::profile::{KeyPlace, OpenAiProfile};
 use crate::request::{self, Prepared};
 use crate::settings::OpenAiSettings;
@@ -31,9 +34,11 @@ const EMBEDDINGS_LIMIT: ByteSize = ByteSize::mib(64);
 // An answer changes nothing at the service: asked again it is only paid for again, as every client of these services does.
 static CHAT: RemoteOperation = RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
 static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
-static MODERATE: RemoteOperation = RemoteOperation::new("openai.CreateModeration", Idempotency::Safe, "/moderations");
 static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models");
 static RETRIEVE_MODEL: RemoteOperation = RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}");
+
+/// A call of the native client, which no interface knows more of.
+pub(crate) static NATIVE: Operation = Operation::new("OpenAi", "openai.native", Class::Write, 0);
 
 /// A client of one service that speaks the API, with the retries, limits and timeouts of its service. Clones share all of it.
 #[derive(Clone)]
@@ -115,6 +120,12 @@ impl OpenAiClient {
         model.map_or_else(|| host.to_owned(), |model| format!("{model}@{host}"))
     }
 
+    /// A call of this client, starting now, with these options: its timeout bounds all requests that are made with it.
+    #[must_use]
+    pub fn call(&self, options: CallOptions) -> CallContext {
+        CallContext::new(&self.inner.environment, &NATIVE, Some(Arc::new(options)))
+    }
+
     /// Ends the client: calls after it are `Closed`.
     pub fn close(&self) {
         self.inner.closed.store(true, Ordering::Release);
@@ -129,7 +140,7 @@ impl OpenAiClient {
         let (decoder, send) = self.asked(cx, prepared)?;
         let response = self.inner.http.send(cx, &CHAT, send).await?;
         let request_id = response.request_id().map(str::to_owned);
-        let answer: Completion<'_> = serde_json::from_slice(&response.body).map_err(|_| unread(&response))?;
+        let answer: Completion<'_> = field::borrowed(&response, "answer of a chat model")?;
         let mut reply = decoder.response(&answer, request_id.as_deref())?;
         reply.extensions.put::<ChatResponse, _>(OpenAiReply {
             service_tier: answer.service_tier.owned(),
@@ -160,20 +171,10 @@ impl OpenAiClient {
     /// an answer that is no list of embeddings of one width; what the service says.
     pub async fn embed(&self, cx: &CallContext, request: &EmbedRequest) -> Result<Embedded> {
         self.check_open()?;
-        let Some(wire) = self.inner.profile.embeddings else {
-            let text = format!("`{}` has no embeddings", self.inner.profile.name);
-            return Err(Error::new(ErrorKind::Unsupported, text));
-        };
-        let model = named(self.inner.embedding_model.as_deref(), "embedding_model")?;
-        let body = EmbeddingsRequest {
-            model,
-            input: embeddings::texts(&request.inputs)?,
-            dimensions: request.options.dimensions,
-            encoding_format: wire.base64.then_some("base64"),
-        };
+        let body = self.embeddings_body(request)?;
         let send = Request::post(self.inner.base.target("/embeddings")).json(&body)?.body_limit(EMBEDDINGS_LIMIT);
         let response = self.inner.http.send(cx, &EMBED, send.accept_compressed()).await?;
-        embeddings::read(&response.body, model)
+        embeddings::read(&response.body, body.model)
     }
 
     /// The models of the service. <https://platform.openai.com/docs/api-reference/models/list>
@@ -196,21 +197,34 @@ impl OpenAiClient {
         self.inner.http.send(cx, &RETRIEVE_MODEL, send).await?.json()
     }
 
-    /// What the service thinks of each text; `model` is its choice by default.
-    /// <https://platform.openai.com/docs/api-reference/moderations/create>
-    ///
-    /// # Errors
-    /// `Decode` when there is not one result for each text; what the service says.
-    pub async fn moderate(&self, cx: &CallContext, texts: &[&str], model: Option<&str>) -> Result<Vec<OpenAiModeration>> {
+    /// The address of requests that not every service takes.
+    pub(crate) fn at(&self, endpoint: OpenAiEndpoint, path: &str) -> Result<Target> {
         self.check_open()?;
-        let body = ModerationRequest { input: texts, model };
-        let send = Request::post(self.inner.base.target("/moderations")).json(&body)?;
-        let results = self.inner.http.send(cx, &MODERATE, send).await?.json::<Moderations>()?.results;
-        if results.len() == texts.len() {
-            return Ok(results);
-        }
-        let text = format!("the answer has {} results for {} texts", results.len(), texts.len());
-        Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Yes))
+        endpoint.check(&self.inner.profile)?;
+        Ok(self.inner.base.target(path))
+    }
+
+    pub(crate) fn http(&self) -> &HttpClient {
+        &self.inner.http
+    }
+
+    /// Whose state goes back with messages, where the service wants that.
+    pub(crate) fn replayed_state(&self) -> Option<Arc<str>> {
+        self.inner.profile.replays_reasoning.then(|| Arc::clone(&self.inner.state_owner))
+    }
+
+    /// The embedding model, and the body that asks it.
+    pub(crate) fn embeddings_body<'a>(&'a self, request: &'a EmbedRequest) -> Result<EmbeddingsRequest<'a>> {
+        let Some(wire) = self.inner.profile.embeddings else {
+            let text = format!("`{}` has no embeddings", self.inner.profile.name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        Ok(EmbeddingsRequest {
+            model: named(self.inner.embedding_model.as_deref(), "embedding_model")?,
+            input: embeddings::texts(&request.inputs)?,
+            dimensions: request.options.dimensions,
+            encoding_format: wire.base64.then_some("base64"),
+        })
     }
 
     pub(crate) fn check_open(&self) -> Result<()> {
@@ -225,18 +239,17 @@ impl OpenAiClient {
         named(request.model.as_ref().map(|model| model.as_str()).or(self.inner.model.as_deref()), "model")
     }
 
-    fn prepared(&self, request: &ChatRequest, stream: bool) -> Result<Prepared> {
+    pub(crate) fn prepared(&self, request: &ChatRequest, stream: bool) -> Result<Prepared> {
         self.check_open()?;
         request::chat(&self.inner.profile, self.asked_model(request)?, request, stream)
     }
 
     fn asked(&self, cx: &CallContext, prepared: Prepared) -> Result<(Decoder, Request)> {
         let made_ids = made_ids(cx)?;
-        let owner = self.inner.profile.replays_reasoning.then(|| Arc::clone(&self.inner.state_owner));
         let send = Request::post(self.inner.base.target("/chat/completions"))
             .header(CONTENT_TYPE.as_str(), "application/json")?
             .body(prepared.body);
-        Ok((Decoder::new(made_ids, owner, prepared.warnings), send))
+        Ok((Decoder::new(made_ids, self.replayed_state(), prepared.warnings), send))
     }
 }
 
@@ -248,15 +261,6 @@ pub(crate) fn made_ids(cx: &CallContext) -> Result<String> {
 fn named<'a>(model: Option<&'a str>, key: &str) -> Result<&'a str> {
     let missing = || Error::new(ErrorKind::ConfigInvalid, format!("`{key}` is missing: nobody says which model to ask"));
     model.ok_or_else(missing).map_err(|error| error.with_sent(Sent::No))
-}
-
-/// The error of a body that cannot be read, which says where and holds nothing of it.
-pub(crate) fn unread(response: &Response) -> Error {
-    match response.json::<serde_json::Value>() {
-        Err(error) => error,
-        Ok(_) => Error::new(ErrorKind::Decode, "the answer is JSON, and no answer of a chat model"),
-    }
-    .with_sent(Sent::Yes)
 }
 
 /// Models take minutes to answer, and their services refuse more than others do: the values of [`Profile::Llm`], unless the

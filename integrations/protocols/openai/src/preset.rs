@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::endpoint::OpenAiEndpoint as Endpoint;
 use crate::profile::{
     EmbeddingWire, KeyPlace, MaxTokens, OpenAiProfile, ReasoningItems, ReasoningWords, ResponsesWire, ToolChoiceWords,
 };
@@ -79,6 +80,17 @@ impl Preset {
                 // not among its operations.
                 profile.responses =
                     profile.responses.map(|wire| ResponsesWire { tool_media: false, count_tokens: false, ..wire });
+                // https://learn.microsoft.com/azure/foundry/openai/latest
+                profile.endpoints = &[
+                    Endpoint::Files,
+                    Endpoint::Uploads,
+                    Endpoint::Batches,
+                    Endpoint::Images,
+                    Endpoint::ImageEdits,
+                    Endpoint::Speech,
+                    Endpoint::Transcriptions,
+                    Endpoint::Translations,
+                ];
             }
             // https://docs.mistral.ai/api: unknown fields are refused; the last chunk of a stream tells the usage unasked.
             Self::Mistral => {
@@ -93,6 +105,8 @@ impl Preset {
                 profile.output_schema_with_tools = true;
                 profile.images = true;
                 profile.responses = None;
+                // Its files are listed, and its batches made, in another way.
+                profile.endpoints = &[Endpoint::Moderations];
             }
             // https://api-docs.deepseek.com/api/create-chat-completion: a schema is not among its response formats.
             Self::Deepseek => {
@@ -107,6 +121,7 @@ impl Preset {
                 profile.prompt_cache = true;
                 profile.embeddings = None;
                 profile.responses = None;
+                profile.endpoints = &[];
             }
             // https://console.groq.com/docs/openai and …/docs/api-reference
             Self::Groq => {
@@ -121,6 +136,8 @@ impl Preset {
                 profile.embeddings = None;
                 // …/docs/responses-api: it keeps nothing.
                 profile.responses = Some(ResponsesWire { effort: true, output_schema: true, ..ResponsesWire::COMMON });
+                profile.endpoints =
+                    &[Endpoint::Files, Endpoint::Batches, Endpoint::Speech, Endpoint::Transcriptions, Endpoint::Translations];
             }
             // https://openrouter.ai/docs/api-reference: usage always comes; `include_usage` has no effect.
             Self::Openrouter => {
@@ -144,6 +161,8 @@ impl Preset {
                     documents: true,
                     ..ResponsesWire::COMMON
                 });
+                // Its transcriptions are asked for in JSON, which is another protocol.
+                profile.endpoints = &[];
             }
             // https://docs.vllm.ai/en/stable/serving/openai_compatible_server: `parallel_tool_calls` is ignored.
             Self::Vllm => {
@@ -161,6 +180,7 @@ impl Preset {
                     output_schema: true,
                     ..ResponsesWire::COMMON
                 });
+                profile.endpoints = &[Endpoint::Transcriptions, Endpoint::Translations];
             }
             // https://github.com/ggml-org/llama.cpp/tree/master/tools/server: a tool choice that is an object is not
             // understood, and silently means `auto`.
@@ -172,6 +192,7 @@ impl Preset {
                 profile.audio = true;
                 // It makes a chat request of it, without the format of the text.
                 profile.responses = Some(ResponsesWire { reasoning: ReasoningItems::Plain, ..ResponsesWire::COMMON });
+                profile.endpoints = &[Endpoint::Transcriptions];
             }
             // https://lmstudio.ai/docs/developer/openai-compat/chat-completions: `stream_options` is not among its fields.
             Self::LmStudio => {
@@ -183,6 +204,7 @@ impl Preset {
                 profile.image_addresses = false;
                 // https://lmstudio.ai/docs/developer/openai-compat/responses
                 profile.responses = Some(ResponsesWire { effort: true, ..ResponsesWire::COMMON });
+                profile.endpoints = &[];
             }
             // https://github.com/ollama/ollama/blob/main/openai/openai.go: no field for a tool choice, images in Base64 only.
             Self::Ollama => {
@@ -202,6 +224,7 @@ impl Preset {
                     tool_media: true,
                     ..ResponsesWire::COMMON
                 });
+                profile.endpoints = &[Endpoint::Images];
             }
         }
         profile
@@ -291,6 +314,30 @@ mod tests {
                 off.collect::<Vec<_>>().join(" ")
             });
             assert_eq!(off.as_deref(), expected, "{preset:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_takes_beside_chat_is_known() {
+        for (preset, expected) in [
+            (
+                Preset::Azure,
+                "files, uploads in parts, batches, image generation, image edits, speech, transcriptions, translations",
+            ),
+            (Preset::Mistral, "moderation"),
+            (Preset::Deepseek, ""),
+            (Preset::Groq, "files, batches, speech, transcriptions, translations"),
+            (Preset::Openrouter, ""),
+            (Preset::Vllm, "transcriptions, translations"),
+            (Preset::LlamaCpp, "transcriptions"),
+            (Preset::LmStudio, ""),
+            (Preset::Ollama, "image generation"),
+        ] {
+            let names: Vec<_> = preset.profile().endpoints.iter().map(|endpoint| endpoint.name()).collect();
+            assert_eq!(names.join(", "), expected, "{preset:?}");
+        }
+        for preset in [Preset::Openai, Preset::Generic] {
+            assert_eq!(preset.profile().endpoints, Endpoint::ALL, "{preset:?}");
         }
     }
 

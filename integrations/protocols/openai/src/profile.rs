@@ -4,6 +4,8 @@ use circle_core_common::Flag;
 use circle_core_common::interfaces::chat_model::ChatModelCapabilities;
 use circle_core_common::interfaces::embedding_model::EmbeddingModelCapabilities;
 
+use crate::endpoint::OpenAiEndpoint;
+
 type Caps = ChatModelCapabilities;
 
 /// One service that speaks the API: where it is, and what it does otherwise than OpenAI.
@@ -65,6 +67,8 @@ pub struct OpenAiProfile {
     pub embeddings: Option<EmbeddingWire>,
     /// What its Responses API takes, where the service has one. What this does not say is as in Chat Completions.
     pub responses: Option<ResponsesWire>,
+    /// Which of the other requests it takes. Those to other endpoints are `Unsupported`, and not sent.
+    pub endpoints: &'static [OpenAiEndpoint],
 }
 
 /// Where a key goes.
@@ -242,6 +246,7 @@ impl OpenAiProfile {
             tool_media: true,
             count_tokens: true,
         }),
+        endpoints: OpenAiEndpoint::ALL,
     };
 
     /// What every server that calls itself compatible does; the presets are told apart from it.
@@ -272,6 +277,8 @@ impl OpenAiProfile {
         prompt_cache: false,
         embeddings: Some(EmbeddingWire::COMMON),
         responses: Some(ResponsesWire::COMMON),
+        // Nobody knows what it takes: whatever it does not, it says.
+        endpoints: OpenAiEndpoint::ALL,
     };
 
     /// What a chat model of this service can do, as far as the service lets it.

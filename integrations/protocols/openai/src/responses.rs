@@ -14,8 +14,9 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use self::decoder::Decoder;
 use self::request::Purpose;
 use self::wire::Answer;
-use crate::client::{OpenAiClient, made_ids, unread};
+use crate::client::{OpenAiClient, made_ids};
 use crate::extension::OpenAiReply;
+use crate::field;
 use crate::profile::ReasoningItems;
 use crate::request::Prepared;
 use crate::stream::Events;
@@ -41,7 +42,7 @@ impl OpenAiClient {
         let (decoder, send) = self.asked_response(cx, prepared)?;
         let response = self.inner.http.send(cx, &RESPOND, send).await?;
         let request_id = response.request_id().map(str::to_owned);
-        let answer: Answer<'_> = serde_json::from_slice(&response.body).map_err(|_| unread(&response))?;
+        let answer: Answer<'_> = field::borrowed(&response, "answer of a chat model")?;
         let mut reply = decoder.asked_as(request_id.clone()).response(&answer)?;
         reply.extensions.put::<ChatResponse, _>(OpenAiReply {
             service_tier: answer.service_tier.owned(),

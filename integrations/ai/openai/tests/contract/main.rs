@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+mod batches;
 mod failures;
+mod files;
+mod images;
+mod moderation;
+mod native_failures;
 mod requests;
 mod responses;
+mod speech;
 mod stream_faults;
 mod streams;
 
@@ -13,8 +19,9 @@ use std::time::Duration;
 use circle_core_common::interfaces::chat_model::ChatModel;
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
 use circle_core_common::resilience::{BackoffSettings, Resilience, Retry};
-use circle_core_common::{BuildContext, Environment, SecretRef};
-use circle_core_openai::{OpenAi, OpenAiConfig};
+use circle_core_common::{BuildContext, CallContext, CallOptions, Environment, ErrorKind, SecretRef};
+use circle_core_openai::{OpenAi, OpenAiClient, OpenAiConfig, Preset};
+use circle_core_testkit::{FaultServer, Received, Reply};
 
 const KEY: &str = "sk-contract-key";
 
@@ -37,6 +44,58 @@ fn chat(origin: &str) -> ChatModel {
 
 fn embedder(origin: &str) -> EmbeddingModel {
     EmbeddingModel::new(provider(OpenAiConfig::embedding("text-embedding-3-small"), origin, KEY))
+}
+
+/// A server that always answers so, a client of it, and a call.
+async fn native(answer: Reply) -> (FaultServer, OpenAiClient, CallContext) {
+    let server = FaultServer::start().await.unwrap();
+    server.always(answer.header("x-request-id", "req-1"));
+    let client = provider(OpenAiConfig::new("gpt-5-mini").embedding_model("text-embedding-3-small"), &server.origin(), KEY);
+    let client = client.client().clone();
+    let cx = client.call(CallOptions::new());
+    (server, client, cx)
+}
+
+/// The last request that came: method, target and body, a form with a boundary that is known.
+fn last(server: &FaultServer) -> (String, String) {
+    let request = server.received().pop().unwrap();
+    assert_eq!(request.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    (format!("{} {}", request.method, request.target), body(&request))
+}
+
+fn body(request: &Received) -> String {
+    let text = String::from_utf8(request.body.to_vec()).unwrap();
+    match request.header("content-type").and_then(|media_type| media_type.strip_prefix("multipart/form-data; boundary=")) {
+        Some(boundary) => text.replace(boundary, "B"),
+        None => text,
+    }
+}
+
+/// A form: fields as name and value, and files as name, file name, media type and content.
+fn form(fields: &[(&str, &str)], files: &[(&str, &str, &str, &str)]) -> String {
+    let mut form = String::new();
+    for (name, value) in fields {
+        form += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    for (name, file, media_type, content) in files {
+        form += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n");
+        form += &format!("Content-Type: {media_type}\r\n\r\n{content}\r\n");
+    }
+    form + "--B--\r\n"
+}
+
+/// A client of a preset, at a server that must not be asked.
+async fn unasked(preset: Preset) -> (FaultServer, OpenAiClient, CallContext) {
+    let server = FaultServer::start().await.unwrap();
+    let client = provider(OpenAiConfig::of(preset).model("m"), &server.origin(), KEY).client().clone();
+    let cx = client.call(CallOptions::new());
+    (server, client, cx)
+}
+
+/// The call was refused here, and nothing was sent.
+fn refused<T: std::fmt::Debug>(server: &FaultServer, result: circle_core_common::Result<T>) {
+    let error = result.unwrap_err();
+    assert!(error.is(ErrorKind::Unsupported) && server.hits() == 0, "{error}");
 }
 
 /// A whole answer, as OpenAI's reference shows it.

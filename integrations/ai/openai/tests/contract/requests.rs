@@ -171,23 +171,6 @@ async fn models_are_listed_and_answer_for_the_health() {
 }
 
 #[tokio::test]
-async fn texts_are_moderated() {
-    let server = answering(
-        r#"{"id":"modr-1","model":"omni-moderation-latest","results":[{"flagged":true,"categories":{"violence":true,
-        "illicit":null},"category_scores":{"violence":0.9},"category_applied_input_types":{"violence":["text"]}}]}"#,
-    )
-    .await;
-    let models = provider(OpenAiConfig::new("m"), &server.uri(), KEY);
-    let cx = CallContext::new(&Environment::default(), &circle_core_common::interfaces::chat_model::CHAT, None);
-    let results = models.client().moderate(&cx, &["text"], None).await.unwrap();
-    assert!(results[0].flagged && results[0].categories["violence"] && !results[0].categories.contains_key("illicit"));
-    let request = received(&server).await;
-    assert_eq!((request.url.path(), &*request.body), ("/v1/moderations", &br#"{"input":["text"]}"#[..]));
-    let error = models.client().moderate(&cx, &["one", "two"], None).await.unwrap_err();
-    assert!(error.is(ErrorKind::Decode), "{error}");
-}
-
-#[tokio::test]
 async fn what_is_wrong_with_a_config_stops_the_start() {
     let key = || SecretRef::literal(KEY.to_owned());
     for (config, named) in [
