@@ -12,10 +12,16 @@ guides! {
     call_path = "../../docs/call-path.md";
     chat_models = "../../docs/chat-models.md";
     configuration = "../../docs/configuration.md";
+    embeddings = "../../docs/embeddings.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
+    key_value_stores = "../../docs/key-value-stores.md";
+    object_stores = "../../docs/object-stores.md";
+    observability = "../../docs/observability.md";
     private_integrations = "../../docs/private-integrations.md";
     sending_requests = "../../docs/sending-requests.md";
+    testing = "../../docs/testing.md";
+    vectors = "../../docs/vectors.md";
     versioning = "../../docs/versioning.md";
     writing_a_provider = "../../docs/writing-a-provider.md";
 }

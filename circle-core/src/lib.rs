@@ -27,6 +27,8 @@
 
 #[cfg(feature = "ai")]
 pub mod ai;
+#[cfg(test)]
+mod documents;
 #[cfg(doctest)]
 mod guides;
 pub mod hub;

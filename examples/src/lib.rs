@@ -4,3 +4,5 @@
 
 #[cfg(unix)]
 pub mod archive;
+#[cfg(doctest)]
+mod guides;

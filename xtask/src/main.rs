@@ -3,6 +3,7 @@
 
 mod budget;
 mod check;
+mod configs;
 mod coverage;
 #[cfg(test)]
 mod fixture;
@@ -33,7 +34,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "check",
-        summary: "dependency rules, rooms, metadata, sources; crates built alone",
+        summary: "dependency rules, rooms, metadata, sources, documents; crates built alone",
         help: check::HELP,
         run: check::run,
     },
@@ -43,6 +44,7 @@ const TASKS: &[Task] = &[
         help: sync::HELP,
         run: sync::run,
     },
+    Task { name: "configs", summary: "the configurations in the documents", help: configs::HELP, run: configs::run },
     Task { name: "schemas", summary: "the JSON Schema of every service's config", help: schemas::HELP, run: schemas::run },
     Task {
         name: "new-integration",

@@ -3,6 +3,7 @@
 mod alone;
 mod config_structs;
 mod dependencies;
+pub(crate) mod documents;
 mod files;
 mod manifest;
 mod provider;
@@ -18,7 +19,7 @@ use crate::{
 
 pub(crate) const HELP: &str = "\
 Checks the workspace: who depends on whom, the rooms of every interface and provider, provider metadata, config structs,
-sources, and what a user's default build compiles.
+sources, documents (links, compiled Rust, readable TOML), and what a user's default build compiles.
 
 Usage: cargo xtask check [--no-tree] [--alone | --changed [--base REV]]
 
@@ -64,5 +65,6 @@ pub(crate) fn layout(workspace: &Workspace) -> Result<Problems> {
     problems.extend(provider::check(workspace));
     problems.extend(config_structs::check(workspace)?);
     problems.extend(files::check(workspace)?);
+    problems.extend(documents::check(workspace)?);
     Ok(problems)
 }

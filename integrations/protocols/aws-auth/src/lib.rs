@@ -19,6 +19,9 @@
 mod config;
 mod credentials;
 mod profile_file;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 mod sigv4;
 mod sources;
 
