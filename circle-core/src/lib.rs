@@ -30,6 +30,8 @@ pub mod ai;
 #[cfg(doctest)]
 mod guides;
 pub mod hub;
+#[cfg(feature = "orchestration")]
+pub mod orchestration;
 pub mod prelude;
 pub mod registry;
 
