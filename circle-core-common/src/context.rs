@@ -95,6 +95,20 @@ impl CallContext {
             budget: OnceLock::new(),
         }
     }
+
+    /// The part of this call that goes to one of several providers: of the same caller, under the same id, with its own count
+    /// of attempts; it ends at `deadline` at the latest.
+    #[must_use]
+    pub fn part(&self, deadline: Option<Tick>) -> Self {
+        Self {
+            started: self.clock.now(),
+            deadline: self.deadline.into_iter().chain(deadline).min(),
+            attempts: AtomicU32::new(0),
+            budget: OnceLock::new(),
+            ..self.clone()
+        }
+    }
+
     /// The operation.
     #[must_use]
     pub fn operation(&self) -> &'static Operation {

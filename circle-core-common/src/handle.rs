@@ -15,6 +15,9 @@ pub trait Handle: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The provider behind it, whatever it is; `None` while the service has not started.
     fn as_provider(&self) -> Option<&dyn crate::Provider>;
 
+    /// The configured name of the service; empty where there is none.
+    fn service(&self) -> &str;
+
     /// The same handle with this service name, in this environment.
     #[must_use]
     fn rebind(&self, environment: crate::Environment, service: &str) -> Self;
@@ -188,6 +191,10 @@ macro_rules! handle {
 
             fn as_provider(&self) -> Option<&dyn $crate::Provider> {
                 self.provider().ok().map(|provider| &**provider as &dyn $crate::Provider)
+            }
+
+            fn service(&self) -> &str {
+                self.core.service()
             }
 
             fn rebind(&self, environment: $crate::Environment, service: &str) -> Self {

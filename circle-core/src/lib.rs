@@ -32,6 +32,8 @@ mod documents;
 #[cfg(doctest)]
 mod guides;
 pub mod hub;
+#[cfg(feature = "orchestration")]
+pub mod orchestration;
 pub mod prelude;
 pub mod registry;
 

@@ -34,6 +34,8 @@ pub struct Report {
     pub request_ids: Vec<String>,
     /// The capabilities that were emulated.
     pub emulated: Vec<&'static str>,
+    /// Calls that were answered from a cache of the application's.
+    pub cached: u32,
     /// The tokens of the calls of models; unknown where one of them did not say.
     pub usage: Option<Usage>,
     /// The id of the last write.

@@ -206,6 +206,8 @@ codes! {
         LocalRateLimit = 25, "local_rate_limit";
         /// As many requests are running as the service's policy allows.
         BulkheadFull = 26, "bulkhead_full";
+        /// A budget of tokens or money is used up until it refills.
+        BudgetExhausted = 27, "budget_exhausted";
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod shapes;
+mod model_id;
 
 pub mod chat_model;
 pub mod embedding_model;

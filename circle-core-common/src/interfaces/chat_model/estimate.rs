@@ -8,31 +8,52 @@ const LETTERS_PER_TOKEN: u64 = 4;
 /// What a message costs besides its content, roughly.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
-/// The documented emulation of `count_tokens`: four letters of ASCII are a token, and so is each other character, which is
-/// too many for some scripts and too few for others.
+/// How many tokens a request has, by a rule of thumb that can be wrong by half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenEstimate {
+    /// The tokens of everything that is text: system texts, messages, tools, schemas.
+    pub text_tokens: u64,
+    /// The images, sounds and documents, which are not in it: what one costs differs by orders of magnitude between services.
+    pub media: u64,
+}
+
+impl ChatRequest {
+    /// How many tokens it has, roughly, without asking anybody: four letters of ASCII are a token, and so is each other
+    /// character, which is too many for some scripts and too few for others.
+    #[must_use]
+    pub fn estimate(&self) -> TokenEstimate {
+        let mut sum = Sum::default();
+        self.system.iter().for_each(|text| sum.text(&text.text));
+        for tool in self.tools.iter() {
+            [&*tool.name, &*tool.description, tool.input.as_str()].into_iter().for_each(|text| sum.text(text));
+        }
+        if let Some(output) = &self.output {
+            sum.text(output.schema.as_str());
+        }
+        self.messages.iter().flat_map(|message| message.parts.iter()).for_each(|part| sum.part(part));
+        let overhead = TOKENS_PER_MESSAGE * (self.messages.len() + self.system.len() + self.tools.len()) as u64;
+        TokenEstimate { text_tokens: sum.ascii.div_ceil(LETTERS_PER_TOKEN) + sum.other + overhead, media: sum.media }
+    }
+}
+
+/// The documented emulation of `count_tokens`.
 ///
 /// # Errors
-/// `Unsupported` for images, audio and documents: what they cost differs by orders of magnitude between services.
+/// `Unsupported` for images, audio and documents.
 pub(super) fn tokens(request: &ChatRequest) -> Result<u64> {
-    let mut sum = Sum::default();
-    request.system.iter().for_each(|text| sum.text(&text.text));
-    for tool in request.tools.iter() {
-        [&*tool.name, &*tool.description, tool.input.as_str()].into_iter().for_each(|text| sum.text(text));
+    let estimate = request.estimate();
+    if estimate.media > 0 {
+        return Err(crate::Error::unsupported(super::Caps::COUNT_TOKENS.name()));
     }
-    if let Some(output) = &request.output {
-        sum.text(output.schema.as_str());
-    }
-    for message in request.messages.iter() {
-        message.parts.iter().try_for_each(|part| sum.part(part))?;
-    }
-    let overhead = TOKENS_PER_MESSAGE * (request.messages.len() + request.system.len() + request.tools.len()) as u64;
-    Ok(sum.ascii.div_ceil(LETTERS_PER_TOKEN) + sum.other + overhead)
+    Ok(estimate.text_tokens)
 }
 
 #[derive(Default)]
 struct Sum {
     ascii: u64,
     other: u64,
+    media: u64,
 }
 
 impl Sum {
@@ -42,16 +63,13 @@ impl Sum {
         self.ascii += text.bytes().filter(u8::is_ascii).count() as u64;
     }
 
-    fn part(&mut self, part: &Part) -> Result<()> {
+    fn part(&mut self, part: &Part) {
         match part {
             Part::Text(text) | Part::Refusal(text) | Part::Reasoning(text) => self.text(&text.text),
             Part::ToolCall(call) => [&call.name, &call.arguments].into_iter().for_each(|text| self.text(text)),
-            Part::ToolResult(result) => return result.output.parts.iter().try_for_each(|part| self.part(part)),
+            Part::ToolResult(result) => result.output.parts.iter().for_each(|part| self.part(part)),
             Part::Opaque(opaque) => self.text(&opaque.state.data),
-            Part::Image(_) | Part::Audio(_) | Part::Document(_) => {
-                return Err(crate::Error::unsupported(super::Caps::COUNT_TOKENS.name()));
-            }
+            Part::Image(_) | Part::Audio(_) | Part::Document(_) => self.media += 1,
         }
-        Ok(())
     }
 }

@@ -3,12 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{ChatRequest, Message, Part, Warning, WarningKind};
+use super::{ChatModelProvider, ChatRequest, Message, Part, Warning, WarningKind};
 
-/// Leaves out of a request what belongs to another than `owner`: signatures, encrypted reasoning, opaque parts. Texts and tool
-/// calls stay, without their state. A conversation without foreign state is not touched, let alone copied.
-pub(super) fn leave_out(request: &mut ChatRequest, owner: &str) -> Option<Warning> {
-    let is_foreign = |part: &Part| part.state().is_some_and(|state| *state.owner != *owner);
+impl ChatRequest {
+    /// Leaves out what `provider` cannot read: signatures, encrypted reasoning and opaque parts of others. A handle does so for
+    /// its own provider; what stands for several does it for the one that it asks.
+    pub fn leave_out_foreign_state(&mut self, provider: &dyn ChatModelProvider) -> Option<Warning> {
+        leave_out(self, provider.state_owner(), |owner| provider.owns_state(owner))
+    }
+}
+
+/// Leaves out of a request what belongs to another than `owner`. Texts and tool calls stay, without their state. A conversation
+/// without foreign state is not touched, let alone copied.
+fn leave_out(request: &mut ChatRequest, owner: &str, owns: impl Fn(&str) -> bool) -> Option<Warning> {
+    let is_foreign = |part: &Part| part.state().is_some_and(|state| !owns(&state.owner));
     let (mut count, mut owners) = (0_usize, BTreeSet::new());
     for part in request.messages.iter().flat_map(|message| message.parts.iter()).filter(|part| is_foreign(part)) {
         count += 1;
@@ -62,11 +70,11 @@ mod tests {
         let only_reasoning = Message::new(Role::Assistant, vec![Part::Reasoning(Text::new("…").state(state("theirs")))]);
         let mut request = ChatRequest::new().user("Why?").message(Message::new(Role::Assistant, parts("ours")));
         let before = Arc::clone(&request.messages);
-        assert_eq!(leave_out(&mut request, "ours"), None);
+        assert_eq!(leave_out(&mut request, "ours", |owner| owner == "ours"), None);
         assert!(Arc::ptr_eq(&before, &request.messages));
 
         request = request.message(Message::new(Role::Assistant, parts("theirs"))).message(only_reasoning);
-        let warning = leave_out(&mut request, "ours").unwrap();
+        let warning = leave_out(&mut request, "ours", |owner| owner == "ours").unwrap();
         assert_eq!(warning.kind, WarningKind::StateDropped);
         assert!(warning.message.contains("`theirs` in 5 parts"), "{warning}");
         assert_eq!(request.messages.len(), 3);

@@ -44,6 +44,7 @@ mod validate;
 
 pub use assembler::{Assembler, events_of};
 pub use capabilities::ChatModelCapabilities;
+pub use estimate::TokenEstimate;
 #[cfg(feature = "mock")]
 pub use mock::MockChatModelProvider;
 pub use provider::ChatModelProvider;
@@ -51,6 +52,8 @@ pub use received::Received;
 pub use stream::ChatStream;
 pub use tool_slots::{ToolDelta, ToolSlots};
 pub use types::*;
+
+pub use super::model_id::ModelId;
 
 use emulated::Emulated;
 
@@ -194,9 +197,17 @@ impl ChatModel {
         call.finish(result).await
     }
 
+    /// Whether this request can be made to this model, as far as can be told without asking it.
+    ///
+    /// # Errors
+    /// What [`chat`](Self::chat) says before it sends anything: `InvalidInput`, `Unsupported`.
+    pub fn accepts(&self, request: &ChatRequest) -> Result<()> {
+        self.at(&CHAT, request, self.check(request))
+    }
+
     /// What the provider gets of a checked request.
     fn prepare(&self, call: &Call<'_>, provider: &dyn ChatModelProvider, mut request: ChatRequest) -> Prepared {
-        let warnings = foreign_state::leave_out(&mut request, provider.state_owner()).into_iter().collect();
+        let warnings = request.leave_out_foreign_state(provider).into_iter().collect();
         let native = self.capabilities().output_schema;
         let emulated = if native { None } else { Emulated::of(&mut request) };
         if emulated.is_some() {

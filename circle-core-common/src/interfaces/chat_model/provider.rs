@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ChatModelCapabilities, ChatRequest, ChatResponse, ChatStream, TokenCount};
+use super::{ChatModelCapabilities, ChatRequest, ChatResponse, ChatStream, ModelId, TokenCount};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -24,6 +24,17 @@ pub trait ChatModelProvider: Provider {
     /// services, which cannot read each other's, names the service too.
     fn state_owner(&self) -> &str {
         self.info().name
+    }
+
+    /// Whether it takes back the state of this owner. Only what stands for several providers says so of more than one.
+    fn owns_state(&self, owner: &str) -> bool {
+        owner == self.state_owner()
+    }
+
+    /// The models that may answer a request which names none: several where it stands for several providers, none where it
+    /// does not say. Budgets and caches go by them.
+    fn models(&self) -> Vec<ModelId> {
+        Vec::new()
     }
 
     /// Answers, whole.
@@ -59,6 +70,14 @@ impl ChatModelProvider for Arc<dyn ChatModelProvider> {
 
     fn state_owner(&self) -> &str {
         (**self).state_owner()
+    }
+
+    fn owns_state(&self, owner: &str) -> bool {
+        (**self).owns_state(owner)
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        (**self).models()
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -1,5 +1,6 @@
 //! Streaming answers.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -22,8 +23,8 @@ type Events = Pin<Box<dyn Stream<Item = Result<ChatEvent>> + Send>>;
 pub struct ChatStream {
     /// `None` once the last event is known.
     events: Option<Events>,
-    /// What the opening call has read already.
-    ahead: Option<ChatEvent>,
+    /// What has been read already, before anybody got it.
+    ahead: VecDeque<ChatEvent>,
     assembler: Assembler,
     /// The call that this is the answer of, for streams that a handle gives.
     open: Option<Box<Open>>,
@@ -47,7 +48,8 @@ impl ChatStream {
     /// From a provider's events: `Start` first, `End` last.
     #[must_use]
     pub fn new(events: impl Stream<Item = Result<ChatEvent>> + Send + 'static) -> Self {
-        Self { events: Some(Box::pin(events)), ahead: None, assembler: Assembler::new(), open: None, ending: None, failed: None }
+        let (ahead, assembler) = (VecDeque::new(), Assembler::new());
+        Self { events: Some(Box::pin(events)), ahead, assembler, open: None, ending: None, failed: None }
     }
 
     /// From events that are all there.
@@ -65,6 +67,23 @@ impl ChatStream {
 
     /// Waits until the service says something, so that what fails before that fails in the opening call.
     pub(super) async fn begin(&mut self) -> Result<()> {
+        if self.ahead.is_empty() { self.read_ahead().await } else { Ok(()) }
+    }
+
+    /// Reads ahead until the answer has content, or its end: for what asks another model where this one fails before it has
+    /// said a word. What was read is given by [`try_next`](Self::try_next) as if it had not been; heartbeats are not kept.
+    ///
+    /// # Errors
+    /// What the service says in place of content; `Connection`, reason `Truncated`, when the stream ends without any.
+    pub async fn begin_content(&mut self) -> Result<()> {
+        while !self.ahead.back().is_some_and(ChatEvent::is_content) {
+            self.read_ahead().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one event that says something.
+    async fn read_ahead(&mut self) -> Result<()> {
         loop {
             let events = &mut self.events;
             let next = poll_fn(|cx| match events {
@@ -74,12 +93,29 @@ impl ChatStream {
             match next.await {
                 Some(Ok(ChatEvent::Heartbeat)) => {}
                 Some(Ok(event)) => {
-                    self.ahead = Some(event);
+                    self.ahead.push_back(event);
                     return Ok(());
                 }
                 Some(Err(error)) => return Err(error),
                 None => return Err(cut()),
             }
+        }
+    }
+
+    /// Adds to the warnings that the answer begins with, as long as its beginning has only been read ahead.
+    pub fn warn(&mut self, warning: Warning) {
+        if let Some(ChatEvent::Start { warnings, .. }) = self.ahead.front_mut() {
+            warnings.push(warning);
+        }
+    }
+
+    /// The events as the provider gives them, not checked and not put together: for decorators, whose own stream does both.
+    #[must_use]
+    pub fn into_events(mut self) -> Pin<Box<dyn Stream<Item = Result<ChatEvent>> + Send>> {
+        match self.events.take() {
+            Some(events) if self.open.is_none() && self.ahead.is_empty() => events,
+            Some(events) if self.open.is_none() => Box::pin(Behind { ahead: self.ahead, events }),
+            events => Box::pin(Self { events, ..self }),
         }
     }
 
@@ -122,7 +158,7 @@ impl ChatStream {
                 });
             }
             let Some(events) = &mut self.events else { return Poll::Ready(None) };
-            let polled = match (self.ahead.take(), &self.open) {
+            let polled = match (self.ahead.pop_front(), &self.open) {
                 (Some(event), _) => Poll::Ready(Some(Ok(event))),
                 (None, Some(open)) => open.call.span().in_scope(|| events.as_mut().poll_next(cx)),
                 (None, None) => events.as_mut().poll_next(cx),
@@ -238,5 +274,79 @@ impl Stream for Ready {
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(self.0.next().map(Ok))
+    }
+}
+
+/// Events that have been read already, and the rest.
+struct Behind {
+    ahead: VecDeque<ChatEvent>,
+    events: Events,
+}
+
+impl Stream for Behind {
+    type Item = Result<ChatEvent>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.ahead.pop_front() {
+            Some(event) => Poll::Ready(Some(Ok(event))),
+            None => self.events.as_mut().poll_next(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FinishReason, PartKind, WarningKind};
+    use super::*;
+
+    fn events() -> Vec<ChatEvent> {
+        vec![
+            ChatEvent::start(None, None),
+            ChatEvent::Heartbeat,
+            ChatEvent::part_start(0, PartKind::Text),
+            ChatEvent::text(0, ""),
+            ChatEvent::text(0, "So"),
+            ChatEvent::end(FinishReason::Stop),
+        ]
+    }
+
+    #[tokio::test]
+    async fn what_was_read_ahead_is_given_in_order_and_can_be_warned_of() {
+        let mut stream = ChatStream::from_events(events());
+        stream.begin_content().await.unwrap();
+        stream.begin_content().await.unwrap();
+        stream.begin().await.unwrap();
+        stream.warn(Warning::new(WarningKind::Other, "careful"));
+        let mut seen = Vec::new();
+        while let Some(event) = stream.try_next().await.unwrap() {
+            seen.push(event);
+        }
+        assert!(matches!(&seen[0], ChatEvent::Start { warnings, .. } if warnings.len() == 1));
+        let without_heartbeat: Vec<_> = events().into_iter().filter(|event| *event != ChatEvent::Heartbeat).collect();
+        assert_eq!(seen[1..], without_heartbeat[1..]);
+        let reply = stream.finish().await.unwrap();
+        assert_eq!((reply.text().as_str(), reply.warnings.len()), ("So", 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_before_it_has_content_fails_while_it_is_awaited() {
+        let mut stream = ChatStream::from_events(events().into_iter().take(4));
+        let error = stream.begin_content().await.unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Connection, Some(Reason::Truncated)));
+        let mut empty = ChatStream::from_events([ChatEvent::start(None, None), ChatEvent::end(FinishReason::Stop)]);
+        empty.begin_content().await.unwrap();
+        assert_eq!(empty.finish().await.unwrap().finish, FinishReason::Stop, "an answer may say nothing");
+    }
+
+    #[tokio::test]
+    async fn raw_events_are_those_of_the_provider_whatever_was_read_ahead() {
+        for ahead in [false, true] {
+            let mut stream = ChatStream::from_events(events());
+            if ahead {
+                stream.begin_content().await.unwrap();
+            }
+            let reply = ChatStream::new(stream.into_events()).finish().await.unwrap();
+            assert_eq!(reply.text(), "So");
+        }
     }
 }

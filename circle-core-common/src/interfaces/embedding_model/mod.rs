@@ -31,6 +31,8 @@ pub use mock::MockEmbeddingModelProvider;
 pub use provider::EmbeddingModelProvider;
 pub use types::*;
 
+pub use super::model_id::ModelId;
+
 use crate::bulk::Bulk;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::scope::Resources;

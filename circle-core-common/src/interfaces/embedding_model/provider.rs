@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{EmbedRequest, Embedded, EmbeddingModelCapabilities};
+use super::{EmbedRequest, Embedded, EmbeddingModelCapabilities, ModelId};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -19,6 +19,11 @@ pub trait EmbeddingModelProvider: Provider {
     /// What it can do; constant over the provider's life.
     fn capabilities(&self) -> &EmbeddingModelCapabilities;
 
+    /// The model that embeds, where it says; every one of several where it stands for several providers.
+    fn models(&self) -> Vec<ModelId> {
+        Vec::new()
+    }
+
     /// One embedding per input, in order. `InvalidInput`, reason `ContextLength`, for a text that is too long: it is
     /// never cut.
     async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded>;
@@ -30,6 +35,10 @@ shared_provider!(EmbeddingModelProvider);
 impl EmbeddingModelProvider for Arc<dyn EmbeddingModelProvider> {
     fn capabilities(&self) -> &EmbeddingModelCapabilities {
         (**self).capabilities()
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        (**self).models()
     }
 
     async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded> {

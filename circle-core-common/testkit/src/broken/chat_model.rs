@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
-    ChatEvent, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, FinishReason, Part, PartKind,
-    ProviderState, TokenCount, ToolCall, Usage,
+    ChatEvent, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, FinishReason, ModelId, Part,
+    PartKind, ProviderState, TokenCount, ToolCall, Usage,
 };
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use futures_core::Stream;
@@ -78,6 +78,14 @@ impl<P: ChatModelProvider> ChatModelProvider for Broken<P> {
 
     fn state_owner(&self) -> &str {
         self.provider.state_owner()
+    }
+
+    fn owns_state(&self, owner: &str) -> bool {
+        self.provider.owns_state(owner)
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        self.provider.models()
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::embedding_model::{
-    EmbedInput, EmbedRequest, Embedded, EmbeddingModelCapabilities, EmbeddingModelProvider, Embeddings,
+    EmbedInput, EmbedRequest, Embedded, EmbeddingModelCapabilities, EmbeddingModelProvider, Embeddings, ModelId,
 };
 use circle_core_common::{CallContext, Result};
 
@@ -15,6 +15,10 @@ const LEFT: usize = 16;
 impl<P: EmbeddingModelProvider> EmbeddingModelProvider for Broken<P> {
     fn capabilities(&self) -> &EmbeddingModelCapabilities {
         self.provider.capabilities()
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        self.provider.models()
     }
 
     async fn embed(&self, cx: &CallContext, mut request: EmbedRequest) -> Result<Embedded> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
-    ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, TokenCount,
+    ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, ModelId, TokenCount,
 };
 use circle_core_common::{CallContext, Result};
 
@@ -20,6 +20,10 @@ impl ChatModelProvider for OpenAi {
             OpenAiApi::ChatCompletions => self.client.state_owner(),
             OpenAiApi::Responses => self.client.responses_state_owner(),
         }
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        self.shared.chat_model.iter().cloned().collect()
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use circle_core_common::interfaces::embedding_model::{
-    EmbedRequest, Embedded, EmbeddingModelCapabilities, EmbeddingModelProvider,
+    EmbedRequest, Embedded, EmbeddingModelCapabilities, EmbeddingModelProvider, ModelId,
 };
 use circle_core_common::{CallContext, Result};
 
@@ -12,6 +12,10 @@ use crate::provider::OpenAi;
 impl EmbeddingModelProvider for OpenAi {
     fn capabilities(&self) -> &EmbeddingModelCapabilities {
         &self.shared.embedding
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        self.shared.embedding_model.iter().cloned().collect()
     }
 
     async fn embed(&self, cx: &CallContext, request: EmbedRequest) -> Result<Embedded> {

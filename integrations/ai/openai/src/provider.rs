@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use circle_core_common::interfaces::chat_model::{ChatModel, ChatModelCapabilities, ChatModelProvider};
+use circle_core_common::interfaces::chat_model::{ChatModel, ChatModelCapabilities, ChatModelProvider, ModelId};
 use circle_core_common::interfaces::embedding_model::{EmbeddingModel, EmbeddingModelCapabilities, EmbeddingModelProvider};
 use circle_core_common::{
     BuildContext, CallContext, Environment, Error, ErrorKind, Flag, Health, Integration, Provider, ProviderInfo, Result, Service,
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) api: OpenAiApi,
     pub(crate) chat: ChatModelCapabilities,
     pub(crate) embedding: EmbeddingModelCapabilities,
+    pub(crate) chat_model: Option<ModelId>,
+    pub(crate) embedding_model: Option<ModelId>,
 }
 
 impl OpenAi {
@@ -41,8 +43,10 @@ impl OpenAi {
         let settings = config.settings();
         let (chat, embedding) = (chat_capabilities(&config)?, embedding_capabilities(&config));
         let client = OpenAiClient::new(&settings, cx)?;
+        let id = |model: &String| ModelId::new(client.profile().name, model.as_str());
+        let (chat_model, embedding_model) = (config.model.as_ref().map(id), config.embedding_model.as_ref().map(id));
         let info = ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), client.target());
-        Ok(Self { client, shared: Arc::new(Shared { info, api: config.api, chat, embedding }) })
+        Ok(Self { client, shared: Arc::new(Shared { info, api: config.api, chat, embedding, chat_model, embedding_model }) })
     }
 
     /// The native client: one method per request of the API.

@@ -3,7 +3,7 @@
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::interfaces::chat_model::{
-    ChatModel, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, TokenCount,
+    ChatModel, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, ModelId, TokenCount,
 };
 
 crate::suite::decorated! {
@@ -15,6 +15,14 @@ crate::suite::decorated! {
 
     fn state_owner(&self) -> &str {
         self.provider.state_owner()
+    }
+
+    fn owns_state(&self, owner: &str) -> bool {
+        self.provider.owns_state(owner)
+    }
+
+    fn models(&self) -> Vec<ModelId> {
+        self.provider.models()
     }
 
     async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream> {

@@ -112,6 +112,17 @@ pub enum PartKind {
 }
 
 impl ChatEvent {
+    /// Whether it is a piece of the answer, or its end: what stands before the first is only that an answer begins.
+    #[must_use]
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::TextDelta { text, .. } | Self::ReasoningDelta { text, .. } => !text.is_empty(),
+            Self::ToolCallDelta { arguments, .. } => !arguments.is_empty(),
+            Self::ToolCallStart { .. } | Self::Opaque { .. } | Self::Source(_) | Self::End { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The answer begins.
     #[must_use]
     pub fn start(id: Option<String>, model: Option<String>) -> Self {

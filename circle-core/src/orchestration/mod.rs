@@ -1,0 +1,57 @@
+//! Providers over providers: fallback and routing, exact caching, budgets. What they decorate, and what they are, are the
+//! handles of the same interface, so that an application does not see the difference.
+//!
+//! ```
+//! use circle_core::prelude::*;
+//! use circle_core::orchestration::{Budget, Budgeted, Cached, Fallback, Per};
+//!
+//! # fn example(gpt: ChatModel, claude: ChatModel) -> ChatModel {
+//! let model = ChatModel::new(Fallback::new([gpt, claude]));
+//! let model = ChatModel::new(Cached::new(model).ttl(Duration::from_secs(3600)));
+//! let daily = Budget::new("daily").per(Per::Tenant).every(Duration::from_secs(86_400)).tokens(1_000_000);
+//! ChatModel::new(Budgeted::new(model).budget(daily))
+//! # }
+//! ```
+//!
+//! The order is budget, cache, router or fallback, and the services innermost: so an answer from the cache costs nothing of the
+//! budget, and one cache serves all legs. The outermost handle opens the one scope of a call (its span, its audit record, its
+//! deadline); each leg has the policies of its own service.
+
+mod budget;
+mod cache;
+mod capabilities;
+mod chat_legs;
+mod config;
+#[cfg(test)]
+mod conformance;
+mod cooldown;
+mod estimate;
+mod fallback;
+mod frame;
+mod leg;
+mod legs;
+mod move_on;
+mod price;
+mod router;
+mod tap;
+mod vector_space;
+
+pub use budget::{Account, Budget, Budgeted, Per, UnknownPrice};
+pub use cache::{CacheHit, Cached};
+pub use config::{
+    BudgetConfig, BudgetPer, BudgetService, BudgetsConfig, CacheConfig, CacheService, FallbackConfig, FallbackService, RouteBy,
+    RouterConfig, RouterService,
+};
+pub use cooldown::Cooldown;
+pub use estimate::Assumed;
+pub use fallback::{Decorable, Fallback};
+pub use leg::Leg;
+pub use legs::LegErrors;
+pub use move_on::MoveOn;
+pub use price::{Billing, Cost, NanoUsd, Price, PriceTable, Rates};
+pub use router::{Candidate, Route, Router, Rule};
+
+/// Adds the decorators to a registry.
+pub(crate) fn fill(registry: crate::Registry) -> crate::Registry {
+    registry.with::<BudgetService>().with::<CacheService>().with::<FallbackService>().with::<RouterService>()
+}
