@@ -1,8 +1,8 @@
 //! The README and the guides of `docs/`, so that their Rust blocks are compiled and run by `cargo test`.
 
 macro_rules! guides {
-    ($($name:ident = $path:literal;)+) => {
-        $(#[doc = include_str!($path)] mod $name {})+
+    ($($(#[$gate:meta])? $name:ident = $path:literal;)+) => {
+        $($(#[$gate])? #[doc = include_str!($path)] mod $name {})+
     };
 }
 
@@ -16,6 +16,8 @@ guides! {
     getting_started = "../../docs/getting-started.md";
     private_integrations = "../../docs/private-integrations.md";
     sending_requests = "../../docs/sending-requests.md";
+    #[cfg(feature = "ai")]
+    tool_loop = "../../docs/tool-loop.md";
     versioning = "../../docs/versioning.md";
     writing_a_provider = "../../docs/writing-a-provider.md";
 }

@@ -4,3 +4,4 @@
 
 #[cfg(unix)]
 pub mod archive;
+pub mod refunds;
