@@ -59,6 +59,11 @@ impl Extensions {
         self.entries.as_deref().is_none_or(Vec::is_empty)
     }
 
+    /// What they are called, in the order in which they were put in.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.iter().flat_map(|entries| entries.iter()).map(|entry| short(entry.name))
+    }
+
     /// `Ok` when all of them are for this provider.
     ///
     /// # Errors
@@ -68,12 +73,17 @@ impl Extensions {
         match self.entries.as_deref().and_then(|entries| entries.iter().find(foreign)) {
             None => Ok(()),
             Some(entry) => {
-                let name = entry.name.rsplit("::").next().unwrap_or(entry.name);
+                let name = short(entry.name);
                 let text = format!("the option `{name}` is for the provider `{}`; this one is `{provider}`", entry.provider);
                 Err(Error::new(ErrorKind::Unsupported, text))
             }
         }
     }
+}
+
+/// A type's name without its path.
+fn short(name: &'static str) -> &'static str {
+    name.rsplit("::").next().unwrap_or(name)
 }
 
 impl fmt::Debug for Extensions {
@@ -99,6 +109,7 @@ mod tests {
         extensions.put::<(), _>(Class("a"));
         extensions.put::<(), _>(Class("b"));
         assert_eq!(extensions.get::<Class>().map(|class| class.0), Some("b"));
+        assert!(extensions.names().eq(["Class"]));
         assert!(extensions.check("s3").is_ok() && extensions.check("s3-compatible").is_ok());
         let error = extensions.check("memory").unwrap_err();
         assert_eq!(error.message(), "the option `Class` is for the provider `s3`; this one is `memory`");

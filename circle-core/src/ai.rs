@@ -1,5 +1,6 @@
 //! What is built of models and vectors.
 
 mod split;
+pub mod tools;
 
 pub use split::{Chunk, MarkdownSplitter};

@@ -21,6 +21,7 @@ guides! {
     private_integrations = "../../docs/private-integrations.md";
     sending_requests = "../../docs/sending-requests.md";
     testing = "../../docs/testing.md";
+    tool_loop = "../../docs/tool-loop.md";
     vectors = "../../docs/vectors.md";
     versioning = "../../docs/versioning.md";
     writing_a_provider = "../../docs/writing-a-provider.md";

@@ -6,3 +6,4 @@
 pub mod archive;
 #[cfg(doctest)]
 mod guides;
+pub mod refunds;

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
+use serde::{Deserialize, Serialize};
+
 use super::Schema;
 
 /// Whether, and which tool, a model calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ToolChoice {
     /// The model decides.
@@ -20,8 +23,15 @@ pub enum ToolChoice {
     Tool(String),
 }
 
+impl ToolChoice {
+    /// Whether the model decides.
+    pub(super) fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
 /// The JSON that a model answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutputSchema {
     /// What the JSON is called, for the model: 1 to 64 letters, digits, `_` and `-`.
@@ -29,6 +39,7 @@ pub struct OutputSchema {
     /// The schema.
     pub schema: Schema,
     /// Whether the service must hold the model to the schema, where it can; its own choice by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
 
@@ -63,12 +74,14 @@ impl From<Schema> for OutputSchema {
 }
 
 /// How much a model reasons before it answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReasoningOptions {
     /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
     /// In tokens, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u32>,
 }
 
@@ -101,7 +114,8 @@ impl From<Effort> for ReasoningOptions {
 }
 
 /// How much a model reasons, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Effort {
     /// Not at all.
@@ -130,6 +144,25 @@ impl Effort {
             Self::High => "high",
             Self::Other(word) => word,
         }
+    }
+}
+
+impl From<String> for Effort {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "none" => Self::None,
+            "minimal" => Self::Minimal,
+            "low" => Self::Low,
+            "medium" => Self::Medium,
+            "high" => Self::High,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+impl From<Effort> for String {
+    fn from(effort: Effort) -> Self {
+        effort.as_str().to_owned()
     }
 }
 

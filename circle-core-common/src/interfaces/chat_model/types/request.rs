@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     CacheMark, ChatResponse, Media, Message, ModelName, OutputSchema, Part, ReasoningOptions, Role, Text, Tool, ToolCall,
     ToolChoice, ToolOutput, ToolResult,
@@ -14,41 +16,63 @@ use crate::extension::Extensions;
 /// # use circle_core_common::interfaces::chat_model::ChatRequest;
 /// let request = ChatRequest::new().system("Answer from the notes.").user("Who wrote this?").max_output_tokens(800);
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// As JSON it can be kept and read again. Providers' own options are no part of that: they are code, and have to be added again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ChatRequest {
     /// The model; the one that the provider is configured with by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
     /// What the model is told ahead of everything else.
+    #[serde(skip_serializing_if = "is_empty")]
     pub system: Arc<Vec<Text>>,
     /// Has the service keep the tools and the system texts for later requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system_cache: Option<CacheMark>,
     /// The conversation so far.
     pub messages: Arc<Vec<Message>>,
     /// What the model may call.
+    #[serde(skip_serializing_if = "is_empty")]
     pub tools: Arc<Vec<Tool>>,
     /// Has the service keep the tools for later requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tools_cache: Option<CacheMark>,
     /// Whether, and which tool, to call.
+    #[serde(skip_serializing_if = "ToolChoice::is_auto")]
     pub tool_choice: ToolChoice,
     /// Whether several tools may be called in one answer; the service's choice by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tools: Option<bool>,
     /// What JSON to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputSchema>,
     /// How much to reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<ReasoningOptions>,
     /// The most tokens of the answer, those of reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
     /// From 0, the likeliest words, to 2. A hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
     /// The share of likely words to choose from, from 0 to 1. A hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
     /// Texts that end the answer and are not part of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     /// Makes equal requests get equal answers, as far as the service can.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Providers' own options.
+    #[serde(skip)]
     pub extensions: Extensions,
+}
+
+fn is_empty<T>(list: &[T]) -> bool {
+    list.is_empty()
 }
 
 impl ChatRequest {
@@ -263,5 +287,38 @@ impl From<&ChatRequest> for ChatRequest {
 impl From<Message> for ChatRequest {
     fn from(message: Message) -> Self {
         Self::new().message(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Effort, ProviderState};
+    use super::*;
+
+    #[test]
+    fn a_request_survives_as_json() {
+        let thought = Part::Reasoning(Text::new("hm").state(ProviderState::new("ours", "{\"sig\": \"ÄÖ \\u0041\"}")));
+        let call = ToolCall::from_text("c1", "look", "{ \"b\":1.0, \"a\": [] }");
+        let request = ChatRequest::new()
+            .model("m")
+            .system("Be brief.")
+            .user("Hi")
+            .message(Message::new(Role::Assistant, vec![thought, Part::ToolCall(call.clone())]))
+            .tool_result(&call, ToolOutput::error("no"))
+            .tool(Tool::new("look", "Looks.", json!({ "type": "object" })))
+            .tool_choice(ToolChoice::Tool("look".to_owned()))
+            .output(OutputSchema::new("answer", json!({ "type": "object" })))
+            .reasoning(Effort::Other("extreme".to_owned()))
+            .temperature(0.7)
+            .cache(CacheMark::new())
+            .stop("END");
+        let text = serde_json::to_string(&request).unwrap();
+        let again: ChatRequest = serde_json::from_str(&text).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{request:?}"));
+        assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        assert_eq!((&again.messages, &again.tools), (&request.messages, &request.tools));
+        assert_eq!(serde_json::to_value(ChatRequest::new()).unwrap(), json!({ "messages": [] }));
     }
 }

@@ -1,8 +1,6 @@
 //! Whether questions on this repository's documents find the passage that answers them: splitter, embeddings and vector
 //! store together, without an account. The questions, with their answers' places, were written before anything was tuned.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::path::{Path, PathBuf};
 
 use circle_core::ai::{Chunk, MarkdownSplitter};
