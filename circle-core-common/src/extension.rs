@@ -53,6 +53,12 @@ impl Extensions {
         entry.value.downcast_ref()
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.as_deref().is_none_or(Vec::is_empty)
+    }
+
     /// `Ok` when all of them are for this provider.
     ///
     /// # Errors

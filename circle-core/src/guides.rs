@@ -14,6 +14,7 @@ guides! {
     configuration = "../../docs/configuration.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
+    messaging = "../../docs/messaging.md";
     private_integrations = "../../docs/private-integrations.md";
     sending_requests = "../../docs/sending-requests.md";
     versioning = "../../docs/versioning.md";
