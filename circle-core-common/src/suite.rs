@@ -7,6 +7,7 @@
 //!
 //! Runners live elsewhere (`circle-core-testkit`); nothing here prints, panics or reads the command line.
 
+mod addresses;
 mod canary;
 mod deadline;
 mod decorate;
@@ -26,6 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use addresses::Addresses;
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use canary::Canary;
@@ -158,6 +160,8 @@ pub struct Subject<H> {
     pub reopen: Option<Reopen<H>>,
     /// Tells the model what to answer, where the subject is a model that can be told.
     pub model: Option<Arc<dyn ScriptedAnswers>>,
+    /// To whom the cases of a messenger or a notifier may write.
+    pub addresses: Addresses,
     /// What must live as long as the subject: its folder, its server.
     pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -179,6 +183,7 @@ impl<H> Subject<H> {
             sender: None,
             reopen: None,
             model: None,
+            addresses: Addresses::new(),
             keep: None,
         }
     }

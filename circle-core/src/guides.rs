@@ -16,6 +16,7 @@ guides! {
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
     key_value_stores = "../../docs/key-value-stores.md";
+    messaging = "../../docs/messaging.md";
     object_stores = "../../docs/object-stores.md";
     observability = "../../docs/observability.md";
     private_integrations = "../../docs/private-integrations.md";

@@ -38,11 +38,13 @@ pub mod prelude;
 pub mod registry;
 
 #[doc(inline)]
-pub use circle_core_common::interfaces::{chat_model, embedding_model, key_value_store, object_store, vector_store};
+pub use circle_core_common::interfaces::{
+    chat_model, embedding_model, key_value_store, messenger, notifier, object_store, vector_store,
+};
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, object_store::ObjectStore,
-    vector_store::VectorStore,
+    chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, messenger::Messenger,
+    notifier::Notifier, object_store::ObjectStore, vector_store::VectorStore,
 };
 #[doc(inline)]
 pub use circle_core_common::{

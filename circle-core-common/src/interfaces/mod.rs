@@ -7,5 +7,7 @@ mod model_id;
 pub mod chat_model;
 pub mod embedding_model;
 pub mod key_value_store;
+pub mod messenger;
+pub mod notifier;
 pub mod object_store;
 pub mod vector_store;

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::interfaces::chat_model::{ChatEvent, ChatModelCapabilities, ChatStream};
 use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
+use crate::interfaces::messenger::MessengerCapabilities;
+use crate::interfaces::notifier::NotifierCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
 use crate::interfaces::vector_store::VectorStoreCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
@@ -83,6 +85,16 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as an embedding model.
     fn embedding_model<'a>(&'a self, declared: &'a EmbeddingModelCapabilities) -> &'a EmbeddingModelCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a messenger.
+    fn messenger<'a>(&'a self, declared: &'a MessengerCapabilities) -> &'a MessengerCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a notifier.
+    fn notifier<'a>(&'a self, declared: &'a NotifierCapabilities) -> &'a NotifierCapabilities {
         declared
     }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use circle_core_common::interfaces::chat_model::{ChatModel, conformance::ScriptedAnswers};
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
+use circle_core_common::interfaces::messenger::Messenger;
+use circle_core_common::interfaces::notifier::Notifier;
 use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::vector_store::VectorStore;
-use circle_core_common::suite::{Failed, Scale, Subject, equal};
+use circle_core_common::suite::{Addresses, Failed, Scale, Subject, equal};
 use circle_core_common::{BuildContext, Environment, Flag, Handle, Integration, Result, Service};
 
 use crate::metadata::sorted;
@@ -33,6 +35,7 @@ struct Subjects<I: Integration> {
     config: MakeConfig<I::Config>,
     services: Option<MakeServices>,
     answers: Option<MakeAnswers>,
+    addresses: Addresses,
     own_clients: bool,
     scale: Scale,
     native: Option<Native>,
@@ -45,6 +48,8 @@ struct Native {
     object_store: fn(&ObjectStore) -> bool,
     key_value_store: fn(&KeyValueStore) -> bool,
     embedding_model: fn(&EmbeddingModel) -> bool,
+    messenger: fn(&Messenger) -> bool,
+    notifier: fn(&Notifier) -> bool,
     vector_store: fn(&VectorStore) -> bool,
 }
 
@@ -59,6 +64,7 @@ impl<I: Integration> Conformance<I> {
             config: Box::new(config),
             services: None,
             answers: None,
+            addresses: Addresses::new(),
             own_clients: false,
             scale: Scale::Full,
             native: None,
@@ -86,6 +92,12 @@ impl<I: Integration> Conformance<I> {
         self.set(|subjects| subjects.answers = Some(Box::new(answers)))
     }
 
+    /// Sets to whom a messenger or a notifier of the config may write. By default any name will do.
+    #[must_use]
+    pub fn addresses(self, addresses: Addresses) -> Self {
+        self.set(|subjects| subjects.addresses = addresses)
+    }
+
     /// Says that services of one config share their store, so that a second client is a second service, and the store
     /// can be opened again. By default the second client is a second handle over the same provider.
     #[must_use]
@@ -107,6 +119,8 @@ impl<I: Integration> Conformance<I> {
             object_store: |handle| handle.native::<T>().is_some(),
             key_value_store: |handle| handle.native::<T>().is_some(),
             embedding_model: |handle| handle.native::<T>().is_some(),
+            messenger: |handle| handle.native::<T>().is_some(),
+            notifier: |handle| handle.native::<T>().is_some(),
             vector_store: |handle| handle.native::<T>().is_some(),
         };
         self.set(|subjects| subjects.native = Some(native))
@@ -138,6 +152,8 @@ impl<I: Integration> Conformance<I> {
                 ObjectStore::NAME => self.add_suite::<ObjectStore>(runner, |native| native.object_store),
                 KeyValueStore::NAME => self.add_suite::<KeyValueStore>(runner, |native| native.key_value_store),
                 EmbeddingModel::NAME => self.add_suite::<EmbeddingModel>(runner, |native| native.embedding_model),
+                Messenger::NAME => self.add_suite::<Messenger>(runner, |native| native.messenger),
+                Notifier::NAME => self.add_suite::<Notifier>(runner, |native| native.notifier),
                 VectorStore::NAME => self.add_suite::<VectorStore>(runner, |native| native.vector_store),
                 unknown => runner.test(format!("{unknown}::suite"), move || async move {
                     Err(Failed::Skipped(format!("there is no suite of {unknown}")))
@@ -190,6 +206,7 @@ impl<I: Integration> Subjects<I> {
         subject.canary = fixture.canary().clone();
         subject.native = self.native.as_ref().map(native);
         subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
+        subject.addresses = self.addresses.clone();
         if self.own_clients {
             let (subjects, fixture) = (Arc::clone(&self), Arc::clone(&fixture));
             subject.reopen = Some(Arc::new(move || {

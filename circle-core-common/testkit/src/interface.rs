@@ -5,6 +5,8 @@ use circle_core_common::Result;
 use circle_core_common::interfaces::chat_model::{self, ChatModel, ChatModelCapabilities};
 use circle_core_common::interfaces::embedding_model::{self, EmbeddingModel, EmbeddingModelCapabilities};
 use circle_core_common::interfaces::key_value_store::{self, KeyValueStore, KeyValueStoreCapabilities};
+use circle_core_common::interfaces::messenger::{self, Messenger, MessengerCapabilities};
+use circle_core_common::interfaces::notifier::{self, Notifier, NotifierCapabilities};
 use circle_core_common::interfaces::object_store::{self, ObjectStore, ObjectStoreCapabilities};
 use circle_core_common::interfaces::vector_store::{self, VectorStore, VectorStoreCapabilities};
 use circle_core_common::suite::{Case, Negative, Subject};
@@ -48,4 +50,6 @@ suited! {
     EmbeddingModel, EmbeddingModelCapabilities, embedding_model;
     VectorStore, VectorStoreCapabilities, vector_store;
     ChatModel, ChatModelCapabilities, chat_model;
+    Messenger, MessengerCapabilities, messenger;
+    Notifier, NotifierCapabilities, notifier;
 }

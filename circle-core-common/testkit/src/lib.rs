@@ -39,8 +39,8 @@ mod transport;
 pub use broken::{Broken, Defect};
 pub use capture::Capture;
 pub use circle_core_common::suite::{
-    Canary, Case, Counted, Decorated, Decoration, Failed, Fault, Faults, Faulty, Interception, Mask, Masked, Negative, Outcome,
-    Plan, Recorded, Scale, Script, Scripted, Subject, Telemetry, Traffic,
+    Addresses, Canary, Case, Counted, Decorated, Decoration, Failed, Fault, Faults, Faulty, Interception, Mask, Masked, Negative,
+    Outcome, Plan, Recorded, Scale, Script, Scripted, Subject, Telemetry, Traffic,
 };
 pub use clock::ManualClock;
 pub use conformance::Conformance;
