@@ -62,6 +62,9 @@ pub use registry::Registry;
 #[cfg(feature = "aws")]
 #[doc(inline)]
 pub use circle_core_aws as aws;
+#[cfg(feature = "console")]
+#[doc(inline)]
+pub use circle_core_console as console;
 #[cfg(feature = "embedded")]
 #[doc(inline)]
 pub use circle_core_embedded as embedded;

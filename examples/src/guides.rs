@@ -8,6 +8,7 @@ macro_rules! guides {
 
 guides! {
     aws = "../../integrations/cloud/aws/README.md";
+    console = "../../integrations/productivity/console/README.md";
     embedded = "../../integrations/ai/embedded/README.md";
     filesystem = "../../integrations/data-storage/filesystem/README.md";
     memory = "../../integrations/data-storage/memory/README.md";

@@ -7,6 +7,8 @@ pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
     #[cfg(feature = "aws")]
     let registry = registry.with::<crate::aws::S3>();
+    #[cfg(feature = "console")]
+    let registry = registry.with::<crate::console::Console>();
     #[cfg(feature = "embedded")]
     let registry = registry.with::<crate::embedded::EmbeddedAnswers>();
     #[cfg(feature = "embedded")]
@@ -31,6 +33,7 @@ pub(super) fn fill(registry: Registry) -> Registry {
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
     ("s3", "aws"),
+    ("console", "console"),
     ("embedded-answers", "embedded"),
     ("embedded-embeddings", "embedded"),
     ("embedded-vectors", "embedded"),

@@ -18,7 +18,7 @@ use crate::files::Files;
 use crate::notices::{Notices, Notified};
 use crate::output::Output;
 use crate::paint::Paint;
-use crate::{messenger, notifier};
+use crate::messenger;
 
 /// Messages and notifications on the terminal, or captured. Clones share what is kept.
 #[derive(Clone)]
