@@ -3,19 +3,21 @@
 mod chat_model;
 mod embedding_model;
 mod key_value_store;
+mod messenger;
+mod notifier;
 mod object_store;
 mod vector_store;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use circle_core_common::interfaces::key_value_store::Key;
 use circle_core_common::interfaces::object_store::ObjectStoreCapabilities;
-use circle_core_common::{CallContext, Environment, Health, Provider, ProviderInfo, Result, Version};
+use circle_core_common::{CallContext, Environment, Health, OperationId, Provider, ProviderInfo, Result, Version};
 
 /// What is wrong with a provider. Each has been met in the wild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +115,36 @@ pub enum Defect {
     IgnoresMinScore,
     /// A vector store has one namespace.
     IgnoresNamespaces,
+    /// A messenger sends the beginning of a text.
+    CutsMessages,
+    /// A messenger, or a notifier, takes every call for a new one, whatever its id.
+    IgnoresIds,
+    /// A messenger lets control characters through.
+    PassesControlCharacters,
+    /// A messenger takes text for markup.
+    ReadsMarkup,
+    /// A messenger replies into the channel.
+    ForgetsThreads,
+    /// A messenger shows every reply in the channel too.
+    ShowsReplies,
+    /// A messenger edits by a new message.
+    EditsByResending,
+    /// A messenger takes a reaction that is given again for another one.
+    CountsReactionsAgain,
+    /// A messenger gives one page of a history and says it is all.
+    EndsHistoriesEarly,
+    /// A messenger says of every message that it was not sent.
+    DeniesMessages,
+    /// A messenger says of a channel that does not exist that it is empty.
+    InventsChannels,
+    /// A notifier takes every notification for a new one, whatever its key.
+    IgnoresDedup,
+    /// A notifier notifies at once, whatever the time.
+    IgnoresSchedules,
+    /// A notifier says of a recipient that failed that it was notified.
+    HidesFailures,
+    /// A notifier takes nothing back.
+    IgnoresClears,
 }
 
 /// A provider that is right but for one defect.
@@ -133,6 +165,11 @@ impl<P> Broken<P> {
 
     fn is(&self, defect: Defect) -> bool {
         self.defect == defect
+    }
+
+    /// The id of no write.
+    fn another_id(&self) -> OperationId {
+        OperationId::from(format!("another-{}", self.calls.fetch_add(1, Ordering::Relaxed)))
     }
 }
 

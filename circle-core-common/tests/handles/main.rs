@@ -5,5 +5,7 @@
 mod chat_model;
 mod embedding_model;
 mod key_value_store;
+mod messenger;
+mod notifier;
 mod object_store;
 mod policies;

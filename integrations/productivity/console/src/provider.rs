@@ -15,10 +15,10 @@ use circle_core_common::{
 use crate::channels::Channels;
 use crate::config::{ConsoleConfig, ConsoleOutput, RecipientState};
 use crate::files::Files;
+use crate::messenger;
 use crate::notices::{Notices, Notified};
 use crate::output::Output;
 use crate::paint::Paint;
-use crate::messenger;
 
 /// Messages and notifications on the terminal, or captured. Clones share what is kept.
 #[derive(Clone)]
