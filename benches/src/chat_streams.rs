@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use circle_core::chat_model::{ChatEvent, ChatModel, ChatStream};
-use circle_core::openai::{OpenAi, OpenAiConfig};
+use circle_core::openai::{OpenAi, OpenAiApi, OpenAiConfig};
 use circle_core::{BuildContext, ByteStream, Environment, Result, SecretRef};
 use circle_core_common::http::{Transport, TransportRequest, TransportResponse};
 use futures_core::Stream;
@@ -89,6 +89,29 @@ impl Recorded {
         made.finished("stop")
     }
 
+    /// Text as the Responses API sends it, which numbers its events and says at the end again what it said.
+    #[must_use]
+    pub fn response(events: usize) -> Self {
+        let (mut made, mut text) = (Making { body: String::new(), events: 0, said: Said::default(), random: 1 }, String::new());
+        let id = "msg_67c9fdcf37fc8190ba82116e33fb28c507b8b0ad4e5eb654";
+        let begun = "{\"id\":\"resp_67c9fdcecf488190bdd9a0409de3a1ec\",\"model\":\"gpt-5-mini-2025-08-07\",\"status\":";
+        made.typed("created", &format!("\"response\":{begun}\"in_progress\",\"output\":[]}}"));
+        let item = format!("{{\"id\":\"{id}\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[");
+        made.typed("output_item.added", &format!("\"output_index\":0,\"item\":{item}]}}"));
+        while made.left(events) {
+            let word = made.word();
+            text.push_str(word);
+            made.said.add(word);
+            let place = format!("\"item_id\":\"{id}\",\"output_index\":0,\"content_index\":0");
+            made.typed("output_text.delta", &format!("{place},\"delta\":{},\"logprobs\":[]", quoted(word)));
+        }
+        let item = format!("{item}{{\"type\":\"output_text\",\"text\":{},\"annotations\":[]}}]}}", quoted(&text));
+        made.typed("output_item.done", &format!("\"output_index\":0,\"item\":{item}"));
+        let usage = "\"usage\":{\"input_tokens\":19,\"output_tokens\":20000}";
+        made.typed("completed", &format!("\"response\":{begun}\"completed\",\"output\":[{item}],{usage}}}"));
+        Self { body: made.body.into(), events: made.events, said: made.said }
+    }
+
     /// Four tool calls, whose arguments come in turn.
     #[must_use]
     pub fn tools(events: usize) -> Self {
@@ -164,6 +187,13 @@ impl Making {
         );
     }
 
+    fn typed(&mut self, kind: &str, fields: &str) {
+        let number = self.events;
+        self.events += 1;
+        let kind = format!("response.{kind}");
+        let _ = write!(self.body, "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{number},{fields}}}\n\n");
+    }
+
     fn delta(&mut self, delta: &str, piece: &str, more: &str) {
         self.said.add(piece);
         let choices = format!("[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":null}}]");
@@ -204,7 +234,11 @@ fn quoted(text: &str) -> String {
 /// When the endpoint is none.
 #[must_use]
 pub fn model(environment: Environment, endpoint: &str) -> ChatModel {
-    let config = OpenAiConfig::new("gpt-5-mini").endpoint(endpoint).api_key(SecretRef::literal("sk-recorded"));
+    model_over(OpenAiApi::ChatCompletions, environment, endpoint)
+}
+
+fn model_over(api: OpenAiApi, environment: Environment, endpoint: &str) -> ChatModel {
+    let config = OpenAiConfig::new("gpt-5-mini").api(api).endpoint(endpoint).api_key(SecretRef::literal("sk-recorded"));
     let context = BuildContext::new(environment, "assistant").allow_loopback(true);
     ChatModel::new(OpenAi::new(config, context).unwrap_or_else(|error| panic!("{error}")))
 }
@@ -213,6 +247,13 @@ pub fn model(environment: Environment, endpoint: &str) -> ChatModel {
 #[must_use]
 pub fn canned(reads: &Arc<[Bytes]>) -> ChatModel {
     model(Environment::builder().transport(Canned(Arc::clone(reads))).build(), "https://api.example.org")
+}
+
+/// As [`canned`], over the Responses API.
+#[must_use]
+pub fn canned_response(reads: &Arc<[Bytes]>) -> ChatModel {
+    let environment = Environment::builder().transport(Canned(Arc::clone(reads))).build();
+    model_over(OpenAiApi::Responses, environment, "https://api.example.org")
 }
 
 /// Reads an answer to its end, event by event; what it said.

@@ -1,6 +1,7 @@
 //! Allocations per call: counted, so the same on every machine, and bounded.
 
-use circle_core_benches::chat_streams::{Recorded, ask, canned};
+use circle_core::chat_model::ChatModel;
+use circle_core_benches::chat_streams::{Recorded, ask, canned, canned_response};
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
 use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
@@ -62,10 +63,12 @@ fn a_cached_credential_allocates_nothing() {
     assert_eq!(count, 0);
 }
 
+type Reads = std::sync::Arc<[bytes::Bytes]>;
+
 /// What a stream of 10,000 events allocates, beyond one of a hundred: so without the call itself.
-fn allocations_of_events(make: fn(usize) -> Recorded, read_size: usize) -> (u64, u64) {
+fn allocations_of_events(make: fn(usize) -> Recorded, model: fn(&Reads) -> ChatModel, read_size: usize) -> (u64, u64) {
     let count = |recorded: &Recorded| {
-        let model = canned(&recorded.reads(read_size));
+        let model = model(&recorded.reads(read_size));
         allocations(|| at_once(ask(&model)).map_or(0, |said| usize::from(said == recorded.said)))
     };
     let (short, long) = (make(100), make(10_000));
@@ -81,10 +84,19 @@ fn an_event_of_a_streaming_answer_allocates_once() {
         ("tools", Recorded::tools),
     ] {
         for size in [256, 1400, 16 << 10] {
-            let (count, events) = allocations_of_events(make, size);
+            let (count, events) = allocations_of_events(make, canned, size);
             // The text of each event, and the answer that grows by doubling.
             assert!(count <= events + 60, "{name}: {count} for {events} events in reads of {size}");
         }
+    }
+}
+
+#[test]
+fn an_event_of_a_streaming_response_allocates_once() {
+    for size in [256, 1400, 16 << 10] {
+        let (count, events) = allocations_of_events(Recorded::response, canned_response, size);
+        // The text of each event, the answer that grows by doubling, and the last events, which hold all of it.
+        assert!(count <= events + 80, "{count} for {events} events in reads of {size}");
     }
 }
 

@@ -14,7 +14,7 @@ use circle_core_common::{
 };
 use http::header::{ACCEPT, CONTENT_TYPE};
 
-use crate::decoder::{Decoder, Events};
+use crate::decoder::{self, Decoder};
 use crate::embeddings::{self, EmbeddingsRequest};
 use crate::endpoint::OpenAiEndpoint;
 use crate::error::Answers;
@@ -161,7 +161,7 @@ impl OpenAiClient {
         let send = send.header(ACCEPT.as_str(), "text/event-stream")?;
         let opened = self.inner.http.open(cx, &CHAT, send).await?;
         let request_id = opened.request_id().map(str::to_owned);
-        Ok(ChatStream::new(Events::new(opened.body, request_id, cx.clock().clone(), decoder)))
+        Ok(ChatStream::new(decoder::events(opened.body, request_id, cx.clock().clone(), decoder)))
     }
 
     /// Embeddings of texts, in one contiguous block. <https://platform.openai.com/docs/api-reference/embeddings/create>

@@ -4,28 +4,22 @@ mod repeats;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use circle_core_common::http::{SseEvent, SseStream};
 use circle_core_common::interfaces::chat_model::{
     Assembler, ChatEvent, ChatResponse, FinishReason, PartKind, ProviderState, Source, ToolDelta, ToolSlots, Warning,
 };
-use circle_core_common::{ByteStream, Clock, Error, ErrorKind, Result, Sent, Sleep};
-use futures_core::Stream;
+use circle_core_common::{ByteStream, Clock, Error, ErrorKind, Result, Sent};
 
 use self::repeats::{Place, Repeats};
 use crate::error;
+use crate::stream::{Decode, Events};
 use crate::wire::{CallDelta, Choice, Completion, Delta, Words, content_parts};
-
-/// How long the end of the body, which lets its connection be used again, is waited for behind `[DONE]`. It mostly comes with it.
-const GRACE: Duration = Duration::from_millis(250);
 
 /// Makes events of chunks. Each kind of text is one part, in the order in which they start; each tool call is one.
 pub(crate) struct Decoder {
-    pub(crate) events: VecDeque<ChatEvent>,
+    events: VecDeque<ChatEvent>,
     warnings: Vec<Warning>,
     started: bool,
     next_part: u32,
@@ -233,7 +227,7 @@ impl Decoder {
     }
 
     /// Ends the answer.
-    pub(crate) fn end(&mut self) -> Result<()> {
+    fn end(&mut self) -> Result<()> {
         self.start(&Completion::default());
         let state = self.thought.take().map(|(owner, thought)| ProviderState::new(owner, thought));
         let mut open: Vec<(u32, Option<ProviderState>)> =
@@ -261,78 +255,34 @@ impl Decoder {
     }
 }
 
-/// The events of a stream that was opened.
-pub(crate) struct Events {
-    events: SseStream,
+/// Chunks as they come.
+pub(crate) struct Chunks {
     decoder: Decoder,
     request_id: Option<String>,
-    clock: Clock,
-    /// `[DONE]` has come.
-    done: bool,
-    /// How much longer the end of the body is waited for.
-    grace: Option<Pin<Box<Sleep>>>,
-    over: bool,
 }
 
-impl Events {
-    pub(crate) fn new(body: ByteStream, request_id: Option<String>, clock: Clock, decoder: Decoder) -> Self {
-        Self { events: SseStream::new(body), decoder, request_id, clock, done: false, grace: None, over: false }
-    }
+/// The events of a stream that was opened.
+pub(crate) fn events(body: ByteStream, request_id: Option<String>, clock: Clock, decoder: Decoder) -> Events<Chunks> {
+    Events::new(SseStream::new(body), clock, Chunks { decoder, request_id })
+}
 
-    /// Whether the end of the body has been waited for long enough.
-    fn poll_grace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let clock = &self.clock;
-        self.grace.get_or_insert_with(|| Box::pin(clock.sleep(GRACE))).as_mut().poll(cx)
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatEvent>>> {
-        loop {
-            if let Some(event) = self.decoder.events.pop_front() {
-                return Poll::Ready(Some(Ok(event)));
-            }
-            if self.over {
-                return Poll::Ready(None);
-            }
-            let step = match self.events.poll_event(cx) {
-                // What goes wrong behind `[DONE]` changes nothing.
-                Poll::Ready(Ok(None) | Err(_)) if self.done => {
-                    self.over = true;
-                    self.decoder.end()
-                }
-                Poll::Pending if self.done => {
-                    ready!(self.poll_grace(cx));
-                    self.over = true;
-                    self.decoder.end()
-                }
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => Err(error),
-                Poll::Ready(Ok(None)) => Err(self.events.cut()),
-                Poll::Ready(Ok(Some(_))) if self.done => Ok(()),
-                Poll::Ready(Ok(Some(event))) if event.data.starts_with(b"[DONE]") => {
-                    self.done = true;
-                    Ok(())
-                }
-                // A sign of life.
-                Poll::Ready(Ok(Some(event))) if event.data.is_empty() => Ok(()),
-                Poll::Ready(Ok(Some(event))) if event.event == "error" => {
-                    Err(error::midway(&event.text(), self.request_id.as_deref()))
-                }
-                Poll::Ready(Ok(Some(event))) => self.decoder.event(&event, self.request_id.as_deref()),
-            };
-            if let Err(error) = step {
-                self.over = true;
-                self.decoder.events.clear();
-                return Poll::Ready(Some(Err(error)));
-            }
+impl Decode for Chunks {
+    fn take(&mut self, event: SseEvent<'_>) -> Result<bool> {
+        if event.data.starts_with(b"[DONE]") {
+            return Ok(true);
         }
+        if event.event == "error" {
+            return Err(error::midway(&event.text(), self.request_id.as_deref()));
+        }
+        self.decoder.event(&event, self.request_id.as_deref()).map(|()| false)
     }
-}
 
-impl Stream for Events {
-    type Item = Result<ChatEvent>;
+    fn end(&mut self) -> Result<()> {
+        self.decoder.end()
+    }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_event(cx)
+    fn events(&mut self) -> &mut VecDeque<ChatEvent> {
+        &mut self.decoder.events
     }
 }
 

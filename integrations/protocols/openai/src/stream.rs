@@ -72,6 +72,8 @@ impl<D: Decode> Events<D> {
                 Poll::Ready(Err(error)) => Err(error),
                 Poll::Ready(Ok(None)) => Err(self.stream.cut()),
                 Poll::Ready(Ok(Some(_))) if self.done => Ok(()),
+                // A sign of life.
+                Poll::Ready(Ok(Some(event))) if event.data.is_empty() => Ok(()),
                 Poll::Ready(Ok(Some(event))) => self.decoder.take(event).map(|last| self.done = last),
             };
             if let Err(error) = step {

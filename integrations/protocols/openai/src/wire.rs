@@ -13,7 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-pub(crate) use usage::{GroqExtra, WireUsage};
+pub(crate) use usage::{GroqExtra, ResponseUsage, WireUsage};
 pub(crate) use words::{Words, unescaped};
 
 /// An answer, or a piece of one. What few pieces have is in a box: a piece is moved several times while it is read.

@@ -42,24 +42,72 @@ pub(super) const CHAT_STREAM: Target = Target {
         b"\"}",
         b",",
     ],
-    run: |input| {
-        // The first byte chooses where the rest is cut.
-        let Some((&choice, stream)) = input.split_first() else { return };
-        let whole = answered(stream, stream.len().max(1));
-        let size = usize::from(choice) + 1;
-        assert_eq!(answered(stream, size), whole, "in pieces of {size}");
-        assert!(whole.1 <= stream.len(), "{} bytes of an answer out of {}", whole.1, stream.len());
-    },
+    run: |input| run(input, Api::ChatCompletions),
 };
 
+pub(super) const RESPONSE_STREAM: Target = Target {
+    name: "response-stream",
+    promise: CHAT_STREAM.promise,
+    dictionary: &[
+        b"data: ",
+        b"\n\n",
+        b"event: error\n",
+        b"{\"type\":\"response.output_text.delta\",",
+        b"{\"type\":\"response.refusal.delta\",",
+        b"{\"type\":\"response.reasoning_summary_text.delta\",",
+        b"{\"type\":\"response.reasoning_text.delta\",",
+        b"{\"type\":\"response.function_call_arguments.delta\",",
+        b"{\"type\":\"response.output_text.annotation.added\",\"annotation\":{\"url\":\"u\"},",
+        b"{\"type\":\"response.output_item.added\",",
+        b"{\"type\":\"response.output_item.done\",",
+        b"{\"type\":\"response.completed\",\"response\":{\"output\":[",
+        b"{\"type\":\"response.incomplete\",\"response\":{\"incomplete_details\":{\"reason\":\"",
+        b"{\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"",
+        b"\"item\":{\"type\":\"message\",\"content\":[",
+        b"\"item\":{\"type\":\"reasoning\",\"summary\":[",
+        b"\"item\":{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"",
+        b"{\"type\":\"output_text\",\"text\":\"",
+        b"\"output_index\":",
+        b"\"item_id\":\"m\",",
+        b"\"id\":\"m\",",
+        b"\"content_index\":",
+        b"\"summary_index\":1,",
+        b"\"delta\":\"",
+        b"\"encrypted_content\":\"",
+        b"\"usage\":{\"input_tokens\":",
+        b"\\ud83e",
+        b"null",
+        b"\"}",
+        b"}}",
+        b"]",
+        b",",
+    ],
+    run: |input| run(input, Api::Responses),
+};
+
+#[derive(Clone, Copy)]
+enum Api {
+    ChatCompletions,
+    Responses,
+}
+
+fn run(input: &[u8], api: Api) {
+    // The first byte chooses where the rest is cut.
+    let Some((&choice, stream)) = input.split_first() else { return };
+    let whole = answered(stream, stream.len().max(1), api);
+    let size = usize::from(choice) + 1;
+    assert_eq!(answered(stream, size, api), whole, "in pieces of {size}");
+    assert!(whole.1 <= stream.len(), "{} bytes of an answer out of {}", whole.1, stream.len());
+}
+
 /// What an answer says, or what kind of error it is and what had come; and how long its texts are.
-fn answered(stream: &[u8], size: usize) -> (String, usize) {
+fn answered(stream: &[u8], size: usize, api: Api) -> (String, usize) {
     let pieces = stream.chunks(size).map(<[u8]>::to_vec).collect();
     let told = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
-        .and_then(|runtime| runtime.block_on(ask(pieces)));
+        .and_then(|runtime| runtime.block_on(ask(pieces, api)));
     let (outcome, reply) = match &told {
         Ok(reply) => ("an answer".to_owned(), Some(reply)),
         Err(error) => {
@@ -74,13 +122,18 @@ fn answered(stream: &[u8], size: usize) -> (String, usize) {
     (format!("{outcome}: {:?}", reply.map(|reply| (&reply.parts, &reply.finish, &reply.usage, &reply.sources))), length)
 }
 
-async fn ask(pieces: Vec<Vec<u8>>) -> Result<ChatResponse> {
+async fn ask(pieces: Vec<Vec<u8>>, api: Api) -> Result<ChatResponse> {
     let environment = Environment::builder().transport(Answer(Mutex::new(pieces))).random(Random::from_source(Zeros)).build();
     let mut settings = OpenAiSettings::new(OpenAiProfile::OPENAI);
     (settings.model, settings.api_key) = (Some("m".to_owned()), Some(SecretRef::literal("sk-fuzz".to_owned())));
     let client = OpenAiClient::new(&settings, BuildContext::new(environment.clone(), "assistant"))?;
     let cx = CallContext::new(&environment, &STREAM, None);
-    client.chat_stream(&cx, &ChatRequest::from("Go on.")).await?.finish().await
+    let request = ChatRequest::from("Go on.");
+    let stream = match api {
+        Api::ChatCompletions => client.chat_stream(&cx, &request).await?,
+        Api::Responses => client.respond_stream(&cx, &request).await?,
+    };
+    stream.finish().await
 }
 
 /// The ids that are made for calls without one are the same each time.

@@ -34,4 +34,5 @@ pub(super) const TARGETS: &[Target] = &[
     http::FAILURE,
     event_stream::EVENT_STREAM,
     chat_stream::CHAT_STREAM,
+    chat_stream::RESPONSE_STREAM,
 ];

@@ -37,7 +37,7 @@ fn body(text: &str, size: usize) -> ByteStream {
 }
 
 pub(super) async fn read(text: &str, size: usize) -> Result<ChatResponse> {
-    let events = Events::new(body(text, size), Some("req-1".to_owned()), clock(), decoder());
+    let events = super::events(body(text, size), Some("req-1".to_owned()), clock(), decoder());
     ChatStream::new(events).finish().await
 }
 
@@ -133,7 +133,7 @@ async fn reasoning_has_many_names() {
     }
     let thinking = Decoder::new(String::new(), Some("openai/deepseek".into()), Vec::new());
     let text = deltas(&[r#"{"reasoning_content":"h"}"#, r#"{"reasoning_content":"m"}"#], "stop");
-    let reply = ChatStream::new(Events::new(body(&text, 3), None, clock(), thinking)).finish().await.unwrap();
+    let reply = ChatStream::new(super::events(body(&text, 3), None, clock(), thinking)).finish().await.unwrap();
     assert_eq!(reply.parts[0].state(), Some(&ProviderState::new("openai/deepseek", "hm")));
 }
 
@@ -195,7 +195,7 @@ async fn what_comes_behind_done_changes_nothing() {
             None => std::future::pending().await,
         }
     });
-    let reply = ChatStream::new(Events::new(open, None, clock(), decoder())).finish().await.unwrap();
+    let reply = ChatStream::new(super::events(open, None, clock(), decoder())).finish().await.unwrap();
     assert_eq!(reply.finish, FinishReason::Stop);
 }
 

@@ -13,7 +13,7 @@ use circle_core_common::{Error, ErrorKind, Result, Sent};
 use serde_json::value::RawValue;
 
 use self::items::{Growing, Items, Kind, Thought, Told};
-use super::wire::{Answer, Event, ItemBody, ItemContent, ItemHead, MessageState, source};
+use super::wire::{Answer, Event, ItemBody, ItemContent, ItemHead, MessageState};
 use crate::error;
 use crate::stream::Decode;
 
@@ -150,7 +150,7 @@ impl Decoder {
     fn cite_all(&mut self, at: usize, part: u32, content: &ItemContent<'_>) {
         let cited = matches!(&self.items[at].kind, Kind::Message(parts) if parts.iter().any(|it| it.part == part && it.cited));
         if !cited {
-            self.events.extend(content.sources(part).map(ChatEvent::Source));
+            self.events.extend(content.annotations.iter().filter_map(|it| it.source(part)).map(ChatEvent::Source));
         }
     }
 
@@ -162,7 +162,7 @@ impl Decoder {
             let (from_summary, texts) = if summary.is_empty() { (false, &content) } else { (true, &summary) };
             for (place, text) in (0_u64..).zip(texts) {
                 if let Some(text) = text.text.filled() {
-                    self.think(at, from_summary, Some(place), text);
+                    self.think(at, from_summary, Some(place), &text);
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Decoder {
     fn call_completed(&mut self, at: usize, head: &ItemHead<'_>, raw: &RawValue) -> Result<()> {
         self.begin_call(at, head);
         if matches!(self.items[at].kind, Kind::Call { filled: false, .. }) {
-            let arguments = ItemBody::of(raw).arguments();
+            let arguments = ItemBody::of(raw).arguments.arguments();
             let delta = ToolDelta { index: Some(at as u64), id: None, name: None, arguments: &arguments };
             self.calls.delta(delta, &mut self.next_part, |event| self.events.push_back(event));
         }
@@ -224,8 +224,8 @@ impl Decoder {
         part
     }
 
-    fn text(&mut self, event: Event<'_>, kind: PartKind) {
-        let Some(text) = event.delta.0.filter(|text| !text.is_empty()) else { return };
+    fn text(&mut self, event: &Event<'_>, kind: PartKind) {
+        let Some(text) = event.delta.filled() else { return };
         self.begun();
         let id = event.item_id.filled();
         let Some(at) = self.items.growing(event.output_index.0, id, Kind::message) else { return };
@@ -239,7 +239,7 @@ impl Decoder {
         let id = event.item_id.filled();
         let Some(at) = self.items.growing(event.output_index.0, id, Kind::reasoning) else { return };
         let place = if from_summary { event.summary_index.0 } else { event.content_index.0 };
-        self.think(at, from_summary, place, text);
+        self.think(at, from_summary, place, &text);
     }
 
     /// Adds to an item of reasoning, which is one part: what goes back goes with all of it.
@@ -269,12 +269,12 @@ impl Decoder {
         if let Kind::Call { filled, .. } = &mut self.items[at].kind {
             *filled = true;
         }
-        let delta = ToolDelta { index: Some(at as u64), id: None, name: None, arguments };
+        let delta = ToolDelta { index: Some(at as u64), id: None, name: None, arguments: &arguments };
         self.calls.delta(delta, &mut self.next_part, |event| self.events.push_back(event));
     }
 
     fn cite(&mut self, event: &Event<'_>) {
-        let Some(raw) = event.annotation else { return };
+        let Some(citation) = event.annotation.0.as_ref() else { return };
         let id = event.item_id.filled();
         let Some(at) = self.items.growing(event.output_index.0, id, Kind::message) else { return };
         // What has no text yet is cited when it is complete.
@@ -282,7 +282,7 @@ impl Decoder {
         if let Kind::Message(parts) = &mut self.items[at].kind {
             parts.iter_mut().filter(|growing| growing.part == part).for_each(|growing| growing.cited = true);
         }
-        self.events.extend(source(raw, part).map(ChatEvent::Source));
+        self.events.extend(citation.source(part).map(ChatEvent::Source));
     }
 
     /// The answer has ended, as it says or as the event that holds it does.
@@ -301,7 +301,7 @@ impl Decoder {
         self.finish = Some(match status {
             "completed" if !self.calls.is_empty() => FinishReason::ToolCalls,
             "completed" => FinishReason::Stop,
-            "incomplete" => match answer.incomplete_reason().filled() {
+            "incomplete" => match answer.incomplete_reason() {
                 Some("max_output_tokens" | "max_tokens") => FinishReason::Length,
                 Some("content_filter") => FinishReason::ContentFilter,
                 reason => FinishReason::Other(reason.unwrap_or("incomplete").to_owned()),
@@ -338,8 +338,8 @@ impl Decoder {
 
     fn event(&mut self, event: Event<'_>, kind: &str, text: &str) -> Result<bool> {
         match kind {
-            "response.output_text.delta" => self.text(event, PartKind::Text),
-            "response.refusal.delta" => self.text(event, PartKind::Refusal),
+            "response.output_text.delta" => self.text(&event, PartKind::Text),
+            "response.refusal.delta" => self.text(&event, PartKind::Refusal),
             "response.function_call_arguments.delta" => self.arguments(&event),
             "response.reasoning_summary_text.delta" => self.reasoning(&event, true),
             "response.reasoning_text.delta" => self.reasoning(&event, false),

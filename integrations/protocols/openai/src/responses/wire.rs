@@ -6,7 +6,7 @@ use circle_core_common::interfaces::chat_model::{Source, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::wire::{Count, Text};
+use crate::wire::{Count, List, Object, ResponseUsage, Text, Words};
 
 /// One event of a stream. What an event of its type does not have is missing.
 #[derive(Deserialize)]
@@ -22,11 +22,11 @@ pub(super) struct Event<'a> {
     #[serde(default)]
     pub(super) summary_index: Count,
     #[serde(borrow, default)]
-    pub(super) delta: Text<'a>,
+    pub(super) delta: Words<'a>,
     #[serde(borrow, default)]
     pub(super) item: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) annotation: Option<&'a RawValue>,
+    pub(super) annotation: Object<Citation<'a>>,
     #[serde(borrow, default)]
     pub(super) response: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -47,11 +47,17 @@ pub(super) struct Answer<'a> {
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    incomplete_details: Option<&'a RawValue>,
+    incomplete_details: Object<IncompleteDetails<'a>>,
     #[serde(borrow, default)]
     output: Option<&'a RawValue>,
+    #[serde(default)]
+    usage: Object<ResponseUsage>,
+}
+
+#[derive(Deserialize)]
+struct IncompleteDetails<'a> {
     #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
+    reason: Text<'a>,
 }
 
 impl<'a> Answer<'a> {
@@ -61,17 +67,12 @@ impl<'a> Answer<'a> {
     }
 
     /// Why it is incomplete.
-    pub(super) fn incomplete_reason(&self) -> Text<'a> {
-        #[derive(Deserialize)]
-        struct Details<'a> {
-            #[serde(borrow, default)]
-            reason: Text<'a>,
-        }
-        read::<Details<'_>>(self.incomplete_details).map(|details| details.reason).unwrap_or_default()
+    pub(super) fn incomplete_reason(&self) -> Option<&str> {
+        self.incomplete_details.0.as_ref().and_then(|details| details.reason.filled())
     }
 
     pub(super) fn usage(&self) -> Usage {
-        read::<WireUsage>(self.usage).map_or_else(Usage::unknown, |usage| usage.usage())
+        self.usage.0.map_or_else(Usage::unknown, |usage| usage.usage())
     }
 }
 
@@ -117,8 +118,9 @@ pub(super) struct ItemBody<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     summary: Option<&'a RawValue>,
+    /// Of a call: a text; from some servers an object.
     #[serde(borrow, default)]
-    arguments: Option<&'a RawValue>,
+    pub(super) arguments: Words<'a>,
     #[serde(borrow, default)]
     pub(super) encrypted_content: Text<'a>,
     #[serde(borrow, default)]
@@ -134,15 +136,6 @@ impl<'a> ItemBody<'a> {
         contents(self.content)
     }
 
-    /// Of a call: a text; from some servers an object.
-    pub(super) fn arguments(&self) -> Cow<'a, str> {
-        let Some(raw) = self.arguments else { return Cow::Borrowed("") };
-        match raw.get() {
-            text if text.starts_with('"') => read::<Text<'_>>(Some(raw)).and_then(|text| text.0).unwrap_or_default(),
-            object => Cow::Borrowed(object),
-        }
-    }
-
     pub(super) fn summary(&self) -> Vec<ItemContent<'a>> {
         contents(self.summary)
     }
@@ -150,47 +143,42 @@ impl<'a> ItemBody<'a> {
 
 /// A list of contents; a text alone is one.
 fn contents(raw: Option<&RawValue>) -> Vec<ItemContent<'_>> {
-    let text = || read::<Text<'_>>(raw).filter(|text| text.filled().is_some());
-    let one = || text().map(|text| vec![ItemContent { text, ..ItemContent::default() }]);
+    let text: Words<'_> = read(raw).unwrap_or_default();
+    let one = || text.filled().map(|_| vec![ItemContent { text, ..ItemContent::default() }]);
     read(raw).or_else(one).unwrap_or_default()
 }
 
 #[derive(Default, Deserialize)]
 pub(super) struct ItemContent<'a> {
     #[serde(borrow, default)]
-    pub(super) text: Text<'a>,
+    pub(super) text: Words<'a>,
     #[serde(borrow, default)]
-    pub(super) refusal: Text<'a>,
+    pub(super) refusal: Words<'a>,
     #[serde(borrow, default)]
-    annotations: Option<&'a RawValue>,
+    pub(super) annotations: List<Citation<'a>>,
 }
 
-impl<'a> ItemContent<'a> {
-    pub(super) fn sources(&self, part: u32) -> impl Iterator<Item = Source> {
-        let annotations: Vec<&'a RawValue> = read(self.annotations).unwrap_or_default();
-        annotations.into_iter().filter_map(move |raw| source(raw, part))
-    }
+/// What a text cites: an address or a file.
+#[derive(Deserialize)]
+pub(super) struct Citation<'a> {
+    #[serde(borrow, default)]
+    url: Text<'a>,
+    #[serde(borrow, default)]
+    title: Text<'a>,
+    #[serde(borrow, default)]
+    file_id: Text<'a>,
+    #[serde(borrow, default)]
+    filename: Text<'a>,
 }
 
-/// What an annotation cites: an address or a file.
-pub(super) fn source(raw: &RawValue, part: u32) -> Option<Source> {
-    #[derive(Deserialize)]
-    struct Annotation<'a> {
-        #[serde(borrow, default)]
-        url: Text<'a>,
-        #[serde(borrow, default)]
-        title: Text<'a>,
-        #[serde(borrow, default)]
-        file_id: Text<'a>,
-        #[serde(borrow, default)]
-        filename: Text<'a>,
+impl Citation<'_> {
+    pub(super) fn source(&self, part: u32) -> Option<Source> {
+        let mut source = Source::default();
+        source.part = Some(part);
+        source.location = Some(self.url.owned().or_else(|| self.file_id.owned())?);
+        source.title = self.title.owned().or_else(|| self.filename.owned());
+        Some(source)
     }
-    let annotation: Annotation<'_> = read(Some(raw))?;
-    let mut source = Source::default();
-    source.part = Some(part);
-    source.location = Some(annotation.url.owned().or_else(|| annotation.file_id.owned())?);
-    source.title = annotation.title.owned().or_else(|| annotation.filename.owned());
-    Some(source)
 }
 
 /// What of a message goes back with its text.
@@ -198,42 +186,4 @@ pub(super) fn source(raw: &RawValue, part: u32) -> Option<Source> {
 pub(super) struct MessageState<'a> {
     #[serde(borrow, default)]
     pub(super) phase: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    #[serde(default)]
-    input_tokens: Count,
-    #[serde(default)]
-    output_tokens: Count,
-    #[serde(default)]
-    input_tokens_details: Option<InputDetails>,
-    #[serde(default)]
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize)]
-struct InputDetails {
-    #[serde(default)]
-    cached_tokens: Count,
-    #[serde(default)]
-    cache_write_tokens: Count,
-}
-
-#[derive(Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    reasoning_tokens: Count,
-}
-
-impl WireUsage {
-    /// `input_tokens` includes what was read from the cache, `output_tokens` the reasoning.
-    fn usage(&self) -> Usage {
-        let details = self.input_tokens_details.as_ref();
-        let read = details.and_then(|details| details.cached_tokens.0);
-        // Who tells what was read and not what was written does not bill writing.
-        let written = details.and_then(|details| details.cache_write_tokens.0).or(read.map(|_| 0));
-        let reasoning = self.output_tokens_details.as_ref().and_then(|details| details.reasoning_tokens.0);
-        Usage::inclusive(self.input_tokens.0, read, written).output(self.output_tokens.0).reasoning(reasoning)
-    }
 }

@@ -39,15 +39,44 @@ struct CompletionDetails {
     reasoning_tokens: Count,
 }
 
-impl WireUsage {
-    /// `prompt_tokens` includes what was read from the cache, `completion_tokens` the reasoning.
+/// As the Responses API has it.
+#[derive(Clone, Copy, serde::Deserialize)]
+pub(crate) struct ResponseUsage {
+    #[serde(default)]
+    input_tokens: Count,
+    #[serde(default)]
+    output_tokens: Count,
+    #[serde(default)]
+    input_tokens_details: Object<PromptDetails>,
+    #[serde(default)]
+    output_tokens_details: Object<CompletionDetails>,
+}
+
+/// The input includes what was read from the cache, the output the reasoning.
+fn usage(
+    input: Count,
+    details: Object<PromptDetails>,
+    read: Count,
+    output: Count,
+    output_details: Object<CompletionDetails>,
+) -> Usage {
+    let read = details.0.and_then(|details| details.cached_tokens.0).or(read.0);
+    // Who tells what was read and not what was written does not bill writing.
+    let written = details.0.and_then(|details| details.cache_write_tokens.0).or(read.map(|_| 0));
+    let reasoning = output_details.0.and_then(|details| details.reasoning_tokens.0);
+    Usage::inclusive(input.0, read, written).output(output.0).reasoning(reasoning)
+}
+
+impl ResponseUsage {
     pub(crate) fn usage(&self) -> Usage {
-        let details = self.prompt_tokens_details.0;
-        let read = details.and_then(|details| details.cached_tokens.0).or(self.prompt_cache_hit_tokens.0);
-        // Who tells what was read and not what was written does not bill writing.
-        let written = details.and_then(|details| details.cache_write_tokens.0).or(read.map(|_| 0));
-        let reasoning = self.completion_tokens_details.0.and_then(|details| details.reasoning_tokens.0);
-        Usage::inclusive(self.prompt_tokens.0, read, written).output(self.completion_tokens.0).reasoning(reasoning)
+        usage(self.input_tokens, self.input_tokens_details, Count(None), self.output_tokens, self.output_tokens_details)
+    }
+}
+
+impl WireUsage {
+    pub(crate) fn usage(&self) -> Usage {
+        let read = self.prompt_cache_hit_tokens;
+        usage(self.prompt_tokens, self.prompt_tokens_details, read, self.completion_tokens, self.completion_tokens_details)
     }
 
     pub(crate) fn prompt_tokens(&self) -> Option<u64> {

@@ -448,6 +448,16 @@ async fn an_error_in_the_stream_is_typed_and_holds_what_came() {
 }
 
 #[tokio::test]
+async fn half_a_letter_and_signs_of_life_lose_nothing() {
+    let half = r#"data: {"type":"response.output_text.delta","output_index":0,"delta":"a\ud83e"}"#;
+    let reply = read(&format!("data:\n\n{half}\n\ndata: \n\n{}", event(&completed())), 5).await.unwrap();
+    assert_eq!(reply.text(), "a\u{fffd}");
+    let body =
+        r#"{"output":[{"type":"message","content":[{"type":"output_text","text":"a\ud83e"}]},{"type":"message","content":"b"}]}"#;
+    assert_eq!(decoder().response(&serde_json::from_str(body).unwrap()).unwrap().text(), "a\u{fffd}b");
+}
+
+#[tokio::test]
 async fn what_comes_behind_the_last_event_changes_nothing() {
     let text = ALL.to_owned() + "data: [DONE]\n\ndata: {\"error\":\"late\"}\n\ndata: <html>\n\n";
     check(&read(&text, 10).await.unwrap());
