@@ -13,7 +13,8 @@ use super::ToolRun;
 
 /// Where runs are stored: a [`KeyValueStore`], an [`ObjectStore`], or a table of the application.
 ///
-/// Every write is conditional, so that of two processes that drive the same run one is refused before it calls a tool.
+/// Every write is conditional, so that of two processes that drive the same run one is refused before it makes a call that must
+/// not be made twice.
 #[async_trait]
 pub trait RunStore: Send + Sync + 'static {
     /// What is stored under a key.
