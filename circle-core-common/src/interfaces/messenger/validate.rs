@@ -188,11 +188,11 @@ impl Messenger {
 
     fn check_length(&self, content: &Content) -> Result<()> {
         let capabilities = self.capabilities();
-        if let Content::Rich(blocks) = content {
-            if blocks.len() > capabilities.blocks_max as usize {
-                let limit = Limit::at_most("blocks_max", capabilities.blocks_max.into(), "blocks");
-                return Err(Error::outside_limit(limit, blocks.len()));
-            }
+        if let Content::Rich(blocks) = content
+            && blocks.len() > capabilities.blocks_max as usize
+        {
+            let limit = Limit::at_most("blocks_max", capabilities.blocks_max.into(), "blocks");
+            return Err(Error::outside_limit(limit, blocks.len()));
         }
         let length = capabilities.text_unit.length(&content.plain_text());
         if length > capabilities.text_max {
