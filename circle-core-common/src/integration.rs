@@ -19,6 +19,10 @@ pub trait Integration: 'static {
     /// The interfaces that [`build`](Self::build) offers, by [`Handle::NAME`](crate::Handle::NAME).
     const INTERFACES: &'static [&'static str];
 
+    /// Whether it decorates the services that its config refers to by [`AnyServiceRef`](crate::AnyServiceRef). Then it offers,
+    /// of its interfaces, those that all of them offer.
+    const DECORATES: bool = false;
+
     /// Whether calls leave the process. Then the config key `resilience` acts on them, through
     /// [`BuildContext::policy`]; for any other provider that key is a config error.
     const REMOTE: bool = false;

@@ -54,6 +54,6 @@ pub use operation::{Class, Operation};
 pub use provider::{Health, HealthState, Provider, ProviderInfo};
 pub use random::{Random, RandomSource};
 pub use secret::SecretRef;
-pub use service::{BuildContext, Service, ServiceRef};
+pub use service::{AnyServiceRef, BuildContext, Service, ServiceRef};
 pub use units::{ByteSize, ParseByteSizeError, ParseTimestampError, Timestamp};
 pub use watch::Watch;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use context::BuildContext;
-pub use reference::ServiceRef;
+pub use reference::{AnyServiceRef, ServiceRef};
 
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};

@@ -27,3 +27,8 @@ guides! {
     versioning = "../../docs/versioning.md";
     writing_a_provider = "../../docs/writing-a-provider.md";
 }
+
+#[cfg(feature = "orchestration")]
+guides! {
+    orchestration = "../../docs/orchestration.md";
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::{Service, ServiceRef};
+use super::{AnyServiceRef, Service, ServiceRef};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
@@ -88,14 +88,22 @@ impl BuildContext {
     /// # Errors
     /// `ConfigInvalid` when there is no such service or it does not offer the interface.
     pub fn service<H: Handle>(&self, reference: &ServiceRef<H>) -> Result<H> {
-        let name = reference.name();
-        match self.services.get(name) {
-            Some(service) => service.get(name),
-            None => {
-                let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
-                Err(Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService))
-            }
-        }
+        self.named(reference.name())?.get(reference.name())
+    }
+
+    /// The service that a config refers to, whatever it offers.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when there is no such service.
+    pub fn any_service(&self, reference: &AnyServiceRef) -> Result<&Service> {
+        self.named(reference.name())
+    }
+
+    fn named(&self, name: &str) -> Result<&Service> {
+        self.services.get(name).ok_or_else(|| {
+            let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
+            Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService)
+        })
     }
 
     /// What the services of one hub share under this key; made by the first that asks.

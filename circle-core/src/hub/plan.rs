@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use circle_core_common::AnyServiceRef;
 use circle_core_common::audit::AuditMode;
 use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
 use circle_core_common::resilience::Resilience;
@@ -68,15 +69,18 @@ pub(super) fn plan(
     });
     let mut planned = BTreeMap::new();
     // A service that is described but not plannable is still a name that others may refer to.
-    let mut described: BTreeMap<String, Option<&'static [&'static str]>> = BTreeMap::new();
+    let mut described: BTreeMap<String, Option<Vec<&'static str>>> = BTreeMap::new();
     // A ready handle takes the place of a configured service, whatever that says.
     for (name, node) in tree.services().filter(|(name, _)| !ready.contains_key(*name)) {
         let service = plan_service(name, node, registry, profile, &mut problems);
-        described.insert(name.to_owned(), service.as_ref().map(|service| service.entry.interfaces()));
+        described.insert(name.to_owned(), service.as_ref().map(|service| service.entry.interfaces().to_vec()));
         if let Some(service) = service {
             planned.insert(name.to_owned(), service);
         }
     }
+    let decorators = planned.values().filter(|service| service.entry.decorates());
+    let offered: Vec<_> = decorators.map(|service| (service.name.clone(), offered_by(service, &planned, ready))).collect();
+    described.extend(offered.into_iter().map(|(name, interfaces)| (name, Some(interfaces))));
     for service in planned.values() {
         for reference in &service.references {
             check_reference(reference, &described, ready, &mut problems);
@@ -143,9 +147,35 @@ fn profiles_of(secret: &Node) -> Option<Vec<&str>> {
     }
 }
 
+/// The interfaces that a decorator offers: those that everything at the end of its references has.
+fn offered_by(
+    decorator: &Planned,
+    planned: &BTreeMap<String, Planned>,
+    ready: &BTreeMap<String, Vec<&'static str>>,
+) -> Vec<&'static str> {
+    let mut interfaces = decorator.entry.interfaces().to_vec();
+    let mut seen = BTreeSet::new();
+    let mut ahead = vec![decorator];
+    while let Some(service) = ahead.pop() {
+        let decorated = service.references.iter().filter(|reference| reference.interface == AnyServiceRef::INTERFACE);
+        for name in decorated.map(|reference| reference.service.as_str()).filter(|name| seen.insert(name.to_owned())) {
+            let next = planned.get(name);
+            let offered = match (ready.get(name), next) {
+                (Some(offered), _) => offered.as_slice(),
+                (None, Some(service)) => service.entry.interfaces(),
+                // That it does not exist, or cannot be planned, is another problem.
+                (None, None) => continue,
+            };
+            interfaces.retain(|interface| offered.contains(interface));
+            ahead.extend(next.filter(|service| service.entry.decorates() && !ready.contains_key(name)));
+        }
+    }
+    interfaces
+}
+
 fn check_reference(
     reference: &Reference,
-    described: &BTreeMap<String, Option<&'static [&'static str]>>,
+    described: &BTreeMap<String, Option<Vec<&'static str>>>,
     ready: &BTreeMap<String, Vec<&'static str>>,
     problems: &mut Problems,
 ) {
@@ -162,7 +192,7 @@ fn check_reference(
             return;
         }
     };
-    if !offered.contains(&reference.interface) {
+    if reference.interface != AnyServiceRef::INTERFACE && !offered.contains(&reference.interface) {
         let message = format!("`{name}` offers {}, not {}", offered.join(", "), reference.interface);
         problems.push(Problem::new(reference.path.clone(), reference.origin.clone(), message));
     }

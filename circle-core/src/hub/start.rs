@@ -120,7 +120,8 @@ async fn build_once(planned: &Planned, cx: &BuildContext) -> Result<Service> {
     let service = planned.entry.build(&planned.node, &planned.path(), cx.clone()).await;
     let service = service.map_err(|error| error.context(format_args!("starting `{}`", planned.name)))?;
     let (offered, promised) = (service.interfaces(), planned.entry.interfaces());
-    if promised.iter().all(|interface| offered.contains(interface)) {
+    // What decorates others offers what they do.
+    if planned.entry.decorates() || promised.iter().all(|interface| offered.contains(interface)) {
         return Ok(service);
     }
     let text = format!("`{}` offers {} where it promises {}", planned.entry.name(), offered.join(", "), promised.join(", "));

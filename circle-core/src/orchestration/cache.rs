@@ -5,6 +5,8 @@ mod embed;
 mod key;
 mod lru;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

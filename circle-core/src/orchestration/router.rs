@@ -1,6 +1,8 @@
 //! Several chat models of which the one that suits a request is asked.
 
 mod latency;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -179,7 +181,7 @@ impl Router {
                 None
             }
             Route::Fastest => {
-                candidates.sort_by_key(|candidate| (candidate.latency.is_some(), candidate.latency));
+                candidates.sort_by_key(|candidate| (candidate.latency.is_none(), candidate.latency));
                 let now = cx.clock().now();
                 candidates.iter().find(|candidate| self.latencies[candidate.leg].claims_trial(now)).map(|candidate| candidate.leg)
             }

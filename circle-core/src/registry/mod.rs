@@ -30,6 +30,7 @@ pub struct Entry {
     name: &'static str,
     interfaces: &'static [&'static str],
     remote: bool,
+    decorates: bool,
     schema: fn() -> serde_json::Value,
     inspect: fn(&Node, &KeyPath) -> Inspected,
     build: fn(&Node, &KeyPath, BuildContext) -> Building,
@@ -62,6 +63,7 @@ impl Registry {
             name: I::NAME,
             interfaces: I::INTERFACES,
             remote: I::REMOTE,
+            decorates: I::DECORATES,
             schema: config::schema_of::<I::Config>,
             inspect: |node, path| {
                 let Decoded { value, references, secrets } = decode::<I>(node, path);
@@ -125,10 +127,16 @@ impl Entry {
         self.name
     }
 
-    /// The interfaces that it offers.
+    /// The interfaces that it offers; what [decorates](Self::decorates) others may offer fewer.
     #[must_use]
     pub fn interfaces(&self) -> &'static [&'static str] {
         self.interfaces
+    }
+
+    /// Whether it offers, of its interfaces, only those of the services that it decorates.
+    #[must_use]
+    pub fn decorates(&self) -> bool {
+        self.decorates
     }
 
     /// Whether its calls leave the process.

@@ -193,6 +193,7 @@ impl Budget {
     fn exhausted(&self, account: &str, short: &str, window: i64, now: Timestamp) -> Error {
         let whose = match self.per {
             Per::Everyone => String::new(),
+            _ if account.is_empty() => " of calls that do not say whose they are".to_owned(),
             Per::Tenant => format!(" of the tenant `{account}`"),
             Per::Principal => format!(" of the principal `{account}`"),
             Per::Service => format!(" of the service `{account}`"),

@@ -1,6 +1,6 @@
 //! How long the legs of a router take.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +21,8 @@ pub(super) struct Latency {
     mean: AtomicU64,
     /// When it was last measured, or began to be, in milliseconds of the clock and 1; 0 is never.
     at: AtomicU64,
+    /// Whether the mean is too old to count in the next measurement.
+    outdated: AtomicBool,
 }
 
 fn millis(now: Tick) -> u64 {
@@ -35,7 +37,7 @@ impl Latency {
     pub(super) fn record(&self, took: Duration, now: Tick) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 2).max(1);
         let next = match self.mean.load(Ordering::Relaxed) {
-            0 => micros,
+            mean if mean == 0 || self.outdated.swap(false, Ordering::Relaxed) => micros,
             mean => (mean - mean / WEIGHT).saturating_add(micros.div_ceil(WEIGHT)),
         };
         self.mean.store(next, Ordering::Relaxed);
@@ -46,7 +48,11 @@ impl Latency {
     pub(super) fn claims_trial(&self, now: Tick) -> bool {
         let (at, now) = (self.at.load(Ordering::Relaxed), millis(now));
         let due = at == 0 || now.saturating_sub(at) >= STALE.as_millis() as u64;
-        due && self.at.compare_exchange(at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let claimed = due && self.at.compare_exchange(at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            self.outdated.store(true, Ordering::Relaxed);
+        }
+        claimed
     }
 }
 

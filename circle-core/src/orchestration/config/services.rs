@@ -1,0 +1,289 @@
+//! How the services of a config are built.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use circle_core_common::interfaces::chat_model::{ChatModel, ChatModelProvider, ModelId};
+use circle_core_common::interfaces::embedding_model::{EmbeddingModel, EmbeddingModelProvider};
+use circle_core_common::interfaces::key_value_store::KeyValueStore;
+use circle_core_common::{
+    AnyServiceRef, BuildContext, Environment, Error, ErrorKind, Handle, Integration, Provider, Reason, Result, Service,
+};
+
+use super::{BudgetConfig, BudgetPer, BudgetsConfig, CacheConfig, FallbackConfig, RouteBy, RouterConfig};
+use crate::orchestration::budget::{Budget, Budgeted, Per, UnknownPrice};
+use crate::orchestration::cache::Cached;
+use crate::orchestration::cooldown::Cooldown;
+use crate::orchestration::estimate::Assumed;
+use crate::orchestration::fallback::Fallback;
+use crate::orchestration::leg::Leg;
+use crate::orchestration::move_on::MoveOn;
+use crate::orchestration::price::PriceTable;
+use crate::orchestration::router::{Route, Router};
+
+fn invalid(text: String) -> Error {
+    Error::new(ErrorKind::ConfigInvalid, text)
+}
+
+/// A rule out of the codes of kinds and reasons.
+fn rule(mut rule: MoveOn, also: &[String], except: &[String]) -> Result<MoveOn> {
+    let kind = |code: &String| ErrorKind::ALL.iter().copied().find(|kind| kind.code() == code);
+    for code in also {
+        rule = match (kind(code), Reason::ALL.iter().copied().find(|reason| reason.code() == code)) {
+            (Some(kind), _) => rule.at(kind),
+            (None, Some(reason)) => rule.at_reason(reason),
+            (None, None) => return Err(invalid(format!("`also` names `{}`, which is no kind or reason", code.escape_debug()))),
+        };
+    }
+    for code in except {
+        let unknown = || invalid(format!("`except` names `{}`, which is no kind of error", code.escape_debug()));
+        rule = rule.not_at(kind(code).ok_or_else(unknown)?);
+    }
+    Ok(rule)
+}
+
+fn cooldown(rest: Option<Duration>) -> Cooldown {
+    match rest {
+        None => Cooldown::new(),
+        Some(Duration::ZERO) => Cooldown::off(),
+        Some(rest) => Cooldown::new().rest(rest).rest_max(rest.max(Cooldown::new().rest_max)),
+    }
+}
+
+fn legs<H: Handle>(handles: Vec<(&str, H)>, timeout: Option<Duration>) -> Vec<Leg<H>> {
+    let leg = |(name, handle): (&str, H)| timeout.into_iter().fold(Leg::new(handle).name(name), Leg::timeout);
+    handles.into_iter().map(leg).collect()
+}
+
+/// The handles of this interface, where every one of the services offers it.
+fn all<'s, H: Handle>(cx: &BuildContext, services: &'s [AnyServiceRef]) -> Result<Option<Vec<(&'s str, H)>>> {
+    let mut handles = Vec::with_capacity(services.len());
+    for reference in services {
+        let service = cx.any_service(reference)?;
+        if !service.interfaces().contains(&H::NAME) {
+            return Ok(None);
+        }
+        handles.push((reference.name(), service.get(reference.name())?));
+    }
+    Ok(Some(handles).filter(|handles| !handles.is_empty()))
+}
+
+/// The service of what decorates chat models, embedding models, or both.
+fn service(
+    cx: &BuildContext,
+    services: &[AnyServiceRef],
+    chat: impl FnOnce(Vec<(&str, ChatModel)>) -> Arc<dyn ChatModelProvider>,
+    embedding: impl FnOnce(Vec<(&str, EmbeddingModel)>) -> Arc<dyn EmbeddingModelProvider>,
+) -> Result<Service> {
+    if services.is_empty() {
+        return Err(invalid("`services` is empty: there is nobody to ask".to_owned()));
+    }
+    let chat = all(cx, services)?.map(chat);
+    let embedding = all(cx, services)?.map(embedding);
+    let service = match (&chat, &embedding) {
+        (Some(chat), _) => Service::new(Arc::clone(chat) as Arc<dyn Provider>),
+        (None, Some(embedding)) => Service::new(Arc::clone(embedding) as Arc<dyn Provider>),
+        (None, None) => return Err(nothing_in_common(cx, services)),
+    };
+    let service = chat.into_iter().fold(service, Service::offer::<ChatModel>);
+    Ok(embedding.into_iter().fold(service, Service::offer::<EmbeddingModel>))
+}
+
+fn nothing_in_common(cx: &BuildContext, services: &[AnyServiceRef]) -> Error {
+    let offers = |reference: &AnyServiceRef| {
+        let offered = cx.any_service(reference).map(Service::interfaces).unwrap_or_default().join(", ");
+        format!("`{}` offers {offered}", reference.name())
+    };
+    let offered = services.iter().map(offers).collect::<Vec<_>>().join(", ");
+    invalid(format!("chat models and embedding models can be decorated; {offered}")).with_reason(Reason::WrongInterface)
+}
+
+fn prices(path: Option<&Path>) -> Result<PriceTable> {
+    let Some(path) = path else { return Ok(PriceTable::builtin()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| invalid(format!("the price table `{}` cannot be read", path.display())).with_source(error))?;
+    let own = PriceTable::parse(&text).map_err(|error| error.context(path.display()))?;
+    Ok(own.over(PriceTable::builtin()))
+}
+
+/// `provider = "fallback"`.
+#[derive(Debug)]
+pub struct FallbackService;
+
+impl Integration for FallbackService {
+    type Config = FallbackConfig;
+
+    const NAME: &'static str = "fallback";
+    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
+    const DECORATES: bool = true;
+
+    async fn build(config: FallbackConfig, cx: BuildContext) -> Result<Service> {
+        let (rule, rest, timeout) =
+            (rule(MoveOn::new(), &config.also, &config.except)?, cooldown(config.rest), config.leg_timeout);
+        let environment = || cx.environment().clone();
+        service(
+            &cx,
+            &config.services,
+            |models| {
+                let fallback = Fallback::new(legs(models, timeout));
+                Arc::new(fallback.move_on(rule.clone()).cooldown(rest).environment(environment()))
+            },
+            |models| {
+                let fallback = Fallback::new(legs(models, timeout));
+                let fallback = fallback.move_on(rule.clone()).cooldown(rest).environment(environment());
+                Arc::new(if config.one_space { fallback.one_space() } else { fallback })
+            },
+        )
+    }
+}
+
+/// `provider = "router"`.
+#[derive(Debug)]
+pub struct RouterService;
+
+impl Integration for RouterService {
+    type Config = RouterConfig;
+
+    const NAME: &'static str = Router::NAME;
+    const INTERFACES: &'static [&'static str] = &["ChatModel"];
+
+    async fn build(config: RouterConfig, cx: BuildContext) -> Result<Service> {
+        if config.services.is_empty() {
+            return Err(invalid("`services` is empty: there is nobody to ask".to_owned()));
+        }
+        let route = match config.by {
+            RouteBy::Order => Route::InOrder,
+            RouteBy::Cost => Route::Cheapest(prices(config.prices.as_deref())?),
+            RouteBy::Latency => Route::Fastest,
+        };
+        let move_on = MoveOn::new().at_reason(Reason::ContextLength);
+        let models = config.services.iter().map(|service| Ok((service.name(), cx.service(service)?)));
+        let router = Router::new(legs(models.collect::<Result<_>>()?, config.leg_timeout))
+            .route(route)
+            .move_on(rule(move_on, &config.also, &config.except)?)
+            .cooldown(cooldown(config.rest))
+            .environment(cx.environment().clone());
+        let router: Arc<dyn ChatModelProvider> = Arc::new(router);
+        Ok(Service::new(Arc::clone(&router) as Arc<dyn Provider>).offer::<ChatModel>(router))
+    }
+}
+
+/// `provider = "cache"`.
+#[derive(Debug)]
+pub struct CacheService;
+
+impl Integration for CacheService {
+    type Config = CacheConfig;
+
+    const NAME: &'static str = "cache";
+    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
+    const DECORATES: bool = true;
+
+    async fn build(config: CacheConfig, cx: BuildContext) -> Result<Service> {
+        let store = config.store.as_ref().map(|store| cx.service(store)).transpose()?;
+        service(
+            &cx,
+            std::slice::from_ref(&config.service),
+            |models| Arc::new(Cached::new(only(models)).configured(&config, store.clone(), cx.environment())),
+            |models| Arc::new(Cached::new(only(models)).configured(&config, store.clone(), cx.environment())),
+        )
+    }
+}
+
+/// `provider = "budget"`.
+#[derive(Debug)]
+pub struct BudgetService;
+
+impl Integration for BudgetService {
+    type Config = BudgetsConfig;
+
+    const NAME: &'static str = "budget";
+    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
+    const DECORATES: bool = true;
+
+    async fn build(config: BudgetsConfig, cx: BuildContext) -> Result<Service> {
+        let settings = BudgetSettings::of(&config, &cx)?;
+        service(
+            &cx,
+            std::slice::from_ref(&config.service),
+            |models| Arc::new(settings.over(only(models))),
+            |models| Arc::new(settings.over(only(models))),
+        )
+    }
+}
+
+/// The handle of the one service that is decorated.
+fn only<H>(mut handles: Vec<(&str, H)>) -> H {
+    // There is one for the one reference.
+    handles.swap_remove(0).1
+}
+
+impl<H: Handle> Cached<H> {
+    fn configured(self, config: &CacheConfig, store: Option<KeyValueStore>, environment: &Environment) -> Self {
+        let cached = self.ttl(config.ttl).within(config.entries, config.bytes).environment(environment.clone());
+        let cached = store.into_iter().fold(cached, Self::store);
+        let cached = if config.any_temperature { cached.any_temperature() } else { cached };
+        if config.across_tenants { cached.across_tenants() } else { cached }
+    }
+}
+
+/// What a config says of its budgets, read.
+struct BudgetSettings {
+    budgets: Vec<Budget>,
+    prices: PriceTable,
+    priced_as: Option<ModelId>,
+    unknown: UnknownPrice,
+    assumed: Assumed,
+    environment: Environment,
+}
+
+impl BudgetSettings {
+    fn of(config: &BudgetsConfig, cx: &BuildContext) -> Result<Self> {
+        let id = |text: &String| {
+            let wrong = || invalid(format!("`priced_as` is `vendor/model`, not `{}`", text.escape_debug()));
+            text.split_once('/').map(|(vendor, model)| ModelId::new(vendor, model)).ok_or_else(wrong)
+        };
+        Ok(Self {
+            budgets: config.budgets.iter().map(|budget| budget.shared(cx)).collect::<Result<_>>()?,
+            prices: prices(config.prices.as_deref())?,
+            priced_as: config.priced_as.as_ref().map(id).transpose()?,
+            unknown: config.unknown_price.map_or(UnknownPrice::Refuse, UnknownPrice::Assume),
+            assumed: config.assumed_output_tokens.into_iter().fold(Assumed::new(), Assumed::output_tokens),
+            environment: cx.environment().clone(),
+        })
+    }
+
+    fn over<H: Handle>(&self, handle: H) -> Budgeted<H> {
+        let budgeted = Budgeted::new(handle)
+            .prices(self.prices.clone())
+            .unknown_price(self.unknown)
+            .assumed(self.assumed)
+            .environment(self.environment.clone());
+        let budgeted = self.budgets.iter().cloned().fold(budgeted, Budgeted::budget);
+        self.priced_as.iter().fold(budgeted, |budgeted, id| budgeted.priced_as([id.clone()]))
+    }
+}
+
+impl BudgetConfig {
+    /// The one budget of this name in the hub.
+    fn shared(&self, cx: &BuildContext) -> Result<Budget> {
+        if self.tokens.is_none() && self.usd.is_none() {
+            return Err(invalid(format!("the budget `{}` has neither `tokens` nor `usd`: it limits nothing", self.name)));
+        }
+        let per = match self.per {
+            BudgetPer::Everyone => Per::Everyone,
+            BudgetPer::Tenant => Per::Tenant,
+            BudgetPer::Principal => Per::Principal,
+            BudgetPer::Service => Per::Service,
+        };
+        let mut budget = Budget::new(self.name.as_str()).per(per).every(self.every);
+        budget = self.tokens.into_iter().fold(budget, Budget::tokens);
+        budget = self.usd.into_iter().fold(budget, Budget::money);
+        let shared = cx.shared(&format!("budget/{}", self.name), || budget.clone());
+        if !shared.has_the_limits_of(&budget) {
+            return Err(invalid(format!("there are two budgets `{}` with different limits", self.name)));
+        }
+        Ok((*shared).clone())
+    }
+}
