@@ -99,6 +99,6 @@ mod tests {
             output.write(&line).unwrap();
         }
         assert!(output.captured().len() <= CAPTURED_MAX && output.captured().len() > CAPTURED_MAX - line.len());
-        assert!(output.captured().starts_with('ä') && output.captured().len() % line.len() == 0);
+        assert!(output.captured().starts_with('ä') && output.captured().len().is_multiple_of(line.len()));
     }
 }
