@@ -19,7 +19,10 @@ pub(crate) fn run(_: lexopt::Parser) -> Result<ExitCode> {
 
     let here = std::env::current_dir().context("finding the current folder")?;
     let workspace = Workspace::load(&here)?;
-    crate::product::again(&workspace.facade_providers())
+    // The facade's own providers, which decorate others, are behind a feature of theirs.
+    let mut features = workspace.facade_providers();
+    features.push("orchestration");
+    crate::product::again(&features)
 }
 
 #[cfg(feature = "product")]
