@@ -21,6 +21,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
             continue;
         };
         problems.extend(places(&file, &text));
+        problems.extend(conflicts(&file, &text));
         if file.ends_with(".rs") {
             let code = source::code(&text);
             problems.extend(stubs(&file, &code));
@@ -54,6 +55,18 @@ fn places(file: &str, text: &str) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What a merge leaves behind that nobody finished.
+fn conflicts(file: &str, text: &str) -> Vec<Problem> {
+    let marked = |line: &str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| marked(line));
+    lines
+        .map(|(number, _)| {
+            let remedy = "keep one side, or both, and remove the three marks";
+            Problem::new("conflict", format_args!("{file}:{number}"), "holds the mark of an unfinished merge", remedy)
+        })
+        .collect()
 }
 
 /// An absolute path into one of the machine's roots, where a path begins.
@@ -134,6 +147,17 @@ mod tests {
         let fixture = Fixture::new();
         fixture.write("docs/guide.md", &format!("See {}/design.md.\n", super::OUTSIDE));
         fixture.expect("foreign-path", "docs/guide.md:1");
+    }
+
+    #[test]
+    fn unfinished_merges_are_reported() {
+        let fixture = Fixture::new();
+        fixture.write("docs/guide.md", "# Guide\n<<<<<<< HEAD\na\n=======\nb\n");
+        fixture.expect("conflict", "docs/guide.md:2");
+        fixture.write("docs/guide.md", "# Guide\na\n>>>>>>> 08b61d7 (b)\n");
+        fixture.expect("conflict", "docs/guide.md:3");
+        fixture.write("docs/guide.md", "# Guide\na << b\n=======\n");
+        fixture.expect_clean();
     }
 
     #[test]
