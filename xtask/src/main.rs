@@ -40,7 +40,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "sync",
-        summary: "regenerates facade features, registry, status table, configuration tables",
+        summary: "regenerates facade features, registry, status table, roadmap, configuration tables",
         help: sync::HELP,
         run: sync::run,
     },

@@ -5,6 +5,7 @@ mod configuration;
 mod facade;
 mod maturity;
 mod plan;
+mod roadmap;
 mod status;
 
 use std::{env, process::ExitCode};
@@ -19,8 +20,8 @@ use plan::Plan;
 
 pub(crate) const HELP: &str = "\
 Regenerates, from the provider crates themselves: the facade's features, optional dependencies, re-exports and registry
-table; the maturity in each provider's metadata; the status table docs/integrations/README.md; and the configuration table
-in each provider's README. Text outside the marker lines `xtask sync: <name> begin` and `end` is left alone.
+table; the maturity in each provider's metadata; the status table docs/integrations/README.md; the roadmap docs/roadmap.md,
+beside what docs/roadmap.toml plans; and the configuration table in each provider's README. Text outside the marker lines `xtask sync: <name> begin` and `end` is left alone.
 
 Usage: cargo xtask sync [--check] [--no-schemas]
 
@@ -72,6 +73,7 @@ fn crates(plan: &mut Plan<'_>, problems: &mut Problems) -> Result<()> {
     facade::sync(plan, problems);
     maturity::sync(plan, problems)?;
     status::sync(plan, problems);
+    roadmap::sync(plan, problems);
     Ok(())
 }
 
@@ -119,6 +121,7 @@ mod tests {
                 "circle-core/src/lib.rs",
                 "circle-core/src/registry/enabled.rs",
                 "docs/integrations/README.md",
+                "docs/roadmap.md",
             ]
         );
         written(&fixture);

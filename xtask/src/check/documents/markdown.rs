@@ -135,7 +135,7 @@ fn title(line: &str) -> Option<&str> {
 }
 
 /// What a heading is called in links, as GitHub makes it: small letters, digits, `_` and `-`, and `-` for a blank.
-fn slug(title: &str) -> String {
+pub(crate) fn slug(title: &str) -> String {
     let mut shown = String::with_capacity(title.len());
     let mut rest = title;
     // Of a link its text counts.
