@@ -12,6 +12,7 @@ guides! {
     call_path = "../../docs/call-path.md";
     chat_models = "../../docs/chat-models.md";
     configuration = "../../docs/configuration.md";
+    deployment = "../../docs/deployment.md";
     embeddings = "../../docs/embeddings.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
