@@ -15,7 +15,7 @@ use super::operations::{
     UPLOAD_PART_COPY,
 };
 use super::write::{Made, push_extras, push_precondition, with_content, with_headers};
-use crate::error::refused;
+use crate::error::{S3Error, refused};
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};
 
@@ -97,6 +97,7 @@ impl S3Client {
     ///
     /// # Errors
     /// `InvalidInput` for parts that the upload does not have; `AlreadyExists` and `Conflict` by the precondition;
+    /// `Conflict`, reason `UploadConflict`, when a conflicting request has voided the upload;
     /// `OutcomeUnknown` where the upload is gone after an attempt whose answer was lost.
     pub async fn complete_multipart_upload(
         &self,
@@ -119,6 +120,10 @@ impl S3Client {
                 let text = "the upload was gone when its end was repeated: the object is complete, or the upload was aborted";
                 let attempts = error.attempts();
                 Error::new(ErrorKind::OutcomeUnknown, text).with_sent(Sent::Maybe).with_attempts(attempts).with_source(error)
+            }
+            Some(Reason::ConflictingRequest) if is_voided(&error) => {
+                let told = error.context("the upload is void; start another one and send every part again");
+                told.with_reason(Reason::UploadConflict)
             }
             _ => refused(error, precondition, &upload.key),
         })?;
@@ -168,6 +173,13 @@ impl S3Client {
         let response = self.send(cx, &LIST_MULTIPART_UPLOADS, |place| request(place.bucket())).await?;
         ListUploads::read(&response.body)
     }
+}
+
+/// Whether the end of an upload was refused so that the same parts can never make the object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>, `If-None-Match`): of a 409 that says
+/// this, Amazon has every part sent again; `OperationAborted` passes.
+fn is_voided(error: &Error) -> bool {
+    error.provider_error::<S3Error>().is_some_and(|error| error.code == "ConditionalRequestConflict")
 }
 
 fn number(index: u32) -> u64 {
