@@ -86,7 +86,7 @@ impl S3Client {
                 .header("x-amz-copy-source-range", &range)?
                 .header_opt("x-amz-copy-source-if-match", matches.as_deref())
         };
-        let response = self.send(cx, &UPLOAD_PART_COPY, |place| request(place.object(upload.key.as_str()))).await?;
+        let response = self.send_lasting(cx, &UPLOAD_PART_COPY, |place| request(place.object(upload.key.as_str()))).await?;
         let missing =
             || Error::new(ErrorKind::Decode, "the service's answer to a copied part has no ETag").with_sent(Sent::Maybe);
         let etag = Copied::read(&response.body)?.etag.ok_or_else(missing)?;
@@ -113,7 +113,7 @@ impl S3Client {
             let request = Request::post(target.query("uploadId", &upload.token)).header("content-type", "application/xml")?;
             Ok(with_headers(request, &headers)?.body(document.clone()))
         };
-        let sent = self.send(cx, &COMPLETE_MULTIPART_UPLOAD, |place| request(place.object(upload.key.as_str()))).await;
+        let sent = self.send_lasting(cx, &COMPLETE_MULTIPART_UPLOAD, |place| request(place.object(upload.key.as_str()))).await;
         let response = sent.map_err(|error| match error.reason() {
             // Ended by an earlier attempt, or by somebody else: the answer cannot tell.
             Some(Reason::UploadEnded) if error.attempts() > 1 => {
