@@ -194,6 +194,13 @@ impl CallContext {
         self.budget.get_or_init(budget);
     }
 
+    /// Lets this call draw from the retry budget that another one, made for it, was lent.
+    pub(crate) fn share_budget(&self, of: &Self) {
+        if let Some(budget) = of.budget.get() {
+            self.lend(|| budget.clone());
+        }
+    }
+
     /// The retry budget of the endpoint that the call went to; `None` until a policy has run.
     #[must_use]
     pub fn retry_budget(&self) -> Option<RetryBudget> {

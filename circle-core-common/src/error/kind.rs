@@ -208,6 +208,8 @@ codes! {
         BulkheadFull = 26, "bulkhead_full";
         /// A budget of tokens or money is used up until it refills.
         BudgetExhausted = 27, "budget_exhausted";
+        /// A conflicting request has voided the multipart upload: start another one and send every part again.
+        UploadConflict = 28, "upload_conflict";
     }
 }
 

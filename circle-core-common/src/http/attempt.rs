@@ -24,7 +24,7 @@ use crate::body::{Body, ByteStream};
 use crate::clock::Tick;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
-use crate::resilience::{Attempt, Attempts, Endpoint, Permit, RemoteOperation};
+use crate::resilience::{Attempt, Attempts, Endpoint, Lasting, Permit, RemoteOperation};
 use crate::units::ByteSize;
 
 /// The attempts of one request.
@@ -82,6 +82,11 @@ impl Attempts for Whole<'_> {
         self.0.span(attempt)
     }
 
+    #[inline]
+    fn lasting(&self) -> Lasting {
+        self.0.request.lasting
+    }
+
     fn replayable(&self) -> bool {
         self.0.request.body.is_available()
     }
@@ -103,6 +108,11 @@ impl Attempts for Streamed<'_> {
 
     fn span(&self, _: &'static RemoteOperation, attempt: Attempt) -> Span {
         self.0.span(attempt)
+    }
+
+    #[inline]
+    fn lasting(&self) -> Lasting {
+        self.0.request.lasting
     }
 
     fn replayable(&self) -> bool {

@@ -13,6 +13,7 @@ use super::target::Target;
 use super::{form, headers, json, redact};
 use crate::body::Body;
 use crate::error::Result;
+use crate::resilience::Lasting;
 use crate::units::ByteSize;
 
 /// A request: method, target, headers and body, and how its answer is treated.
@@ -30,6 +31,7 @@ pub struct Request {
     pub(super) keep: Vec<StatusCode>,
     pub(super) body_limit: Option<ByteSize>,
     pub(super) stall: Option<Duration>,
+    pub(super) lasting: Lasting,
     pub(super) compressed: bool,
     pub(super) anonymous: bool,
     pub(super) hops: u8,
@@ -50,6 +52,7 @@ impl Request {
             keep: Vec::new(),
             body_limit: None,
             stall: None,
+            lasting: Lasting::default(),
             compressed: false,
             anonymous: false,
             hops: 0,
@@ -179,6 +182,13 @@ impl Request {
     /// How long the body of the answer may send nothing while somebody waits for it.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall = Some(timeout);
+        self
+    }
+
+    /// How long one attempt and all of them together may take, in place of the policy's timeouts: for a request that lasts
+    /// by its nature. `None` leaves the policy's; what the caller of the call chose wins.
+    pub fn lasting(mut self, lasting: Lasting) -> Self {
+        self.lasting = lasting;
         self
     }
 

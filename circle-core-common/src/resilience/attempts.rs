@@ -1,6 +1,7 @@
 //! What the machine repeats.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tracing::Span;
 
@@ -20,6 +21,15 @@ pub struct Attempt {
     pub hedged: bool,
 }
 
+/// How long a request may take that lasts by its nature; `None` is as long as the policy says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lasting {
+    /// One attempt.
+    pub attempt_timeout: Option<Duration>,
+    /// All attempts and the waits between them.
+    pub total_timeout: Option<Duration>,
+}
+
 /// What a [`Policy`](super::Policy) makes: attempts of one request.
 ///
 /// [`Policy::run`](super::Policy::run) takes a closure in its place, where there is nothing to say about bodies and
@@ -36,6 +46,12 @@ pub trait Attempts: Sync {
     fn span(&self, operation: &'static RemoteOperation, attempt: Attempt) -> Span {
         let _ = (operation, attempt);
         Span::none()
+    }
+
+    /// How long it may take where the policy's timeouts do not fit; the caller's own win.
+    #[inline]
+    fn lasting(&self) -> Lasting {
+        Lasting::default()
     }
 
     /// Whether another attempt can be made: not when a body that can be sent only once has been touched.

@@ -20,7 +20,7 @@ use tracing::Span;
 use self::running::Running;
 use super::event::{Stage, Step};
 use super::settings::limit;
-use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Permit, RemoteOperation, Resolved, Retry};
+use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Lasting, Permit, RemoteOperation, Resolved, Retry};
 use crate::clock::Tick;
 use crate::context::{CallContext, CallOptions, Cancel};
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
@@ -75,6 +75,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         operation: &'static RemoteOperation,
         endpoint: &'a Arc<Endpoint>,
         settings: &'c Resolved,
+        lasting: Lasting,
     ) -> Self {
         let started = cx.clock().now();
         let options = cx.options();
@@ -86,8 +87,13 @@ impl<'c, 'a> Machine<'c, 'a> {
             started,
             now: started,
             // The caller's deadline takes the place of the policy's.
-            deadline: cx.deadline().or_else(|| settings.total_timeout.map(|total| started.after(total))),
-            attempt_timeout: limit(options.and_then(|options| options.attempt_timeout), settings.attempt_timeout),
+            deadline: cx
+                .deadline()
+                .or_else(|| lasting.total_timeout.or(settings.total_timeout).map(|total| started.after(total))),
+            attempt_timeout: limit(
+                options.and_then(|options| options.attempt_timeout),
+                lasting.attempt_timeout.or(settings.attempt_timeout),
+            ),
             max_attempts: settings.max_attempts,
             hedges: settings.hedge,
             made: 0,

@@ -15,7 +15,7 @@ mod remote;
 mod settings;
 mod telemetry;
 
-pub use attempts::{Attempt, Attempts};
+pub use attempts::{Attempt, Attempts, Lasting};
 pub(crate) use endpoint::Lent;
 pub use endpoint::{BreakerState, Endpoint, EndpointState, RetryBudget};
 pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};

@@ -137,7 +137,7 @@ impl Policy {
         endpoint: &'a Arc<Endpoint>,
         work: &A,
     ) -> Result<Done<'a, A::Output>> {
-        let mut machine = Machine::new(cx, operation, endpoint, &self.inner.settings);
+        let mut machine = Machine::new(cx, operation, endpoint, &self.inner.settings, work.lasting());
         machine.begin()?;
         loop {
             // An answer is returned from where it comes: brought together first, each would be copied once more.

@@ -14,7 +14,7 @@ use super::{
     StartUploadRequest, UPLOAD_PART, UploadEnd, UploadId, UploadPartRequest, outcome,
 };
 use crate::body::Body;
-use crate::context::CallOptions;
+use crate::context::{CallContext, CallOptions};
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::scope::{HandleCore, Resources};
 
@@ -107,14 +107,17 @@ impl Upload {
     ///
     /// # Errors
     /// `InvalidInput` for no parts, twice the same index, or a part below `part_min` that is not the last;
-    /// `AlreadyExists` or `Conflict` by the precondition; `OutcomeUnknown` when the answer is lost for good.
+    /// `AlreadyExists` or `Conflict` by the precondition; `Conflict`, reason `UploadConflict`, when a conflicting request has
+    /// voided the upload: only another upload, with every part sent again, can make the object then; `OutcomeUnknown` when
+    /// the answer is lost for good.
     pub async fn complete(self, parts: impl IntoIterator<Item = PartTag>) -> Result<ObjectMeta> {
         let mut parts: Vec<PartTag> = parts.into_iter().collect();
         parts.sort_by_key(|part| part.index);
-        self.complete_inner(parts).await
+        self.complete_for(None, parts).await
     }
 
-    async fn complete_inner(self, parts: Vec<PartTag>) -> Result<ObjectMeta> {
+    /// As [`complete`](Self::complete), for a call that may begin the whole upload anew.
+    async fn complete_for(self, whole: Option<&CallContext>, parts: Vec<PartTag>) -> Result<ObjectMeta> {
         let (store, key) = (&self.store, &self.id.key);
         store.at(&END_UPLOAD, key, self.check_complete(&parts))?;
         let mut call = store.open(&END_UPLOAD);
@@ -125,6 +128,9 @@ impl Upload {
                 call.guard(provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
             })
             .await;
+            if let Some(whole) = whole {
+                whole.share_budget(call.cx());
+            }
             let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
             let tried = tried.and_then(|meta| meta.ok_or_else(missing));
             match &self.id.operation {

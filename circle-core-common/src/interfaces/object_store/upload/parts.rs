@@ -1,20 +1,26 @@
 //! A large put, sent in parts.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tracing::instrument::WithSubscriber;
 
 use super::Upload;
 use crate::body::Body;
-use crate::error::{Error, ErrorKind, Limit, Reason, Result};
+use crate::context::CallContext;
+use crate::error::{Error, ErrorKind, Limit, Reason, Result, Sent};
 use crate::interfaces::object_store::{
     Caps, ObjectKey, ObjectMeta, ObjectStore, ObjectStoreCapabilities, PUT, PartTag, PutOptions,
 };
+use crate::resilience::backoff::Backoff;
 
 /// The size of a part where neither the caller nor a limit says otherwise.
 const PART_SIZE: u64 = 8 << 20;
 /// How many parts are on their way at once by default.
 const CONCURRENCY: usize = 4;
+/// How many uploads are begun for one put where conflicting requests void them: each sends the whole content.
+const UPLOADS: u32 = 3;
 
 /// Whether the handle sends content of this length in parts.
 pub(in super::super) fn wants_parts(capabilities: &ObjectStoreCapabilities, length: Option<u64>) -> bool {
@@ -56,11 +62,34 @@ pub(in super::super) async fn put_in_parts(
     store.at(&PUT, &key, check_no_checksum(&options))?;
     let size = store.at(&PUT, &key, part_size(store.capabilities(), length, options.part_size.map(crate::ByteSize::as_u64)))?;
     let concurrency = options.concurrency.unwrap_or(CONCURRENCY).max(1);
-    let mut parts = Parts::new(super::start(&store, key.clone(), options).await?, concurrency);
-    // Reading the body is bounded too: a source that stalls would else hold the call for ever.
-    let sent = store.context(&PUT).guard(parts.send_all(body, length, size)).await;
-    store.at(&PUT, &key, sent)?;
-    parts.complete().await
+    let cx = store.context(&PUT);
+    let mut waits = Backoff::new().initial_interval(Duration::from_millis(20)).waits(cx.random());
+    let mut left = UPLOADS;
+    loop {
+        left -= 1;
+        let mut parts = Parts::new(super::start(&store, key.clone(), options.clone()).await?, concurrency);
+        // Reading the body is bounded too: a source that stalls would else hold the call for ever.
+        let sent = cx.guard(parts.send_all(body.clone(), length, size)).await;
+        store.at(&PUT, &key, sent)?;
+        let error = match parts.complete_for(Some(&cx)).await {
+            Err(error) if error.reason() == Some(Reason::UploadConflict) => error,
+            ended => return ended,
+        };
+        if left == 0 || !body.is_replayable() {
+            return Err(error);
+        }
+        if !cx.draw_retry() {
+            let told = error.context("not sent again, because the retry budget is used up");
+            return Err(told.with_reason(Reason::RetryBudget));
+        }
+        let wait = waits.next_wait()?.unwrap_or_default();
+        let waited = cx.guard(async {
+            cx.clock().sleep(wait).await;
+            Ok(())
+        });
+        // Nothing is on its way while it waits, and the upload before was refused.
+        store.at(&PUT, &key, waited.await.map_err(|interrupted| interrupted.with_sent(Sent::No)))?;
+    }
 }
 
 /// An upload and its parts on their way, a bounded number at once. Dropped before it is complete, it stops the parts and
@@ -95,11 +124,17 @@ impl Parts {
         Ok(())
     }
 
-    pub(super) async fn complete(mut self) -> Result<ObjectMeta> {
+    pub(super) async fn complete(self) -> Result<ObjectMeta> {
+        self.complete_for(None).await
+    }
+
+    async fn complete_for(mut self, whole: Option<&CallContext>) -> Result<ObjectMeta> {
         while !self.running.is_empty() {
             self.wait_one().await?;
         }
-        let meta = self.upload.clone().complete(std::mem::take(&mut self.done)).await?;
+        let mut done = std::mem::take(&mut self.done);
+        done.sort_by_key(|part| part.index);
+        let meta = self.upload.clone().complete_for(whole, done).await?;
         self.complete = true;
         Ok(meta)
     }

@@ -4,6 +4,7 @@
 
 mod conditional;
 mod failures;
+mod lasting;
 mod multipart;
 mod region;
 mod requests;
@@ -39,10 +40,17 @@ pub(crate) async fn bucket() -> Bucket {
 }
 
 pub(crate) async fn bucket_with(change: impl FnOnce(S3Config) -> S3Config) -> Bucket {
+    bucket_in(&Environment::default(), hasty(), change).await
+}
+
+pub(crate) async fn bucket_in(
+    environment: &Environment,
+    resilience: Resilience,
+    change: impl FnOnce(S3Config) -> S3Config,
+) -> Bucket {
     let server = FaultServer::start().await.expect("a server");
-    let environment = Environment::builder().build();
     let config = change(S3Config::new("bucket").region("eu-west-1").endpoint(server.origin()).credentials(key()));
-    let cx = BuildContext::from(&environment).allow_loopback(true).resilience(hasty());
+    let cx = BuildContext::from(environment).allow_loopback(true).resilience(resilience);
     let files = ObjectStore::new(S3::new(config, cx).expect("a provider"));
     Bucket { server, files }
 }

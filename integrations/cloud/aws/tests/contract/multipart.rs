@@ -110,6 +110,49 @@ async fn an_end_whose_answer_is_lost_is_unknown_or_found() {
     );
 }
 
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>: "you should re-initiate the multipart
+/// upload with CreateMultipartUpload and re-upload each part".
+#[tokio::test]
+async fn a_put_whose_upload_is_void_begins_anew() {
+    let bucket = bucket().await;
+    takes_uploads(&bucket);
+    bucket.server.when(is_end).script([refusal(409, "ConditionalRequestConflict"), Reply::xml(COMPLETE)]);
+    bucket.files.create("a", vec![7_u8; 17 << 20]).await.unwrap();
+    let received = bucket.server.received();
+    let count = |of: fn(&circle_core_testkit::Received) -> bool| received.iter().filter(|request| of(request)).count();
+    assert_eq!((count(|request| request.query() == "uploads"), count(is_end)), (2, 2), "another upload, not the same end again");
+    assert_eq!(count(|request| request.query().starts_with("partNumber=")), 6, "every part is sent again");
+    let end = received.iter().rfind(|request| is_end(request)).unwrap();
+    assert_eq!(end.header("if-none-match"), Some("*"));
+}
+
+#[tokio::test]
+async fn a_put_begins_anew_three_times_at_most_and_a_stream_never() {
+    let bucket = bucket().await;
+    takes_uploads(&bucket);
+    bucket.server.when(is_end).always(refusal(409, "ConditionalRequestConflict"));
+    let ends = || bucket.server.received().iter().filter(|request| is_end(request)).count();
+    let error = bucket.files.create("a", vec![7_u8; 17 << 20]).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason(), ends()), (ErrorKind::Conflict, Some(Reason::UploadConflict), 3));
+    let once = ByteStream::unfold(true, |left| async move { Ok(left.then(|| (bytes::Bytes::from(vec![0_u8; PART]), false))) });
+    let error = bucket.files.create("a", Body::from_stream(once, None)).await.unwrap_err();
+    assert_eq!((error.reason(), ends()), (Some(Reason::UploadConflict), 4));
+}
+
+#[tokio::test]
+async fn an_upload_of_ones_own_that_is_void_says_so() {
+    let bucket = bucket().await;
+    takes_uploads(&bucket);
+    // Within a success too; what was aborted by another operation is repeated as it is.
+    bucket.server.when(is_end).script([refusal(409, "OperationAborted"), refusal(200, "ConditionalRequestConflict")]);
+    let upload = bucket.files.upload_with("a", PutOptions::new().if_absent()).await.unwrap();
+    let tag = upload.part(0, "x").await.unwrap();
+    let error = upload.complete([tag]).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Conflict, Some(Reason::UploadConflict)));
+    assert!(error.message().contains("send every part again"), "{error}");
+    assert_eq!(bucket.server.received().iter().filter(|request| is_end(request)).count(), 2);
+}
+
 #[tokio::test]
 async fn a_large_put_goes_in_parts_side_by_side() {
     let bucket = bucket().await;

@@ -15,7 +15,7 @@ use super::operations::{
     UPLOAD_PART_COPY,
 };
 use super::write::{Made, push_extras, push_precondition, with_content, with_headers};
-use crate::error::refused;
+use crate::error::{S3Error, refused};
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};
 
@@ -86,7 +86,7 @@ impl S3Client {
                 .header("x-amz-copy-source-range", &range)?
                 .header_opt("x-amz-copy-source-if-match", matches.as_deref())
         };
-        let response = self.send(cx, &UPLOAD_PART_COPY, |place| request(place.object(upload.key.as_str()))).await?;
+        let response = self.send_lasting(cx, &UPLOAD_PART_COPY, |place| request(place.object(upload.key.as_str()))).await?;
         let missing =
             || Error::new(ErrorKind::Decode, "the service's answer to a copied part has no ETag").with_sent(Sent::Maybe);
         let etag = Copied::read(&response.body)?.etag.ok_or_else(missing)?;
@@ -97,6 +97,7 @@ impl S3Client {
     ///
     /// # Errors
     /// `InvalidInput` for parts that the upload does not have; `AlreadyExists` and `Conflict` by the precondition;
+    /// `Conflict`, reason `UploadConflict`, when a conflicting request has voided the upload;
     /// `OutcomeUnknown` where the upload is gone after an attempt whose answer was lost.
     pub async fn complete_multipart_upload(
         &self,
@@ -112,13 +113,17 @@ impl S3Client {
             let request = Request::post(target.query("uploadId", &upload.token)).header("content-type", "application/xml")?;
             Ok(with_headers(request, &headers)?.body(document.clone()))
         };
-        let sent = self.send(cx, &COMPLETE_MULTIPART_UPLOAD, |place| request(place.object(upload.key.as_str()))).await;
+        let sent = self.send_lasting(cx, &COMPLETE_MULTIPART_UPLOAD, |place| request(place.object(upload.key.as_str()))).await;
         let response = sent.map_err(|error| match error.reason() {
             // Ended by an earlier attempt, or by somebody else: the answer cannot tell.
             Some(Reason::UploadEnded) if error.attempts() > 1 => {
                 let text = "the upload was gone when its end was repeated: the object is complete, or the upload was aborted";
                 let attempts = error.attempts();
                 Error::new(ErrorKind::OutcomeUnknown, text).with_sent(Sent::Maybe).with_attempts(attempts).with_source(error)
+            }
+            Some(Reason::ConflictingRequest) if is_voided(&error) => {
+                let told = error.context("the upload is void; start another one and send every part again");
+                told.with_reason(Reason::UploadConflict)
             }
             _ => refused(error, precondition, &upload.key),
         })?;
@@ -168,6 +173,13 @@ impl S3Client {
         let response = self.send(cx, &LIST_MULTIPART_UPLOADS, |place| request(place.bucket())).await?;
         ListUploads::read(&response.body)
     }
+}
+
+/// Whether the end of an upload was refused so that the same parts can never make the object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>, `If-None-Match`): of a 409 that says
+/// this, Amazon has every part sent again; `OperationAborted` passes.
+fn is_voided(error: &Error) -> bool {
+    error.provider_error::<S3Error>().is_some_and(|error| error.code == "ConditionalRequestConflict")
 }
 
 fn number(index: u32) -> u64 {

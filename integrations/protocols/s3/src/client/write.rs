@@ -177,7 +177,7 @@ impl S3Client {
             push(name, "*")?;
         }
         let request = |target| with_headers(Request::put(target), &headers);
-        let response = self.send(cx, &COPY_OBJECT, |place| request(place.object(copy.to.as_str()))).await;
+        let response = self.send_lasting(cx, &COPY_OBJECT, |place| request(place.object(copy.to.as_str()))).await;
         let precondition = if copy.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
         let response = response.map_err(|error| refused(error, &precondition, copy.to))?;
         self.made(&response)

@@ -81,7 +81,11 @@ async fn in_parts(client: &S3Client, cx: &CallContext, request: &CopyRequest, so
         // The first error says what happened; an upload that stays is found by the bucket's lifecycle.
         let _ = client.abort_multipart_upload(cx, &upload).await;
     }
-    made
+    // A copy is made again as a whole: there is no content to send.
+    made.map_err(|error| match error.reason() {
+        Some(Reason::UploadConflict) => error.with_reason(Reason::ConflictingRequest),
+        _ => error,
+    })
 }
 
 async fn copy_parts(
