@@ -30,9 +30,10 @@ struct Keeping<'a> {
     response: &'a ChatResponse,
 }
 
-/// Whether an answer is one that the same request would get again: it ended by itself.
+/// Whether an answer is one that the same request would get again: it ended by itself. Some services end a refusal like any
+/// other answer.
 fn is_whole(response: &ChatResponse) -> bool {
-    matches!(response.finish, FinishReason::Stop | FinishReason::ToolCalls)
+    matches!(response.finish, FinishReason::Stop | FinishReason::ToolCalls) && response.refusal().is_none()
 }
 
 fn encoded(response: &ChatResponse, at: Timestamp) -> Option<Bytes> {
