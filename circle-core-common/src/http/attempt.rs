@@ -46,6 +46,7 @@ pub(super) struct Streamed<'a>(pub(super) Exchange<'a>);
 pub(super) struct Begun {
     status: StatusCode,
     headers: HeaderMap,
+    secrets: Secrets,
     flow: Flow,
 }
 
@@ -64,7 +65,8 @@ impl Signed {
 
 impl Begun {
     pub(super) fn holding(self, permit: Permit<'_>) -> Opened {
-        Opened { status: self.status, headers: self.headers, body: self.flow.holding(permit.into_owned()) }
+        let Self { status, headers, secrets, flow } = self;
+        Opened { status, headers, body: flow.holding(permit.into_owned()), secrets }
     }
 }
 
@@ -219,7 +221,7 @@ impl Exchange<'_> {
             false => (answer.body, announced),
         };
         let flow = Flow::new(source, self.cx.clock(), self.stall(), announced);
-        Ok(Begun { status: answer.status, headers: answer.headers, flow })
+        Ok(Begun { status: answer.status, headers: answer.headers, secrets: signed.secrets, flow })
     }
 
     /// The request as the caller describes it, before the attempt adds its own.

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::rate_limit::RateLimit;
+use super::redact::Secrets;
 use super::{headers, json, redact, said};
 use crate::body::ByteStream;
 use crate::error::{Detail, Result, Sent};
@@ -84,6 +85,8 @@ pub struct Opened {
     pub headers: HeaderMap,
     /// The body; cut content ends in an error, `Connection` with reason `Truncated`.
     pub body: ByteStream,
+    /// What the request carried: what the body says is wrong goes through [`Secrets::redact`] before it is in an error.
+    pub secrets: Secrets,
 }
 
 impl Opened {

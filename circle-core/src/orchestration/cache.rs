@@ -32,7 +32,7 @@ use super::frame::{Frame, framed};
 ///
 /// - *The same request* is one with the same SHA-256 of all that the model is told: conversation, tools, schema, settings; of
 ///   the same provider, model and tenant. A request with a provider's own option is never looked up.
-/// - *Kept* are whole answers that ended by themselves or with tool calls; never errors, cut or filtered ones. A request with a
+/// - *Kept* are whole answers that ended by themselves or with tool calls; never errors, nor what was cut, filtered or refused. A request with a
 ///   temperature above 0 wants variety, and is neither looked up nor kept, unless [`any_temperature`](Self::any_temperature).
 /// - *A stream* is played from a kept answer, in one piece per part, and kept once it has ended by itself.
 /// - *Embeddings* are kept one by one: only the inputs that are new are asked for.

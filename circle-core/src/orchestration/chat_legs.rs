@@ -79,17 +79,25 @@ impl LegCall<ChatModel> for Count<'_> {
     }
 }
 
-/// The models that a leg may answer with.
-pub(super) fn models_of(leg: &Leg<ChatModel>) -> Vec<ModelId> {
-    let mut models = leg.handle.provider().map(|provider| provider.models()).unwrap_or_default();
-    if let Some(model) = &leg.model {
-        models.iter_mut().for_each(|id| id.model = model.shared().clone());
-        models.dedup();
+/// The models that a leg may answer this request with.
+pub(super) fn models_of(leg: &Leg<ChatModel>, request: &ChatRequest) -> Vec<ModelId> {
+    let Ok(provider) = leg.handle.provider() else { return Vec::new() };
+    match &leg.model {
+        None => provider.models_for(request),
+        Some(model) => {
+            let mut models = provider.models_for(&request.clone().model(model.clone()));
+            models.dedup();
+            models
+        }
     }
-    models
 }
 
 impl Legs<ChatModel> {
+    /// The models that may answer this request; of one that names none, those that may answer at all.
+    pub(super) fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.legs.iter().flat_map(|leg| models_of(leg, request)).collect()
+    }
+
     pub(super) fn owns_state(&self, owner: &str) -> bool {
         let owns = |leg: &Leg<ChatModel>| leg.handle.provider().is_ok_and(|provider| provider.owns_state(owner));
         self.legs.iter().any(owns)

@@ -16,7 +16,7 @@ use circle_core_common::interfaces::embedding_model::{
 use circle_core_common::{CallContext, Environment, Handle, Health, Provider, ProviderInfo, Result};
 
 use super::capabilities;
-use super::chat_legs::{Chat, Count, Stream, models_of};
+use super::chat_legs::{Chat, Count, Stream};
 use super::cooldown::Cooldown;
 use super::leg::Leg;
 use super::legs::Legs;
@@ -181,7 +181,11 @@ impl ChatModelProvider for Fallback<ChatModel> {
     }
 
     fn models(&self) -> Vec<ModelId> {
-        self.legs.legs.iter().flat_map(models_of).collect()
+        self.legs.models_for(&ChatRequest::new())
+    }
+
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.legs.models_for(request)
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

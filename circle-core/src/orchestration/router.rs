@@ -192,7 +192,7 @@ impl Router {
 
     fn candidate(&self, cx: &CallContext, leg: usize, of: &Leg<ChatModel>, request: &ChatRequest) -> Candidate {
         let capabilities = of.handle.capabilities();
-        let models = models_of(of);
+        let models = models_of(of, request);
         let input = self.assumed.input_tokens_of(request);
         let output = self.assumed.output_tokens_of(request, capabilities);
         let fits = capabilities.context_tokens.is_none_or(|context| input.saturating_add(output) <= context);
@@ -205,7 +205,7 @@ impl Router {
 }
 
 /// What a request costs at the most, of the models that may answer it.
-pub(super) fn estimated_cost(
+fn estimated_cost(
     prices: &PriceTable,
     models: &[ModelId],
     input: u64,
@@ -216,11 +216,7 @@ pub(super) fn estimated_cost(
     let media = request.estimate().media > 0;
     let usage = Usage::exclusive(Some(input), Some(0), Some(0)).output(Some(output));
     let of = |id: &ModelId| {
-        let id = match &request.model {
-            Some(model) => ModelId::new(id.vendor.clone(), model.shared().clone()),
-            None => id.clone(),
-        };
-        let price = prices.find(&id, on).filter(|price| !(media && price.text_only))?;
+        let price = prices.find(id, on).filter(|price| !(media && price.text_only))?;
         price.cost(&usage, Billing::Standard).ceiling()
     };
     let costs: Option<Vec<_>> = models.iter().map(of).collect();
@@ -267,7 +263,11 @@ impl ChatModelProvider for Router {
     }
 
     fn models(&self) -> Vec<ModelId> {
-        self.legs.legs.iter().flat_map(models_of).collect()
+        self.legs.models_for(&ChatRequest::new())
+    }
+
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.legs.models_for(request)
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -37,6 +37,16 @@ pub trait ChatModelProvider: Provider {
         Vec::new()
     }
 
+    /// The models that may answer this request: the one that it names, where it names one. Only what asks for others than the
+    /// request says knows better.
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        let named = |id: ModelId| match &request.model {
+            Some(model) => ModelId::new(id.vendor, Arc::clone(model.shared())),
+            None => id,
+        };
+        self.models().into_iter().map(named).collect()
+    }
+
     /// Answers, whole.
     ///
     /// # Errors
@@ -78,6 +88,10 @@ impl ChatModelProvider for Arc<dyn ChatModelProvider> {
 
     fn models(&self) -> Vec<ModelId> {
         (**self).models()
+    }
+
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        (**self).models_for(request)
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

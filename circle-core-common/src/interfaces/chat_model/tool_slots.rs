@@ -9,9 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// or say that every index is 0.
 ///
 /// A delta belongs to the call of its index, unless it brings an id that is neither that call's nor another known one: that
-/// starts a call. Without an index it belongs to the call of its id; without both, to the last call. So calls never merge.
-/// Arguments that come ahead of the name wait for it. A call whose id has not come with its name gets one made here, which
-/// serves as well: the next request holds both the call and its result.
+/// starts a call. Without an index it belongs to the call of its id; without both, to the last call. One that names a tool
+/// starts a call where its own has a name already, and it is of another index; or, of servers without ids, of another name, or
+/// both have whole arguments. So calls never merge. Arguments that come ahead of the name wait for it. A call whose id has not
+/// come with its name gets one made here, which serves as well: the next request holds both the call and its result.
 #[derive(Clone, Debug)]
 pub struct ToolSlots {
     slots: Vec<Slot>,
@@ -33,9 +34,15 @@ pub struct ToolDelta<'a> {
     pub arguments: &'a str,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Slot {
     id: Option<String>,
+    /// The index that it began with.
+    index: Option<u64>,
+    /// The name, once it has started.
+    name: String,
+    /// Whether it started with the whole of its arguments.
+    whole: bool,
     /// The number of its part, once it has started.
     part: Option<u32>,
     /// Arguments that came ahead of the name.
@@ -59,7 +66,7 @@ impl ToolSlots {
     /// Takes a delta; `next_part` is the number of the next part, and counts on. Gives the events to `emit`.
     pub fn delta(&mut self, delta: ToolDelta<'_>, next_part: &mut u32, mut emit: impl FnMut(ChatEvent)) {
         let id = delta.id.filter(|id| !id.is_empty());
-        let at = self.slot(delta.index, id);
+        let at = self.slot(id, &delta);
         let made_id = |at: usize| format!("{}{at}", self.made_ids);
         let slot = &mut self.slots[at];
         if slot.id.is_none() {
@@ -75,6 +82,8 @@ impl ToolSlots {
                 let part = *next_part;
                 *next_part += 1;
                 slot.part = Some(part);
+                name.clone_into(&mut slot.name);
+                slot.whole = slot.waiting.is_empty() && is_whole(delta.arguments);
                 emit(ChatEvent::tool_call(part, slot.id.clone().unwrap_or_else(|| made_id(at)), name));
                 let mut arguments = std::mem::take(&mut slot.waiting);
                 arguments.push_str(delta.arguments);
@@ -115,10 +124,14 @@ impl ToolSlots {
     }
 
     /// The slot that a delta belongs to, a new one where it belongs to none.
-    fn slot(&mut self, index: Option<u64>, id: Option<&str>) -> usize {
-        let of_id = id.and_then(|id| self.slots.iter().rposition(|slot| slot.id.as_deref() == Some(id)));
+    fn slot(&mut self, id: Option<&str>, delta: &ToolDelta<'_>) -> usize {
+        let index = delta.index;
+        let is = |slot: &Slot| slot.id.as_deref() == id;
         let of_index = index.and_then(|index| self.indices.iter().rfind(|(known, _)| *known == index).map(|(_, at)| *at));
-        let found = match (of_id, of_index, id) {
+        // Two calls of one id are told apart by their indices.
+        let of_both = of_index.filter(|at| id.is_some() && is(&self.slots[*at]));
+        let of_id = || id.and_then(|_| self.slots.iter().rposition(is));
+        let found = match (of_both.or_else(of_id), of_index, id) {
             (Some(at), ..) => Some(at),
             // An id that comes late belongs to the call of the index, an id of another call starts one.
             (None, Some(at), Some(_)) => self.slots[at].id.is_none().then_some(at),
@@ -127,8 +140,8 @@ impl ToolSlots {
             (None, None, None) if index.is_none() => self.slots.len().checked_sub(1),
             (None, None, None) => None,
         };
-        let at = found.unwrap_or_else(|| {
-            self.slots.push(Slot { id: None, part: None, waiting: String::new(), ended: false });
+        let at = found.filter(|at| !self.slots[*at].is_another(id, delta)).unwrap_or_else(|| {
+            self.slots.push(Slot { index, ..Slot::default() });
             self.slots.len() - 1
         });
         if let Some(index) = index
@@ -139,6 +152,21 @@ impl ToolSlots {
         }
         at
     }
+}
+
+impl Slot {
+    /// Whether a delta that would belong to this call names another.
+    fn is_another(&self, id: Option<&str>, delta: &ToolDelta<'_>) -> bool {
+        let Some(name) = delta.name.filter(|name| !name.is_empty() && self.part.is_some()) else { return false };
+        let elsewhere = delta.index.zip(self.index).is_some_and(|(one, other)| one != other);
+        // Some repeat the name in every delta of a call.
+        elsewhere || id.is_none() && (self.name != name || self.whole && is_whole(delta.arguments))
+    }
+}
+
+/// Whether arguments are a whole object, so that nothing can follow them.
+fn is_whole(arguments: &str) -> bool {
+    arguments.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
 }
 
 fn nameless(at: impl fmt::Display) -> Error {
@@ -210,6 +238,27 @@ mod tests {
         expect(&[(Some(0), "", "", "{"), (Some(0), "a", "f", ""), (Some(0), "", "", "}")], &[("a", "f", "{}")]);
         expect(&[(Some(0), "", "f", "{"), (Some(0), "a", "", "}")], &[("made-0", "f", "{}")]);
         expect(&[(None, "", "f", ""), (None, "", "", "")], &[("made-0", "f", "{}")]);
+    }
+
+    #[test]
+    fn whole_calls_without_an_id_are_told_apart() {
+        for index in [None, Some(0)] {
+            let whole = [("made-0", "f", "{\"x\":1}"), ("made-1", "g", "{}"), ("made-2", "g", "{}")];
+            expect(&[(index, "", "f", "{\"x\":1}"), (index, "", "g", "{}"), (index, "", "g", "{}")], &whole);
+            // Of two names there is no doubt, however the arguments come.
+            let pieces = [(index, "", "f", "{"), (index, "", "", "}"), (index, "", "g", "{"), (index, "", "", "}")];
+            expect(&pieces, &[("made-0", "f", "{}"), ("made-1", "g", "{}")]);
+            // The name is there in every delta.
+            expect(&[(index, "", "f", "{"), (index, "", "f", "}"), (index, "", "f", "")], &[("made-0", "f", "{}")]);
+        }
+    }
+
+    #[test]
+    fn calls_of_one_id_are_told_apart_by_their_indices() {
+        expect(
+            &[(Some(0), "f", "f", "{"), (Some(1), "f", "f", "{\"x\""), (Some(0), "f", "", "}"), (Some(1), "f", "", ":2}")],
+            &[("f", "f", "{}"), ("f", "f", "{\"x\":2}")],
+        );
     }
 
     #[test]

@@ -88,6 +88,10 @@ impl<P: ChatModelProvider> ChatModelProvider for Broken<P> {
         self.provider.models()
     }
 
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.provider.models_for(request)
+    }
+
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
         self.provider.chat(cx, self.request(request)).await.and_then(|response| self.response(response))
     }

@@ -21,11 +21,7 @@ impl Budgeted<ChatModel> {
         let input = self.assumed.input_tokens_of(request);
         let output = self.assumed.output_tokens_of(request, self.frame.handle.capabilities());
         let pricing = self.counts_money().then(|| {
-            let named = |id: ModelId| match &request.model {
-                Some(model) => ModelId::new(id.vendor, model.shared().clone()),
-                None => id,
-            };
-            let models = self.models.clone().unwrap_or_else(|| self.models().into_iter().map(named).collect());
+            let models = self.models.clone().unwrap_or_else(|| self.models_for(request));
             Pricing::new(&self.prices, models, request.estimate().media > 0, self.unknown, now)
         });
         let money = pricing.as_ref().map(|pricing| pricing.estimate(input, output)).transpose()?.unwrap_or_default();
@@ -55,6 +51,10 @@ impl ChatModelProvider for Budgeted<ChatModel> {
 
     fn models(&self) -> Vec<ModelId> {
         self.frame.handle.provider().map(|provider| provider.models()).unwrap_or_default()
+    }
+
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.frame.handle.provider().map(|provider| provider.models_for(request)).unwrap_or_default()
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -66,6 +66,14 @@ struct Book {
     estimated_calls: u64,
 }
 
+impl Book {
+    /// Whether it is the book of this window, or of the next: another call was faster over the edge, or the clock was set back
+    /// a little. Begun anew for the earlier window, what is in it would be forgotten.
+    fn counts_in(&self, window: i64) -> bool {
+        (0..=1).contains(&self.window.saturating_sub(window))
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Amounts<T> {
     used: T,
@@ -125,14 +133,15 @@ impl Budget {
     #[must_use]
     pub fn account(&self, of: &str, now: Timestamp) -> Account {
         let window = self.window_of(now);
-        let book = self.lock().get(of).copied().filter(|book| book.window == window).unwrap_or_default();
+        let book = self.lock().get(of).copied().filter(|book| book.counts_in(window));
+        let book = book.unwrap_or_else(|| Book { window, ..Book::default() });
         Account {
             tokens_used: book.tokens.used,
             tokens_reserved: book.tokens.reserved,
             money_used: book.money.used,
             money_reserved: book.money.reserved,
             estimated_calls: book.estimated_calls,
-            refills_at: self.end_of(window),
+            refills_at: self.end_of(book.window),
         }
     }
 
@@ -163,13 +172,14 @@ impl Budget {
         let window = self.window_of(now);
         let mut books = self.lock();
         if books.len() >= ACCOUNTS_SWEPT_FROM && !books.contains_key(account) {
-            books.retain(|_, book| book.window == window);
+            books.retain(|_, book| book.counts_in(window));
         }
-        let book = books.entry(Arc::clone(account)).or_default();
-        if book.window != window {
+        let book = books.entry(Arc::clone(account)).or_insert_with(|| Book { window, ..Book::default() });
+        if !book.counts_in(window) {
             // What runs on from an earlier window was that one's.
             *book = Book { window, ..Book::default() };
         }
+        let window = book.window;
         let tokens = book.tokens.used.saturating_add(book.tokens.reserved);
         let money = book.money.used.saturating_add(book.money.reserved);
         let short = match (self.tokens, self.money) {

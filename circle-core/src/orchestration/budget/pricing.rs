@@ -43,6 +43,10 @@ impl Pricing {
 
     /// What these tokens cost; `answered` is the model that answered, as its service says.
     pub(super) fn cost(&self, usage: &Usage, answered: Option<&str>) -> Cost {
+        // An answer from a cache is free, whatever it would cost.
+        if (usage.input_total(), usage.output_total()) == (Some(0), Some(0)) {
+            return Cost::Exact(NanoUsd::ZERO);
+        }
         let cost = match (self.candidates.as_slice(), answered) {
             ([(_, price)], _) => self.of_any(price.as_deref(), usage),
             (many, Some(answered)) => {

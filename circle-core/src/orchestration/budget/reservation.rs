@@ -61,7 +61,9 @@ impl Reservation {
         };
         let input = usage.input_total().unwrap_or(self.input);
         let mut estimated = usage.input_total().is_none() || usage.output_total().is_none() || received.is_some();
-        let counted = if estimated { Usage::exclusive(Some(input), Some(0), Some(0)).output(Some(output)) } else { usage };
+        // What was read from a cache and written into one is told with the input, and has prices of its own.
+        let told = if usage.input_total().is_some() { usage } else { Usage::exclusive(Some(input), Some(0), Some(0)) };
+        let counted = told.output(Some(output));
         let money = match &self.pricing {
             None => Default::default(),
             Some(pricing) => match pricing.cost(&counted, model) {

@@ -88,6 +88,59 @@ async fn an_exhausted_budget_says_which_and_when_it_refills() {
     acme.chat(request(10)).await.unwrap();
 }
 
+/// A call that read the clock at the end of a window and came after one of the next would begin the book anew.
+#[test]
+fn a_call_that_is_slow_over_the_edge_of_a_window_forgets_nothing() {
+    let (budget, account): (_, Arc<str>) = (Budget::new("x").every(Duration::from_secs(10)).tokens(100), "a".into());
+    let need = |tokens| ledger::Amount { tokens, money: NanoUsd::ZERO };
+    let (before, after) = (Timestamp::from_unix(START + 9, 0), Timestamp::from_unix(START + 10, 0));
+    budget.reserve(&account, need(60), before).unwrap().settle(need(60), false);
+    let next = budget.reserve(&account, need(90), after).unwrap();
+    let error = budget.reserve(&account, need(20), before).unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::BudgetExhausted), "the account of the next window is nearly empty");
+    next.settle(need(90), false);
+    for at in [before, after] {
+        let now = budget.account("a", at);
+        assert_eq!((now.tokens_used, now.refills_at), (90, Timestamp::from_unix(START + 20, 0)));
+    }
+    assert!(budget.reserve(&account, need(20), after).is_err());
+    // A clock that was years ahead does not close the account for years.
+    budget.reserve(&account, need(100), Timestamp::from_unix(2 * START, 0)).unwrap().settle(need(100), false);
+    budget.reserve(&account, need(100), after).unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_cost_nothing_is_booked_as_nothing_whatever_the_price() {
+    let (script, _) = scripted();
+    let budget = Budget::new("day").money(NanoUsd::dollars(10));
+    let cached = ChatModel::new(Cached::new(ChatModel::new(script.always(answer(7, 3)))));
+    let assumed = UnknownPrice::Assume(NanoUsd::dollars(1));
+    let model = ChatModel::new(Budgeted::new(cached).budget(budget.clone()).prices(PriceTable::empty()).unknown_price(assumed));
+    for _ in 0..3 {
+        model.chat(request(100)).await.unwrap();
+        assert_eq!(budget.account("", now()).money_used, NanoUsd::dollars(1));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_booked_by_what_its_service_told_of_the_cache() {
+    let prices = PriceTable::parse(
+        "[acme]\nsource = \"here\"\nprices = [{ models = [\"small\"], checked = \"2000-01-01\", input = \"1000\", \
+         cache_read = \"100\", cache_write = \"1250\", output = \"2000\" }]",
+    )
+    .unwrap();
+    let pricing = pricing::Pricing::new(&prices, small().to_vec(), false, UnknownPrice::Refuse, now());
+    let usage = Usage::exclusive(Some(10), Some(0), Some(1_000));
+    let budget = Budget::new("day").money(NanoUsd::dollars(10));
+    let whole = ledger::Amount { tokens: 1_100, money: NanoUsd::dollars(2) };
+    let holds = vec![budget.reserve(&"".into(), whole, now()).unwrap()];
+    let reserved = reservation::Reservation { holds, pricing: Some(pricing), input: 1_000, output: 100, whole };
+    reserved.settle(reservation::Known { model: None, usage, received: Some(5) });
+    // 10 × $1000 + 1000 × $1250 + 5 × $2000 per million.
+    let account = budget.account("", now());
+    assert_eq!((account.money_used, account.tokens_used), ("1.27".parse().unwrap(), 1_015));
+}
+
 #[tokio::test]
 async fn a_budget_that_refuses_gives_back_what_the_others_gave() {
     let (script, _) = scripted();

@@ -30,9 +30,10 @@ struct Keeping<'a> {
     response: &'a ChatResponse,
 }
 
-/// Whether an answer is one that the same request would get again: it ended by itself.
+/// Whether an answer is one that the same request would get again: it ended by itself. Some services end a refusal like any
+/// other answer.
 fn is_whole(response: &ChatResponse) -> bool {
-    matches!(response.finish, FinishReason::Stop | FinishReason::ToolCalls)
+    matches!(response.finish, FinishReason::Stop | FinishReason::ToolCalls) && response.refusal().is_none()
 }
 
 fn encoded(response: &ChatResponse, at: Timestamp) -> Option<Bytes> {
@@ -61,7 +62,8 @@ impl Cached<ChatModel> {
             return None;
         }
         let provider = self.frame.handle.provider().ok()?;
-        key::of_chat(&Answerer::new(provider.info(), provider.models(), self.tenant(cx)), request)
+        let answerer = Answerer::new(provider.info(), provider.models(), self.tenant(cx)).state_owner(provider.state_owner());
+        key::of_chat(&answerer, request)
     }
 
     async fn kept(&self, cx: &CallContext, key: &String) -> Option<ChatResponse> {
@@ -88,6 +90,10 @@ impl ChatModelProvider for Cached<ChatModel> {
 
     fn models(&self) -> Vec<ModelId> {
         self.frame.handle.provider().map(|provider| provider.models()).unwrap_or_default()
+    }
+
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.frame.handle.provider().map(|provider| provider.models_for(request)).unwrap_or_default()
     }
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {

@@ -17,13 +17,21 @@ const FORM: &str = "circle-cache/1/";
 pub(super) struct Answerer<'a> {
     provider: &'a str,
     target: &'a str,
+    /// Another cannot read what it attaches to answers.
+    state_owner: Option<&'a str>,
     models: Vec<ModelId>,
     tenant: Option<&'a str>,
 }
 
 impl<'a> Answerer<'a> {
     pub(super) fn new(info: &'a ProviderInfo, models: Vec<ModelId>, tenant: Option<&'a str>) -> Self {
-        Self { provider: info.name, target: &info.target, models, tenant }
+        Self { provider: info.name, target: &info.target, state_owner: None, models, tenant }
+    }
+
+    /// Says whose state its answers hold.
+    pub(super) fn state_owner(mut self, owner: &'a str) -> Self {
+        self.state_owner = Some(owner);
+        self
     }
 }
 
@@ -207,7 +215,17 @@ mod tests {
             let info = ProviderInfo::new("openai", "1", target);
             of_chat(&Answerer::new(&info, vec![ModelId::new("openai", model)], tenant), &request()).unwrap()
         };
-        let keys = [of("a", "m", None), of("b", "m", None), of("a", "n", None), of("a", "m", Some("t")), of("a", "m", Some("u"))];
+        let info = ProviderInfo::new("openai", "1", "a");
+        let owner = Answerer::new(&info, vec![ModelId::new("openai", "m")], None).state_owner("openai/openai/responses");
+        let of_owner = of_chat(&owner, &request()).unwrap();
+        let keys = [
+            of_owner,
+            of("a", "m", None),
+            of("b", "m", None),
+            of("a", "n", None),
+            of("a", "m", Some("t")),
+            of("a", "m", Some("u")),
+        ];
         assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len());
     }
 }

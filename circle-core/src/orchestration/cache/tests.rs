@@ -89,6 +89,12 @@ async fn errors_and_answers_that_did_not_end_by_themselves_are_not_kept() {
         assert_eq!(script.requests().len(), 3, "{finish}");
     }
     let (script, _) = scripted();
+    let refusal = ChatResponse::new(vec![Part::Refusal(Text::new("I will not say."))]);
+    let model = ChatModel::new(Cached::new(ChatModel::new(script.clone().always(refusal))));
+    model.chat("Is it?").await.unwrap();
+    model.stream("Is it?").await.unwrap().finish().await.unwrap();
+    assert_eq!((model.chat("Is it?").await.unwrap().finish, script.requests().len()), (FinishReason::Stop, 3));
+    let (script, _) = scripted();
     let model = ChatModel::new(Cached::new(ChatModel::new(script.clone().then_error(ErrorKind::Unavailable).reply("Yes."))));
     assert!(model.chat("Is it?").await.is_err());
     assert_eq!(model.chat("Is it?").await.unwrap().text(), "Yes.");

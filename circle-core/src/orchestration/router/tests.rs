@@ -102,6 +102,22 @@ async fn the_cheapest_depends_on_the_request_and_what_has_no_price_comes_last() 
 }
 
 #[tokio::test]
+async fn a_leg_with_a_model_of_its_own_costs_what_that_one_costs_whatever_the_request_names() {
+    let named = |name: &'static str| ChatModel::new(Named(says(name), name));
+    let legs = || [Leg::new(named("thorough")).model("chatty"), Leg::new(named("chatty")).model("thorough")];
+    let router = Router::new(legs()).route(Route::Cheapest(priced()));
+    // 50 × 4000 of the one that it names, 10 × 4000 of the other.
+    let request = ChatRequest::from("Why?").model("thorough").max_output_tokens(4_000);
+    let priced: Vec<_> = router.models_for(&request).into_iter().map(|id| id.model).collect();
+    assert_eq!(priced, ["chatty".into(), "thorough".into()]);
+    assert_eq!(text(&ChatModel::new(router), request).await, "chatty", "the second leg, which asks for `thorough`");
+    let nested = ChatModel::new(Router::new(legs()));
+    let outer = Router::new([Leg::new(nested), Leg::new(named("thorough"))]);
+    let models: Vec<_> = outer.models_for(&ChatRequest::from("Why?").model("x")).into_iter().map(|id| id.model).collect();
+    assert_eq!(models, ["chatty".into(), "thorough".into(), "x".into()]);
+}
+
+#[tokio::test]
 async fn where_the_best_cannot_serve_the_next_best_does() {
     let named = |script: &ScriptedModel, name: &'static str| ChatModel::new(Named(script.clone(), name));
     let (chatty, thorough) = (ScriptedModel::new().then_error(ErrorKind::RateLimited), says("thorough"));

@@ -17,7 +17,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use crate::decoder::{self, Decoder};
 use crate::embeddings::{self, EmbeddingsRequest};
 use crate::endpoint::OpenAiEndpoint;
-use crate::error::Answers;
+use crate::error::{Answers, Asked};
 use crate::extension::OpenAiReply;
 use crate::field;
 use crate::models::{Models, OpenAiModel};
@@ -112,12 +112,13 @@ impl OpenAiClient {
         &self.inner.responses_state_owner
     }
 
-    /// Model and host, for people.
+    /// Model and address, for people and for caches: the address is the host, and port and path where they are not the usual.
     #[must_use]
     pub fn target(&self) -> String {
-        let model = self.inner.model.as_ref().or(self.inner.embedding_model.as_ref());
-        let host = self.inner.base.origin.host();
-        model.map_or_else(|| host.to_owned(), |model| format!("{model}@{host}"))
+        let Inner { model, embedding_model, base, profile, .. } = &*self.inner;
+        let path = if base.path == profile.path { "" } else { &base.path };
+        let address = format!("{}{path}", base.origin.authority());
+        model.as_ref().or(embedding_model.as_ref()).map_or_else(|| address.clone(), |model| format!("{model}@{address}"))
     }
 
     /// A call of this client, starting now, with these options: its timeout bounds all requests that are made with it.
@@ -141,7 +142,7 @@ impl OpenAiClient {
         let response = self.inner.http.send(cx, &CHAT, send).await?;
         let request_id = response.request_id().map(str::to_owned);
         let answer: Completion<'_> = field::borrowed(&response, "answer of a chat model")?;
-        let mut reply = decoder.response(&answer, request_id.as_deref())?;
+        let mut reply = decoder.response(&answer, &Asked::whole(request_id.clone()))?;
         reply.extensions.put::<ChatResponse, _>(OpenAiReply {
             service_tier: answer.service_tier.owned(),
             system_fingerprint: answer.system_fingerprint.owned(),
@@ -160,8 +161,8 @@ impl OpenAiClient {
         let (decoder, send) = self.asked(cx, prepared)?;
         let send = send.header(ACCEPT.as_str(), "text/event-stream")?;
         let opened = self.inner.http.open(cx, &CHAT, send).await?;
-        let request_id = opened.request_id().map(str::to_owned);
-        Ok(ChatStream::new(decoder::events(opened.body, request_id, cx.clock().clone(), decoder)))
+        let (asked, body) = Asked::of(opened);
+        Ok(ChatStream::new(decoder::events(body, asked, cx.clock().clone(), decoder)))
     }
 
     /// Embeddings of texts, in one contiguous block. <https://platform.openai.com/docs/api-reference/embeddings/create>

@@ -13,7 +13,7 @@ use circle_core_common::interfaces::chat_model::{
 use circle_core_common::{ByteStream, Clock, Error, ErrorKind, Result, Sent};
 
 use self::repeats::{Place, Repeats};
-use crate::error;
+use crate::error::{self, Asked};
 use crate::stream::{Decode, Events};
 use crate::wire::{CallDelta, Choice, Completion, Delta, Words, content_parts};
 
@@ -52,14 +52,14 @@ impl Decoder {
     }
 
     /// Takes the data of the next event of a stream.
-    pub(crate) fn event(&mut self, event: &SseEvent<'_>, request_id: Option<&str>) -> Result<()> {
+    pub(crate) fn event(&mut self, event: &SseEvent<'_>, asked: &Asked) -> Result<()> {
         if let Some((place, text)) = self.repeats.read(event.data) {
             self.more(place, text);
             return Ok(());
         }
-        let chunk = event.json::<Completion<'_>>().map_err(|error| error::unread(error, request_id))?;
+        let chunk = event.json::<Completion<'_>>().map_err(|error| error::unread(error, asked))?;
         let before = self.events.len();
-        self.chunk(&chunk, request_id)?;
+        self.chunk(&chunk, asked)?;
         let place = self.events.back().and_then(Place::of).filter(|_| self.events.len() == before + 1);
         match place.zip(chunk.only_text()) {
             Some((place, text)) => self.repeats.remember(event.data, text, place),
@@ -82,10 +82,10 @@ impl Decoder {
     }
 
     /// Takes the next chunk of a stream.
-    fn chunk(&mut self, chunk: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
+    fn chunk(&mut self, chunk: &Completion<'_>, asked: &Asked) -> Result<()> {
         let choice = chunk.choices.first.as_ref().filter(|choice| choice.index.0.unwrap_or(0) == 0);
         if let Some(raw) = chunk.error.or(choice.and_then(|choice| choice.error)) {
-            return Err(error::midway(raw.get(), request_id));
+            return Err(error::midway(raw.get(), asked));
         }
         // Azure's first chunk holds what its filters say of the request, and nothing of the answer.
         if choice.is_some() || chunk.id.filled().is_some() {
@@ -102,12 +102,12 @@ impl Decoder {
     }
 
     /// Takes a whole answer.
-    fn whole(&mut self, answer: &Completion<'_>, request_id: Option<&str>) -> Result<()> {
+    fn whole(&mut self, answer: &Completion<'_>, asked: &Asked) -> Result<()> {
         let Some(choice) = &answer.choices.first else {
             return Err(Error::new(ErrorKind::Decode, "the answer has no choice").with_sent(Sent::Yes));
         };
         if let Some(raw) = choice.error {
-            return Err(error::midway(raw.get(), request_id));
+            return Err(error::midway(raw.get(), asked));
         }
         self.start(answer);
         if let Some(message) = choice.message.0.as_deref().or(choice.delta.0.as_ref()) {
@@ -247,8 +247,8 @@ impl Decoder {
     }
 
     /// The answer that a whole body is.
-    pub(crate) fn response(mut self, answer: &Completion<'_>, request_id: Option<&str>) -> Result<ChatResponse> {
-        self.whole(answer, request_id)?;
+    pub(crate) fn response(mut self, answer: &Completion<'_>, asked: &Asked) -> Result<ChatResponse> {
+        self.whole(answer, asked)?;
         let mut assembler = Assembler::new();
         self.events.iter().try_for_each(|event| assembler.push(event))?;
         assembler.finish()
@@ -258,12 +258,12 @@ impl Decoder {
 /// Chunks as they come.
 pub(crate) struct Chunks {
     decoder: Decoder,
-    request_id: Option<String>,
+    asked: Asked,
 }
 
 /// The events of a stream that was opened.
-pub(crate) fn events(body: ByteStream, request_id: Option<String>, clock: Clock, decoder: Decoder) -> Events<Chunks> {
-    Events::new(SseStream::new(body), clock, Chunks { decoder, request_id })
+pub(crate) fn events(body: ByteStream, asked: Asked, clock: Clock, decoder: Decoder) -> Events<Chunks> {
+    Events::new(SseStream::new(body), clock, Chunks { decoder, asked })
 }
 
 impl Decode for Chunks {
@@ -272,9 +272,9 @@ impl Decode for Chunks {
             return Ok(true);
         }
         if event.event == "error" {
-            return Err(error::midway(&event.text(), self.request_id.as_deref()));
+            return Err(error::midway(&event.text(), &self.asked));
         }
-        self.decoder.event(&event, self.request_id.as_deref()).map(|()| false)
+        self.decoder.event(&event, &self.asked).map(|()| false)
     }
 
     fn end(&mut self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What services of this API answer when they refuse, and what that means: one table.
 
-use circle_core_common::http::{Answer, Classify, RateLimit, Rule, Said};
-use circle_core_common::{Detail, Error, ErrorKind, Reason, Sent, Timestamp};
+use circle_core_common::http::{Answer, Classify, Opened, RateLimit, Rule, Said, Secrets};
+use circle_core_common::{ByteStream, Detail, Error, ErrorKind, Reason, Sent, Timestamp};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -165,8 +165,33 @@ impl OpenAiError {
     }
 }
 
+/// What is known of a request whose answer is read piece by piece, for the errors in it.
+#[derive(Default)]
+pub(crate) struct Asked {
+    /// The service's id of it.
+    pub(crate) request_id: Option<String>,
+    secrets: Secrets,
+}
+
+impl Asked {
+    /// Of an answer that is here as a whole.
+    pub(crate) fn whole(request_id: Option<String>) -> Self {
+        Self { request_id, secrets: Secrets::default() }
+    }
+
+    /// Of an answer that is still on its way, and its body.
+    pub(crate) fn of(opened: Opened) -> (Self, ByteStream) {
+        let request_id = opened.request_id().map(str::to_owned);
+        (Self { request_id, secrets: opened.secrets }, opened.body)
+    }
+
+    fn redacted(&self, text: Option<String>) -> Option<String> {
+        text.map(|text| self.secrets.redact(&text))
+    }
+}
+
 /// The error of a refusal in the middle of an answer whose status said success.
-pub(crate) fn midway(body: &str, request_id: Option<&str>) -> Error {
+pub(crate) fn midway(body: &str, asked: &Asked) -> Error {
     // An event holds the error itself, or an object that holds it.
     let mut said = OpenAiError::read(body.as_bytes());
     if said.message.is_none()
@@ -174,6 +199,12 @@ pub(crate) fn midway(body: &str, request_id: Option<&str>) -> Error {
     {
         said.message = Some(shortened(&message));
     }
+    // A service that says the key back must not get it into an error.
+    said.message = asked.redacted(said.message);
+    said.code = asked.redacted(said.code);
+    said.kind = asked.redacted(said.kind);
+    said.param = asked.redacted(said.param);
+    let request_id = asked.request_id.as_deref();
     (said.status, said.request_id) = (200, request_id.map(str::to_owned));
     let by_type = || said.words().find_map(|word| MIDWAY.iter().find(|(known, _)| *known == word)).map(|(_, rule)| *rule);
     let by_code = || said.status_in_code().map(Rule::of_status);
@@ -193,9 +224,9 @@ pub(crate) fn midway(body: &str, request_id: Option<&str>) -> Error {
 }
 
 /// Adds the id of the request to the error of an event that cannot be read.
-pub(crate) fn unread(error: Error, request_id: Option<&str>) -> Error {
+pub(crate) fn unread(error: Error, asked: &Asked) -> Error {
     let mut detail = error.detail().cloned().unwrap_or_default();
-    (detail.status, detail.request_id) = (Some(200), request_id.map(str::to_owned));
+    (detail.status, detail.request_id) = (Some(200), asked.request_id.clone());
     error.with_detail(detail).with_sent(Sent::Yes)
 }
 

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error;
+use crate::error::{self, Asked};
 
 /// The largest event: an image, in Base64.
 const EVENT_MAX: ByteSize = ByteSize::mib(64);
@@ -32,7 +32,7 @@ pub struct EventStream<T> {
     /// `None` once it is over.
     events: Option<SseStream>,
     read: fn(&SseEvent<'_>) -> Result<Read<T>>,
-    request_id: Option<String>,
+    asked: Asked,
     /// How many last events are still to come.
     left: u32,
 }
@@ -40,14 +40,14 @@ pub struct EventStream<T> {
 impl<T> EventStream<T> {
     /// The events of an answer, which ends after so many of the last kind, or at `[DONE]`.
     pub(crate) fn new(opened: Opened, left: u32, read: fn(&SseEvent<'_>) -> Result<Read<T>>) -> Self {
-        let request_id = opened.request_id().map(str::to_owned);
-        let events = SseStream::with_limit(opened.body, EVENT_MAX);
-        Self { ahead: None, events: Some(events), read, request_id, left }
+        let (asked, body) = Asked::of(opened);
+        let events = SseStream::with_limit(body, EVENT_MAX);
+        Self { ahead: None, events: Some(events), read, asked, left }
     }
 
     /// One event, of an answer that came whole.
     pub(crate) fn whole(event: T, read: fn(&SseEvent<'_>) -> Result<Read<T>>) -> Self {
-        Self { ahead: Some(event), events: None, read, request_id: None, left: 0 }
+        Self { ahead: Some(event), events: None, read, asked: Asked::default(), left: 0 }
     }
 
     /// The next event; `None` after the last.
@@ -64,16 +64,16 @@ impl<T> EventStream<T> {
             return Poll::Ready(Some(Ok(event)));
         }
         let Some(events) = &mut self.events else { return Poll::Ready(None) };
-        let request_id = self.request_id.as_deref();
+        let asked = &self.asked;
         let result = match ready!(events.poll_event(cx)) {
             Err(error) => Err(error),
             Ok(Some(event)) if event.data.starts_with(b"[DONE]") => {
                 self.events = None;
                 return Poll::Ready(None);
             }
-            Ok(Some(event)) => match refusal(&event, request_id) {
+            Ok(Some(event)) => match refusal(&event, asked) {
                 Some(error) => Err(error),
-                None => (self.read)(&event).map_err(|error| error::unread(error, request_id)),
+                None => (self.read)(&event).map_err(|error| error::unread(error, asked)),
             },
             Ok(None) => Err(events.cut()),
         };
@@ -88,19 +88,19 @@ impl<T> EventStream<T> {
 }
 
 /// The error that an event is, where it is one.
-fn refusal(event: &SseEvent<'_>, request_id: Option<&str>) -> Option<Error> {
+fn refusal(event: &SseEvent<'_>, asked: &Asked) -> Option<Error> {
     #[derive(Deserialize)]
     struct Refusal<'a> {
         #[serde(borrow, default)]
         error: Option<&'a RawValue>,
     }
     if event.event == "error" {
-        return Some(error::midway(&event.text(), request_id));
+        return Some(error::midway(&event.text(), asked));
     }
     // An image is not read twice to find that it is none.
     let named = event.data.len() < 64 * 1024 && event.data.windows(7).any(|window| window == b"\"error\"");
     let refusal = named.then(|| event.json::<Refusal<'_>>().ok()).flatten()?;
-    refusal.error.map(|raw| error::midway(raw.get(), request_id))
+    refusal.error.map(|raw| error::midway(raw.get(), asked))
 }
 
 impl<T: Unpin> Stream for EventStream<T> {

@@ -15,6 +15,7 @@ use self::decoder::Decoder;
 use self::request::Purpose;
 use self::wire::Answer;
 use crate::client::{OpenAiClient, made_ids};
+use crate::error::Asked;
 use crate::extension::OpenAiReply;
 use crate::field;
 use crate::profile::ReasoningItems;
@@ -43,7 +44,7 @@ impl OpenAiClient {
         let response = self.inner.http.send(cx, &RESPOND, send).await?;
         let request_id = response.request_id().map(str::to_owned);
         let answer: Answer<'_> = field::borrowed(&response, "answer of a chat model")?;
-        let mut reply = decoder.asked_as(request_id.clone()).response(&answer)?;
+        let mut reply = decoder.asked_as(Asked::whole(request_id.clone())).response(&answer)?;
         reply.extensions.put::<ChatResponse, _>(OpenAiReply {
             service_tier: answer.service_tier.owned(),
             system_fingerprint: None,
@@ -62,9 +63,9 @@ impl OpenAiClient {
         let (decoder, send) = self.asked_response(cx, prepared)?;
         let send = send.header(ACCEPT.as_str(), "text/event-stream")?;
         let opened = self.inner.http.open(cx, &RESPOND, send).await?;
-        let decoder = decoder.asked_as(opened.request_id().map(str::to_owned));
-        let stream = SseStream::with_limit(opened.body, EVENT_LIMIT);
-        Ok(ChatStream::new(Events::new(stream, cx.clock().clone(), decoder)))
+        let (asked, body) = Asked::of(opened);
+        let stream = SseStream::with_limit(body, EVENT_LIMIT);
+        Ok(ChatStream::new(Events::new(stream, cx.clock().clone(), decoder.asked_as(asked))))
     }
 
     /// How many tokens a request to the Responses API has, as the service counts them.

@@ -58,8 +58,9 @@ impl<'a> Completion<'a> {
         let choice = self.choices.first.as_ref().filter(|choice| choice.finish_reason.filled().is_none())?;
         let delta = choice.said()?;
         let call = delta.tool_calls.first.as_ref();
-        // An id may move what the calls' numbers stand for.
-        if !delta.tool_calls.rest.is_empty() || call.is_some_and(|call| call.id.filled().is_some()) {
+        // An id may move what the calls' numbers stand for, and so may a name.
+        let named = |call: &CallDelta<'_>| call.function.0.as_ref().is_some_and(|function| function.name.filled().is_some());
+        if !delta.tool_calls.rest.is_empty() || call.is_some_and(|call| call.id.filled().is_some() || named(call)) {
             return None;
         }
         let arguments = call.and_then(|call| call.function.0.as_ref()).map(|function| function.arguments).unwrap_or_default();

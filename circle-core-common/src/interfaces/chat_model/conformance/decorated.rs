@@ -25,6 +25,10 @@ crate::suite::decorated! {
         self.provider.models()
     }
 
+    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
+        self.provider.models_for(request)
+    }
+
     async fn stream(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatStream> {
         let plan = self.before(cx, "stream").await?;
         let stream = plan.answer(self.provider.stream(cx, request).await)?;

@@ -136,10 +136,11 @@ impl Files {
         Ok(())
     }
 
-    /// Deletes everything; the manifest first, so that nobody sees a part.
+    /// Deletes everything; the manifest ahead of the segments, so that nobody sees a part. Which segments these are is found
+    /// out before: once there is no manifest, another client can make the collection again, and put into it.
     pub(super) async fn drop_all(&self) -> Result<()> {
-        self.store.delete(self.manifest_key()).await?;
         let segments = self.store.list(self.segment_key("")).all().await?;
+        self.store.delete(self.manifest_key()).await?;
         if !segments.is_empty() {
             self.store.delete_many(segments.into_iter().map(|meta| meta.key)).await?.all()?;
         }

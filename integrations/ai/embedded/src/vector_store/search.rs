@@ -101,9 +101,9 @@ impl<'a> Search<'a> {
                 }
                 let score = match metric {
                     // The lengths are known: this is the cosine at the price of a dot product.
-                    Metric::Cosine => match length * block.norms[row] {
-                        0.0 => 0.0,
-                        lengths => (similarity::dot(vector, numbers) / lengths).clamp(-1.0, 1.0),
+                    Metric::Cosine => match (length * block.norms[row], similarity::dot(vector, numbers)) {
+                        (lengths, dot) if lengths.is_normal() && dot.is_finite() => (dot / lengths).clamp(-1.0, 1.0),
+                        _ => similarity::cosine(vector, numbers),
                     },
                     metric => metric.score(vector, numbers),
                 };

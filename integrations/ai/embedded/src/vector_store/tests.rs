@@ -116,6 +116,46 @@ async fn a_write_to_a_collection_that_was_made_again_is_refused_and_leaves_nothi
 }
 
 #[tokio::test]
+async fn a_collection_that_is_made_again_while_it_is_dropped_loses_nothing() {
+    let clock = ManualClock::new();
+    let store = Volatile::new(Environment::builder().clock(clock.clock()).build());
+    filled(&store, 3).await;
+    let scripted = Scripted::over(store.clone());
+    let script = scripted.script();
+    (0..4).for_each(|_| script.inject(Fault::Delay { by: Duration::from_secs(1) }));
+    let slow = VectorStore::new(EmbeddedVectors::over(ObjectStore::new(scripted)).unwrap());
+    let dropping = tokio::spawn(async move { slow.drop_collection("notes").await });
+    let again = over(&store);
+    let step = || async {
+        clock.advance(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    };
+    while again.count().await.is_ok() {
+        step().await;
+    }
+    again.ensure(CollectionSpec::new(2)).await.unwrap();
+    again.put(record(7)).await.unwrap();
+    while !dropping.is_finished() {
+        step().await;
+    }
+    dropping.await.unwrap().unwrap();
+    assert_eq!(over(&store).count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn very_long_vectors_do_not_stand_above_all_others() {
+    let notes = over(&Volatile::new(Environment::default()));
+    notes.ensure(CollectionSpec::new(2)).await.unwrap();
+    let records = [("near", [1.0, 0.1]), ("long", [3e38, 3e38]), ("far", [0.0, 1.0])];
+    notes.put_many(records.map(|(id, vector)| Record::new(id, vector))).await.unwrap().all().unwrap();
+    for (query, score) in [([1.0, 0.0], 0.5_f32.sqrt()), ([3e38, -3e38], 0.0)] {
+        let found = notes.query(VectorQuery::near(query)).await.unwrap();
+        assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["near", "long", "far"]);
+        assert!((found[1].score - score).abs() < 1e-6);
+    }
+}
+
+#[tokio::test]
 async fn lost_answers_and_cuts_of_the_object_store_lose_and_double_nothing() {
     for fault in [Fault::LoseAnswer, Fault::CutBefore, Fault::Unavailable] {
         for call in 0..8 {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use circle_core_common::interfaces::chat_model::{ChatEvent, FinishReason, Received};
+use circle_core_common::interfaces::chat_model::{ChatEvent, ChatModel, FinishReason, Received};
 use circle_core_common::{CallOptions, ErrorKind, Reason};
+use circle_core_openai::{OpenAiApi, OpenAiConfig, OpenAiError};
 use circle_core_testkit::{Break, FaultServer, Place, Reply};
 
-use super::chat;
+use super::{chat, provider};
 
 const STREAM: &str = concat!(
     "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
@@ -53,6 +54,29 @@ async fn a_connection_serves_the_next_stream() {
 async fn one_byte_at_a_time_is_the_same_answer() {
     let server = server(sse(STREAM).drip(1, Duration::from_micros(50))).await;
     assert_eq!(chat(&server.origin()).stream("Hi").await.unwrap().finish().await.unwrap().text(), "Daugava");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_said_back_in_the_middle_of_an_answer_is_in_no_error() {
+    let key = "sk-hunter2-0123456789";
+    let fault = format!(r#"{{"message":"Incorrect API key provided: {key}","code":"{key}","type":"invalid_request_error"}}"#);
+    let streams = [
+        (OpenAiApi::ChatCompletions, format!("data: {{\"error\":{fault}}}\n\n")),
+        (OpenAiApi::ChatCompletions, format!("event: error\ndata: {fault}\n\n")),
+        (OpenAiApi::Responses, format!("data: {{\"type\":\"error\",\"error\":{fault}}}\n\n")),
+        (
+            OpenAiApi::Responses,
+            format!("data: {{\"type\":\"response.failed\",\"response\":{{\"status\":\"failed\",\"error\":{fault}}}}}\n\n"),
+        ),
+    ];
+    for (api, stream) in streams {
+        let server = server(sse(&stream)).await;
+        let model = ChatModel::new(provider(OpenAiConfig::new("m").api(api), &server.origin(), key));
+        let error = model.stream("Hi").await.unwrap_err();
+        let said = error.provider_error::<OpenAiError>().unwrap();
+        assert!(error.message().contains("Incorrect API key provided") && said.request_id.is_some(), "{error}");
+        assert!(!format!("{error} {error:?} {said:?}").contains("hunter2"), "{error:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

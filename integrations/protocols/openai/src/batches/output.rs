@@ -22,7 +22,7 @@ use super::BatchError;
 use super::lines::Lines;
 use crate::client::{OpenAiClient, made_ids};
 use crate::decoder::Decoder;
-use crate::error::Answers;
+use crate::error::{Answers, Asked};
 use crate::wire::{Completion, Count, Text};
 use crate::{embeddings, field};
 
@@ -110,7 +110,8 @@ impl BatchLine {
         let body = self.answer()?;
         let answer: Completion<'_> = serde_json::from_str(body).map_err(|_| self.unread("answer of a chat model"))?;
         let made_ids = format!("{}{}_", self.reading.made_ids, self.at);
-        Decoder::new(made_ids, self.reading.state_owner.clone(), Vec::new()).response(&answer, self.request_id.as_deref())
+        Decoder::new(made_ids, self.reading.state_owner.clone(), Vec::new())
+            .response(&answer, &Asked::whole(self.request_id.clone()))
     }
 
     /// The answer of an embedding model.

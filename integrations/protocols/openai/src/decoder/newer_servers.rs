@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::tests::{decoder, read};
+use crate::error::Asked;
 use crate::wire::Completion;
 
 /// What may come, and is not looked at.
@@ -67,7 +68,7 @@ fn streamed(chunks: &[Value], size: usize) -> circle_core_common::Result<ChatRes
 fn whole(body: &Value) -> circle_core_common::Result<ChatResponse> {
     let text = body.to_string();
     let answer: Completion<'_> = serde_json::from_str(&text).unwrap();
-    decoder().response(&answer, None)
+    decoder().response(&answer, &Asked::default())
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

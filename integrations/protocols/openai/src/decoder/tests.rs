@@ -37,7 +37,7 @@ fn body(text: &str, size: usize) -> ByteStream {
 }
 
 pub(super) async fn read(text: &str, size: usize) -> Result<ChatResponse> {
-    let events = super::events(body(text, size), Some("req-1".to_owned()), clock(), decoder());
+    let events = super::events(body(text, size), Asked::whole(Some("req-1".to_owned())), clock(), decoder());
     ChatStream::new(events).finish().await
 }
 
@@ -133,7 +133,7 @@ async fn reasoning_has_many_names() {
     }
     let thinking = Decoder::new(String::new(), Some("openai/deepseek".into()), Vec::new());
     let text = deltas(&[r#"{"reasoning_content":"h"}"#, r#"{"reasoning_content":"m"}"#], "stop");
-    let reply = ChatStream::new(super::events(body(&text, 3), None, clock(), thinking)).finish().await.unwrap();
+    let reply = ChatStream::new(super::events(body(&text, 3), Asked::default(), clock(), thinking)).finish().await.unwrap();
     assert_eq!(reply.parts[0].state(), Some(&ProviderState::new("openai/deepseek", "hm")));
 }
 
@@ -195,7 +195,7 @@ async fn what_comes_behind_done_changes_nothing() {
             None => std::future::pending().await,
         }
     });
-    let reply = ChatStream::new(super::events(open, None, clock(), decoder())).finish().await.unwrap();
+    let reply = ChatStream::new(super::events(open, Asked::default(), clock(), decoder())).finish().await.unwrap();
     assert_eq!(reply.finish, FinishReason::Stop);
 }
 
@@ -205,13 +205,13 @@ fn a_whole_answer_is_read_as_a_stream_of_one() {
         "reasoning_content":"hm","tool_calls":[{"function":{"name":"f","arguments":""}},{"function":{"name":"g","arguments":"{}"}}],
         "annotations":[]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":3}}"#;
     let answer: Completion<'_> = serde_json::from_str(body).unwrap();
-    let reply = decoder().response(&answer, None).unwrap();
+    let reply = decoder().response(&answer, &Asked::default()).unwrap();
     assert_eq!((reply.text().as_str(), reply.reasoning().as_str()), ("So.", "hm"));
     assert_eq!(calls(&reply), [("call_made_0", "f", "{}"), ("call_made_1", "g", "{}")]);
     assert!(matches!(reply.parts[0], Part::Reasoning(_)));
     for body in [r#"{"id":"c","choices":[]}"#, r#"{"id":"c","choices":[{"message":{"tool_calls":[{"id":"a"}]}}]}"#] {
         let answer: Completion<'_> = serde_json::from_str(body).unwrap();
-        assert!(decoder().response(&answer, None).unwrap_err().is(ErrorKind::Decode), "{body}");
+        assert!(decoder().response(&answer, &Asked::default()).unwrap_err().is(ErrorKind::Decode), "{body}");
     }
 }
 
@@ -225,7 +225,7 @@ fn events(chunks: &[String], anew: bool) -> Vec<ChatEvent> {
         let mut parser = circle_core_common::http::SseParser::new();
         parser.push(format!("data: {chunk}\n\n").as_bytes());
         assert!(parser.parse().unwrap());
-        decoder.event(&parser.event(), None).unwrap();
+        decoder.event(&parser.event(), &Asked::default()).unwrap();
     }
     let _ = decoder.end();
     decoder.events.into()

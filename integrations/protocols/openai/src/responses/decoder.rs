@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use self::items::{Growing, Items, Kind, Thought, Told};
 use super::wire::{Answer, Event, ItemBody, ItemContent, ItemHead, MessageState};
-use crate::error;
+use crate::error::{self, Asked};
 use crate::stream::Decode;
 
 /// Makes events of an answer. Each text and each refusal of a message is one part, and so are each item of reasoning, each call
@@ -22,7 +22,7 @@ use crate::stream::Decode;
 pub(super) struct Decoder {
     events: VecDeque<ChatEvent>,
     warnings: Vec<Warning>,
-    request_id: Option<String>,
+    asked: Asked,
     /// Whose state the items are.
     owner: Arc<str>,
     /// Whether reasoning goes back.
@@ -40,7 +40,7 @@ impl Decoder {
         Self {
             events: VecDeque::new(),
             warnings,
-            request_id: None,
+            asked: Asked::default(),
             owner,
             replays,
             started: false,
@@ -51,9 +51,9 @@ impl Decoder {
         }
     }
 
-    /// The same, of a request of this id.
-    pub(super) fn asked_as(mut self, request_id: Option<String>) -> Self {
-        self.request_id = request_id;
+    /// The same, of this request.
+    pub(super) fn asked_as(mut self, asked: Asked) -> Self {
+        self.asked = asked;
         self
     }
 
@@ -120,7 +120,7 @@ impl Decoder {
     fn head<'a>(&self, raw: &'a RawValue) -> Result<ItemHead<'a>> {
         serde_json::from_str(raw.get()).map_err(|_| {
             let error = Error::new(ErrorKind::Decode, "an item of the answer is no object").with_sent(Sent::Yes);
-            error::unread(error, self.request_id.as_deref())
+            error::unread(error, &self.asked)
         })
     }
 
@@ -290,7 +290,7 @@ impl Decoder {
         let status = answer.status.filled().unwrap_or(status);
         if status == "failed" || answer.error.is_some() {
             let error = answer.error.map_or("null", RawValue::get);
-            return Err(error::midway(error, self.request_id.as_deref()));
+            return Err(error::midway(error, &self.asked));
         }
         self.start(answer);
         self.complete_items(answer)?;
@@ -358,9 +358,9 @@ impl Decoder {
             "response.completed" => return self.answered(&self.answer(&event)?, "completed").map(|()| true),
             "response.incomplete" => return self.answered(&self.answer(&event)?, "incomplete").map(|()| true),
             "response.failed" => return self.answered(&self.answer(&event)?, "failed").map(|()| true),
-            "error" => return Err(error::midway(text, self.request_id.as_deref())),
+            "error" => return Err(error::midway(text, &self.asked)),
             // Without a type: a gateway in front of the service.
-            "message" if event.error.is_some() => return Err(error::midway(text, self.request_id.as_deref())),
+            "message" if event.error.is_some() => return Err(error::midway(text, &self.asked)),
             // What a tool of the service does, what comes again as a whole, what is new.
             _ => {}
         }
@@ -371,7 +371,7 @@ impl Decoder {
         let Some(raw) = event.response else { return Ok(Answer::default()) };
         serde_json::from_str(raw.get()).map_err(|_| {
             let error = Error::new(ErrorKind::Decode, "the answer within an event is no object");
-            error::unread(error, self.request_id.as_deref())
+            error::unread(error, &self.asked)
         })
     }
 }
@@ -382,7 +382,7 @@ impl Decode for Decoder {
         if event.data.starts_with(b"[DONE]") {
             return Ok(false);
         }
-        let mut read: Event<'_> = event.json().map_err(|error| error::unread(error, self.request_id.as_deref()))?;
+        let mut read: Event<'_> = event.json().map_err(|error| error::unread(error, &self.asked))?;
         let kind = std::mem::take(&mut read.kind).0.unwrap_or(event.event.into());
         let text = if kind == "error" || kind == "message" { event.text() } else { Default::default() };
         self.event(read, &kind, &text)

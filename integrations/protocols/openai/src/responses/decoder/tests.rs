@@ -90,7 +90,7 @@ data: {"type":"response.completed","response":{"id":"resp_1","status":"completed
 const THOUGHT: &str = r#"{"id":"rs_1", "type":"reasoning","summary":[{"type":"summary_text","text":"Let me see."},{"type":"summary_text","text":"So."}],"encrypted_content":"gAAA\/1=="}"#;
 
 fn decoder() -> Decoder {
-    Decoder::new("call_made_".to_owned(), OWNER.into(), true, Vec::new()).asked_as(Some("req-1".to_owned()))
+    Decoder::new("call_made_".to_owned(), OWNER.into(), true, Vec::new()).asked_as(Asked::whole(Some("req-1".to_owned())))
 }
 
 fn clock() -> circle_core_common::Clock {
