@@ -68,8 +68,11 @@ impl Inner {
             })
     }
 
-    /// The endpoint of another origin; the client's own is at hand.
-    fn other_endpoint(&self, origin: &Origin) -> Option<Arc<Endpoint>> {
+    /// The endpoint of another origin, or of an operation that has one of its own; the client's own is at hand.
+    fn other_endpoint(&self, origin: &Origin, operation: &RemoteOperation) -> Option<Arc<Endpoint>> {
+        if operation.is_apart() {
+            return Some(self.policy.endpoint(&format!("{origin} {operation}")));
+        }
         (*origin != *self.origin).then(|| self.policy.endpoint(origin.as_str()))
     }
 }
@@ -90,7 +93,7 @@ impl HttpClient {
         let inner = &*self.inner;
         // A block and no `async fn`, whose future holds every argument twice and copies it when it is first polled.
         async move {
-            let other = inner.other_endpoint(&request.target.origin);
+            let other = inner.other_endpoint(&request.target.origin, operation);
             let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
             let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint });
             let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
@@ -105,7 +108,7 @@ impl HttpClient {
     /// As [`send`](Self::send). An error within the body comes from the body.
     pub async fn open(&self, cx: &CallContext, operation: &'static RemoteOperation, request: Request) -> Result<Opened> {
         let inner = &*self.inner;
-        let other = inner.other_endpoint(&request.target.origin);
+        let other = inner.other_endpoint(&request.target.origin, operation);
         let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
         let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint });
         let done = inner.policy.execute(cx, operation, endpoint, &work).await?;

@@ -67,6 +67,7 @@ const SHOWN: &[&str] = &[
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
     "x-request-id",
+    "x-slack-req-id",
 ];
 
 /// Whether the value of a header may be shown, in logs, errors and recordings: its name is on a list of harmless ones, and

@@ -76,7 +76,7 @@ fn plain(value: &Value) -> Option<String> {
 
 /// The request id, from whichever of the usual headers has it.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<&str> {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
         "x-request-id",
         "x-amz-request-id",
         "x-amzn-requestid",
@@ -86,6 +86,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<&str> {
         "apigw-requestid",
         "x-correlation-id",
         "x-goog-request-id",
+        "x-slack-req-id",
         "cf-ray",
     ];
     NAMES.iter().find_map(|name| headers::text(headers, name)).filter(|id| !id.is_empty())

@@ -29,13 +29,28 @@ pub struct RemoteOperation {
     name: &'static str,
     idempotency: Idempotency,
     template: &'static str,
+    apart: bool,
 }
 
 impl RemoteOperation {
     /// A request of this name; `template` is its path with placeholders, for spans: it must hold no value.
     #[must_use]
     pub const fn new(name: &'static str, idempotency: Idempotency, template: &'static str) -> Self {
-        Self { name, idempotency, template }
+        Self { name, idempotency, template, apart: false }
+    }
+
+    /// Gives the requests an endpoint of their own, for a service that limits each operation by itself: a limit, an open breaker
+    /// or a full bulkhead of this one stops no other.
+    #[must_use]
+    pub const fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
+    /// Whether the requests have an endpoint of their own.
+    #[must_use]
+    pub const fn is_apart(&self) -> bool {
+        self.apart
     }
 
     /// The name in spans and metrics: `s3.GetObject`.

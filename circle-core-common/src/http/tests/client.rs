@@ -12,6 +12,7 @@ use super::*;
 use crate::context::CallReport;
 use crate::error::{Error, ErrorKind, Limit, Reason, Result, Sent};
 use crate::http::{Answer, Interceptor, Outcome, Outgoing, Request, Sign, TransportRequest, headers};
+use crate::resilience::{Idempotency, RemoteOperation};
 use crate::units::ByteSize;
 
 #[tokio::test]
@@ -203,6 +204,20 @@ async fn a_used_up_quota_holds_everybody_back() {
     let cx = context_with(&environment, CallOptions::new().timeout(Duration::from_secs(1)));
     let error = client.send(&cx, &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
     assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 1), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_operation_apart_is_limited_by_itself() {
+    static APART: RemoteOperation = RemoteOperation::new("acme.Apart", Idempotency::Safe, "/{id}").apart();
+    let server = Server::start(vec![status(429, "Retry-After: 9\r\n"), ok("")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let cx = || context_with(&environment, CallOptions::new().timeout(Duration::from_secs(1)));
+    let refused = client.send(&cx(), &APART, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((refused.kind(), server.hits()), (ErrorKind::RateLimited, 1), "{refused:?}");
+    assert!(client.send(&cx(), &GET, Request::get(target(&client, "/a"))).await.is_ok());
+    let held = client.send(&cx(), &APART, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((held.kind(), held.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 2), "{held:?}");
 }
 
 struct Stale {

@@ -1,0 +1,103 @@
+//! The service `slack`: what its interfaces share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use circle_core_common::interfaces::messenger::{Messenger, MessengerCapabilities, MessengerProvider};
+use circle_core_common::interfaces::notifier::{Notifier, NotifierCapabilities, NotifierProvider};
+use circle_core_common::{
+    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
+};
+
+use crate::client::SlackClient;
+use crate::config::SlackConfig;
+use crate::directory::Directory;
+use crate::lost::LostWrites;
+use crate::{messenger, notifier};
+
+/// Messages and notifications by an app of a Slack workspace. Clones share the client.
+#[derive(Clone)]
+pub struct Slack {
+    pub(crate) client: SlackClient,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What clones share.
+pub(crate) struct Shared {
+    info: ProviderInfo,
+    pub(crate) messenger: MessengerCapabilities,
+    pub(crate) notifier: NotifierCapabilities,
+    pub(crate) directory: Directory,
+    pub(crate) lost: LostWrites,
+}
+
+impl Slack {
+    /// A provider of this config. Sends nothing.
+    ///
+    /// # Errors
+    /// `ConfigInvalid`: no type of conversation, an address that is none.
+    pub fn new(config: SlackConfig, cx: impl Into<BuildContext>) -> Result<Self> {
+        if config.conversation_types.is_empty() {
+            let text = "`conversation_types` is empty: name one, such as `public_channel`";
+            return Err(Error::new(ErrorKind::ConfigInvalid, text));
+        }
+        let types: Vec<&str> = config.conversation_types.iter().map(|one| one.as_str()).collect();
+        let client = SlackClient::new(config.token, &config.api_base, &cx.into())?;
+        let shared = Shared {
+            info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), client.host()),
+            messenger: messenger::capabilities(config.operation_metadata),
+            notifier: notifier::capabilities(),
+            directory: Directory::new(config.names_ttl, types.join(",")),
+            lost: LostWrites::default(),
+        };
+        Ok(Self { client, shared: Arc::new(shared) })
+    }
+
+    /// The native client: one method per request of the Web API.
+    #[must_use]
+    pub fn client(&self) -> &SlackClient {
+        &self.client
+    }
+}
+
+#[async_trait]
+impl Provider for Slack {
+    fn info(&self) -> &ProviderInfo {
+        &self.shared.info
+    }
+
+    fn environment(&self) -> &Environment {
+        self.client.environment()
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
+        self.client.auth_test(cx).await.map(|_| Health::healthy())
+    }
+
+    async fn close(&self, _: &CallContext) -> Result<()> {
+        self.client.close();
+        Ok(())
+    }
+}
+
+impl Integration for Slack {
+    type Config = SlackConfig;
+
+    const NAME: &'static str = "slack";
+    const INTERFACES: &'static [&'static str] = &["Messenger", "Notifier"];
+    const REMOTE: bool = true;
+
+    async fn build(config: SlackConfig, cx: BuildContext) -> Result<Service> {
+        let slack = Arc::new(Self::new(config, cx)?);
+        let messenger: Arc<dyn MessengerProvider> = slack.clone();
+        let notifier: Arc<dyn NotifierProvider> = slack.clone();
+        Ok(Service::new(slack).offer::<Messenger>(messenger).offer::<Notifier>(notifier))
+    }
+}
+
+impl fmt::Debug for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slack({})", self.shared.info)
+    }
+}
