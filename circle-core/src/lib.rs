@@ -80,4 +80,7 @@ pub use circle_core_openai as openai;
 #[cfg(feature = "s3-compatible")]
 #[doc(inline)]
 pub use circle_core_s3_compatible as s3_compatible;
+#[cfg(feature = "slack")]
+#[doc(inline)]
+pub use circle_core_slack as slack;
 // xtask sync: providers end

@@ -23,6 +23,10 @@ pub(super) fn fill(registry: Registry) -> Registry {
     let registry = registry.with::<crate::openai::OpenAi>();
     #[cfg(feature = "s3-compatible")]
     let registry = registry.with::<crate::s3_compatible::S3Compatible>();
+    #[cfg(feature = "slack")]
+    let registry = registry.with::<crate::slack::Slack>();
+    #[cfg(feature = "slack")]
+    let registry = registry.with::<crate::slack::SlackWebhook>();
     // xtask sync: enabled end
     #[cfg(feature = "orchestration")]
     let registry = crate::orchestration::fill(registry);
@@ -41,6 +45,8 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("memory", "memory"),
     ("openai", "openai"),
     ("s3-compatible", "s3-compatible"),
+    ("slack", "slack"),
+    ("slack-webhook", "slack"),
     // xtask sync: features end
     ("budget", "orchestration"),
     ("cache", "orchestration"),
