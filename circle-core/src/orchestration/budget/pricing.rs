@@ -54,12 +54,17 @@ impl Pricing {
                     let found = self.prices.find(&ModelId::new(Arc::clone(&id.vendor), answered), self.on);
                     *id.model == *answered || found.is_some() && found == *price
                 };
-                match many.iter().find(own) {
-                    Some((_, price)) => self.of_any(price.as_deref(), usage),
-                    None => self.most(usage),
+                // Several vendors have a model of one name, and which of them it was nobody tells.
+                let fitting: Vec<_> = many.iter().filter(own).collect();
+                match fitting.split_first() {
+                    Some(((_, price), rest)) if rest.iter().all(|(_, other)| other == price) => {
+                        self.of_any(price.as_deref(), usage)
+                    }
+                    Some(_) => self.most(fitting, usage),
+                    None => self.most(many, usage),
                 }
             }
-            (_, None) => self.most(usage),
+            (many, None) => self.most(many, usage),
         };
         match (cost, self.unknown) {
             // Tokens that nobody tells are no price that nobody knows.
@@ -76,9 +81,9 @@ impl Pricing {
         price.map_or(Cost::Unknown, |price| self.of(price, usage))
     }
 
-    /// What the dearest of them costs.
-    fn most(&self, usage: &Usage) -> Cost {
-        let costs = self.candidates.iter().map(|(_, price)| self.of_any(price.as_deref(), usage).ceiling());
+    /// What the dearest of these costs.
+    fn most<'a>(&self, of: impl IntoIterator<Item = &'a (ModelId, Option<Arc<Price>>)>, usage: &Usage) -> Cost {
+        let costs = of.into_iter().map(|(_, price)| self.of_any(price.as_deref(), usage).ceiling());
         costs.collect::<Option<Vec<_>>>().and_then(|costs| costs.into_iter().max()).map_or(Cost::Unknown, Cost::AtMost)
     }
 

@@ -11,7 +11,7 @@ use circle_core_embedded::{EmbeddedEmbeddings, ScriptedModel, ScriptedReply};
 use circle_core_testkit::{ManualClock, drop_sweep};
 use proptest::prelude::*;
 
-use super::super::{Cached, Fallback, Leg, PriceTable};
+use super::super::{Cached, Cost, Fallback, Leg, PriceTable};
 use super::*;
 
 /// 2000-01-01, where a manual clock begins.
@@ -139,6 +139,25 @@ async fn a_stream_that_breaks_off_is_booked_by_what_its_service_told_of_the_cach
     // 10 × $1000 + 1000 × $1250 + 5 × $2000 per million.
     let account = budget.account("", now());
     assert_eq!((account.money_used, account.tokens_used), ("1.27".parse().unwrap(), 1_015));
+}
+
+#[test]
+fn a_model_that_several_vendors_have_costs_what_the_dearest_takes() {
+    let of = |vendor: &str, input: &str| {
+        format!(
+            "[{vendor}]\nsource = \"here\"\nprices = [{{ models = [\"m\"], checked = \"2000-01-01\", input = \"{input}\", output = \"1\" }}]\n"
+        )
+    };
+    let prices = PriceTable::parse(&(of("cheap", "1") + &of("dear", "9"))).unwrap();
+    let models = |vendors: &[&str]| vendors.iter().map(|vendor| ModelId::new(*vendor, "m")).collect();
+    let usage = Usage::exclusive(Some(1_000), Some(0), Some(0)).output(Some(0));
+    let cost = |vendors: &[&str], answered| {
+        pricing::Pricing::new(&prices, models(vendors), false, UnknownPrice::Refuse, now()).cost(&usage, answered)
+    };
+    let nanos = |dollars: i128| NanoUsd::from_nanos(dollars * 1_000_000);
+    assert_eq!(cost(&["cheap", "dear"], Some("m")), Cost::AtMost(nanos(9)));
+    assert_eq!(cost(&["cheap", "cheap"], Some("m")), Cost::Exact(nanos(1)));
+    assert_eq!(cost(&["cheap", "nobody"], Some("m")), Cost::Unknown, "unknown is not cheap");
 }
 
 #[tokio::test]
