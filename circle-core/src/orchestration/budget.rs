@@ -52,6 +52,7 @@ pub enum UnknownPrice {
 ///   [`Account::estimated_calls`].
 /// - *A stream* is booked when it ends. One that breaks off or is dropped is booked by what was received of it; so is a whole
 ///   call that is dropped or fails without an answer, which is its input. What was refused, or never sent, costs nothing.
+/// - *Behind a fallback* only the service that answered is booked. One that failed on the way is booked by a budget of its own.
 /// - *Money* is counted by a [`PriceTable`], by default the one of this crate, and never above what is reserved without being
 ///   noticed: a price that is not known is a rule, [`UnknownPrice`].
 ///
