@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::date::parse_date;
 use super::headers;
+use super::rate_limit::RateLimit;
 use super::redact::Secrets;
 use super::retry_after::retry_after;
 use super::said::{self, Said};
@@ -68,6 +69,12 @@ impl<'a> Answer<'a> {
             Now::At(now) => now,
             Now::By(clock) => clock.timestamp(),
         }
+    }
+
+    /// What the service says about its rate limit.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        RateLimit::from_headers(self.headers, self.now())
     }
 
     /// Keeps these secrets, which the request carried, out of the error.

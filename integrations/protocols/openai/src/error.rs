@@ -1,7 +1,7 @@
 //! What services of this API answer when they refuse, and what that means: one table.
 
 use circle_core_common::http::{Answer, Classify, Opened, RateLimit, Rule, Said, Secrets};
-use circle_core_common::{ByteStream, Detail, Error, ErrorKind, Reason, Sent, Timestamp};
+use circle_core_common::{ByteStream, Detail, Error, ErrorKind, Reason, Sent};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -131,7 +131,6 @@ impl OpenAiError {
         });
         let pairs = kept.filter_map(|(name, value)| Some((name.as_str().to_owned(), shortened(value.to_str().ok()?))));
         self.headers = pairs.take(HEADERS_MAX).collect();
-        self.rate_limit = RateLimit::from_headers(headers, Timestamp::UNIX_EPOCH);
         self
     }
 
@@ -263,6 +262,7 @@ impl Classify for Answers {
             return None;
         }
         let mut said = OpenAiError::read(answer.body).with_headers(answer.headers);
+        said.rate_limit = answer.rate_limit();
         said.status = answer.status.as_u16();
         let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         said.request_id = text("x-request-id").or_else(|| text("mistral-correlation-id")).map(str::to_owned);

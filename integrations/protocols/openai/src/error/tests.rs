@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use circle_core_common::Timestamp;
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use http::{HeaderName, HeaderValue};
 
@@ -183,4 +184,17 @@ fn the_service_says_whether_to_ask_again() {
     assert!(!judge(503, &[("x-should-retry", "false")], "").unwrap().is_retryable());
     assert!(judge(409, &[("x-should-retry", "true")], "").unwrap().is_retryable());
     assert!(!judge(409, &[], "").unwrap().is_retryable());
+}
+
+/// OpenRouter tells the moment at which the window begins anew, and no date.
+#[test]
+fn a_moment_of_renewal_counts_from_now() {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("x-ratelimit-limit", "20"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000060000")] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let answer = Answer::new(&CHAT, StatusCode::TOO_MANY_REQUESTS, &headers, b"{}").at(Timestamp::from_unix(1_700_000_000, 0));
+    let error = Answers.classify(&answer).unwrap();
+    let said = error.provider_error::<OpenAiError>().unwrap();
+    assert_eq!(said.rate_limit.unwrap().reset_after, Some(Duration::from_secs(60)));
 }
