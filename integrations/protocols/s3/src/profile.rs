@@ -46,6 +46,8 @@ pub struct S3Profile {
     pub tags: bool,
     /// Whether `x-amz-server-side-encryption` and its neighbours mean something.
     pub encryption: bool,
+    /// Whether `x-amz-server-side-encryption-customer-key` and its neighbours do.
+    pub customer_keys: bool,
     /// Whether `x-amz-storage-class` means something.
     pub storage_classes: bool,
     /// How many keys go into one delete request, and how its content is vouched for; `None` where each is one request.
@@ -114,6 +116,7 @@ impl S3Profile {
         versions: true,
         tags: true,
         encryption: true,
+        customer_keys: true,
         storage_classes: true,
         bulk_delete: Some(BulkDelete::Sha256),
         equal_parts: false,
@@ -140,6 +143,7 @@ impl S3Profile {
         versions: true,
         tags: true,
         encryption: false,
+        customer_keys: false,
         storage_classes: true,
         bulk_delete: Some(BulkDelete::Md5),
         equal_parts: false,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 mod conditional;
+mod encryption;
 mod failures;
 mod lasting;
 mod multipart;

@@ -6,17 +6,16 @@ use circle_core_common::http::{Request, Response, Target, encode, headers};
 use circle_core_common::interfaces::object_store::{
     CopyOptions, DeleteItem, DeleteOptions, Deleted, ObjectKey, ObjectMeta, Precondition, PutOptions,
 };
-use circle_core_common::{
-    Body, Bulk, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Timestamp, Version,
-};
+use circle_core_common::{Body, Bulk, CallContext, Error, ErrorKind, OperationId, Reason, Result, Sent, Timestamp, Version};
 use circle_core_protocol_aws_auth::PayloadHash;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::S3Client;
 use super::object::{etag, quoted_etag, version_id};
 use super::operations::{COPY_OBJECT, DELETE_OBJECT, DELETE_OBJECTS, PUT_OBJECT};
+use crate::customer_key::CustomerKey;
 use crate::error::{is_absent, refused};
-use crate::extension::{Encryption, S3Put};
+use crate::extension::{Encryption, S3Copy, S3Put};
 use crate::metadata;
 use crate::models::{Copied, DeleteEntry, DeleteResult, push_delete};
 use crate::profile::BulkDelete;
@@ -47,6 +46,14 @@ pub struct CopyObject<'a> {
     pub replaced: Option<HeaderMap>,
 }
 
+impl<'a> CopyObject<'a> {
+    /// A copy whatever the source's version is, with the headers of the source.
+    #[must_use]
+    pub fn new(from: &'a ObjectKey, to: &'a ObjectKey, options: &'a CopyOptions) -> Self {
+        Self { from, to, options, source_if_match: None, replaced: None }
+    }
+}
+
 impl S3Client {
     /// PutObject. What the answer leaves out is what was sent.
     ///
@@ -65,7 +72,7 @@ impl S3Client {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         };
         let mut headers = metadata::headers(key, options, operation, self.profile().metadata)?;
-        push_extras(self, &mut headers, &options.extensions)?;
+        push_extras(self, &mut headers, options.extensions.get())?;
         if let Some((name, value)) = options.checksum.and_then(metadata::checksum_header) {
             headers.insert(name, value);
         }
@@ -160,6 +167,9 @@ impl S3Client {
     /// the source has another version: the service says neither.
     pub async fn copy_object(&self, cx: &CallContext, copy: &CopyObject<'_>) -> Result<Made> {
         let mut headers = copy.replaced.clone().unwrap_or_default();
+        let extras = copy.options.extensions.get::<S3Copy>();
+        push_extras(self, &mut headers, extras.map(S3Copy::target).as_ref())?;
+        self.push_customer_key(&mut headers, extras.and_then(|extras| extras.source_key.as_ref()), true)?;
         let mut push = |name: &'static str, value: &str| -> Result<()> {
             let name = HeaderName::from_static(name);
             let value = headers::value(&name, value)?;
@@ -181,6 +191,23 @@ impl S3Client {
         let precondition = if copy.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
         let response = response.map_err(|error| refused(error, &precondition, copy.to))?;
         self.made(&response)
+    }
+
+    /// The key that an object is encrypted with, as headers.
+    ///
+    /// # Errors
+    /// `Unsupported` where the service knows none; `InvalidInput` where it could be read on the way.
+    pub(super) fn push_customer_key(&self, headers: &mut HeaderMap, key: Option<&CustomerKey>, of_source: bool) -> Result<()> {
+        let Some(key) = key else { return Ok(()) };
+        if !self.profile().customer_keys {
+            let text = format!("`{}` takes no keys of its callers", self.profile().name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        if self.inner.places.current().is_plain() {
+            let text = "a customer key goes over `https` only: over plain `http` it could be read on the way";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        key.push(headers, of_source)
     }
 
     /// What an answer says of what was made.
@@ -222,7 +249,9 @@ fn entry(item: &DeleteItem) -> Result<DeleteEntry> {
 pub(super) fn with_headers(mut request: Request, headers: &HeaderMap) -> Result<Request> {
     for (name, value) in headers {
         // Each was made of text.
-        request = request.header(name.as_str(), value.to_str().unwrap_or_default())?;
+        let text = value.to_str().unwrap_or_default();
+        let set = if value.is_sensitive() { Request::secret_header } else { Request::header };
+        request = set(request, name.as_str(), text)?;
     }
     Ok(request)
 }
@@ -251,8 +280,8 @@ pub(super) fn push_precondition(headers: &mut HeaderMap, precondition: &Precondi
 }
 
 /// The headers of what only S3 knows of a put.
-pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions: &Extensions) -> Result<()> {
-    let Some(extras) = extensions.get::<S3Put>() else { return Ok(()) };
+pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extras: Option<&S3Put>) -> Result<()> {
+    let Some(extras) = extras else { return Ok(()) };
     let profile = client.profile();
     let lacking = |what: &str, has: bool| {
         if has {
@@ -285,6 +314,7 @@ pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions
     }
     match &extras.encryption {
         None => {}
+        Some(Encryption::Customer(key)) => client.push_customer_key(headers, Some(key), false)?,
         Some(encryption) => {
             lacking("encryption with chosen keys", profile.encryption)?;
             match encryption {
@@ -298,6 +328,7 @@ pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions
                         push("x-amz-server-side-encryption-bucket-key-enabled", "true")?;
                     }
                 }
+                Encryption::Customer(_) => {}
             }
         }
     }
