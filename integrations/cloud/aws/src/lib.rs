@@ -20,7 +20,7 @@ pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, Stati
 pub use circle_core_protocol_s3::{
     Addressing, CopyObject, CopyPart, CustomerKey, DeleteEntry, Encryption, LifecycleRule, ListObjects, ListParts, ListQuery,
     ListUploads, ListVersions, ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Copy,
-    S3Error, S3Get, S3Meta, S3Put, Versioning,
+    S3Error, S3Get, S3Meta, S3Put, TrailingChecksum, Versioning,
 };
 pub use config::S3Config;
 pub use object_store::S3;

@@ -45,6 +45,8 @@ impl Preset {
                 profile.conditional_put = true;
                 profile.checksums = true;
                 profile.encryption = true;
+                // https://github.com/minio/minio/pull/20855
+                profile.trailing_checksums = true;
                 // https://min.io/docs/minio/macos/administration/server-side-encryption/server-side-encryption-sse-c.html
                 profile.customer_keys = true;
             }

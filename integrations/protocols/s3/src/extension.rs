@@ -7,6 +7,7 @@ use circle_core_common::interfaces::object_store::{CopyOptions, GetOptions, Head
 use http::HeaderMap;
 
 use crate::customer_key::CustomerKey;
+use crate::trailing::TrailingChecksum;
 
 /// How a service encrypts an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct S3Put {
     pub tags: BTreeMap<String, String>,
     /// How the service encrypts it; as the bucket says by default.
     pub encryption: Option<Encryption>,
+    /// The checksum that is computed while the content is sent, and sent behind it.
+    pub trailing_checksum: Option<TrailingChecksum>,
 }
 
 impl S3Put {
@@ -64,6 +67,14 @@ impl S3Put {
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Has a checksum computed while the content is sent, sent behind it, and verified by the service: each part's for content
+    /// in parts, and kept as one of the whole. Not beside [`PutOptions::checksum`], which is known before.
+    #[must_use]
+    pub fn trailing_checksum(mut self, checksum: TrailingChecksum) -> Self {
+        self.trailing_checksum = Some(checksum);
         self
     }
 

@@ -13,6 +13,7 @@ mod profile;
 pub mod servers;
 mod settings;
 mod store;
+mod trailing;
 mod xml;
 
 pub use client::{CopyObject, CopyPart, ListQuery, Made, S3Client};
@@ -24,3 +25,4 @@ pub use models::*;
 pub use profile::{BulkDelete, MetadataEncoding, RegionRule, S3Profile};
 pub use settings::S3Settings;
 pub use store::{S3Store, private};
+pub use trailing::TrailingChecksum;

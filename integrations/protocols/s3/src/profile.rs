@@ -40,6 +40,8 @@ pub struct S3Profile {
     pub copy_if_absent: Option<&'static str>,
     /// Whether `x-amz-checksum-*` is verified before an object is kept.
     pub checksums: bool,
+    /// Whether checksums may stand behind the content (`aws-chunked` with `x-amz-trailer`), of the whole in parts too.
+    pub trailing_checksums: bool,
     /// Whether a bucket can keep versions, and list them.
     pub versions: bool,
     /// Whether objects have tags.
@@ -113,6 +115,7 @@ impl S3Profile {
         conditional_delete: true,
         copy_if_absent: Some("if-none-match"),
         checksums: true,
+        trailing_checksums: true,
         versions: true,
         tags: true,
         encryption: true,
@@ -140,6 +143,7 @@ impl S3Profile {
         conditional_delete: false,
         copy_if_absent: None,
         checksums: false,
+        trailing_checksums: false,
         versions: true,
         tags: true,
         encryption: false,

@@ -9,6 +9,7 @@ mod lasting;
 mod multipart;
 mod region;
 mod requests;
+mod trailing;
 
 use circle_core_aws::{AwsCredentialsConfig, S3, S3Config};
 use circle_core_common::interfaces::object_store::ObjectStore;

@@ -7,7 +7,7 @@ use circle_core_common::interfaces::object_store::{
     ObjectKey, ObjectStoreCapabilities, PartTag, Precondition, PutOptions, UploadId,
 };
 use circle_core_common::{Body, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Version};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::S3Client;
 use super::object::quoted_etag;
@@ -21,6 +21,7 @@ use crate::error::{S3Error, refused};
 use crate::extension::S3Copy;
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};
+use crate::trailing::{TrailingChecksum, part_of_token, part_token};
 
 /// Which bytes to copy into a part.
 #[derive(Clone, Debug)]
@@ -62,6 +63,10 @@ impl S3Client {
         }
         let mut headers = metadata::headers(key, options, operation, self.profile().metadata)?;
         push_extras(self, &mut headers, options.extensions.get())?;
+        if let Some(trailing) = self.trailing_checksum(&options.extensions)? {
+            headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(trailing.name()));
+            headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+        }
         let request = |target: Target| with_headers(Request::post(target.query_flag("uploads")), &headers);
         let response = self.send(cx, &CREATE_MULTIPART_UPLOAD, |place| request(place.object(key.as_str()))).await?;
         Ok(UploadId::new(key, initiated(&response.body)?))
@@ -83,7 +88,8 @@ impl S3Client {
             let text = "S3 wants to know the length of a part; give bytes, a file, or a stream with its length";
             return Err(Error::new(ErrorKind::InvalidInput, text));
         };
-        let hash = metadata::payload_hash(None, size);
+        let trailing = self.trailing_checksum(extensions)?;
+        let hash = trailing.map(TrailingChecksum::payload).or_else(|| metadata::payload_hash(None, size));
         let mut headers = HeaderMap::new();
         self.push_customer_key(&mut headers, CustomerKey::of(extensions), false)?;
         let request = |target: Target| {
@@ -93,7 +99,8 @@ impl S3Client {
         let response = self.send(cx, &UPLOAD_PART, |place| request(place.object(upload.key.as_str()))).await?;
         let missing = || Error::new(ErrorKind::Decode, "the service's answer to a part has no ETag").with_sent(Sent::Maybe);
         let etag = response.header("etag").map(unquoted).filter(|etag| !etag.is_empty()).ok_or_else(missing)?;
-        Ok(PartTag::new(index, size, etag))
+        let checksum = trailing.and_then(|of| Some((of, response.header(of.header())?)));
+        Ok(PartTag::new(index, size, part_token(etag, checksum)))
     }
 
     /// UploadPartCopy: bytes of another object, while it has this version.
@@ -147,7 +154,8 @@ impl S3Client {
         precondition: &Precondition,
         extensions: &Extensions,
     ) -> Result<Made> {
-        let document = bytes::Bytes::from(push_complete(parts.iter().map(|part| (number(part.index), &*part.token))));
+        let document =
+            bytes::Bytes::from(push_complete(parts.iter().map(|part| (number(part.index), part_of_token(&part.token)))));
         let mut headers = HeaderMap::new();
         push_precondition(&mut headers, precondition)?;
         self.push_customer_key(&mut headers, CustomerKey::of(extensions), false)?;

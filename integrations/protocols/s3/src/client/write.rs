@@ -6,7 +6,9 @@ use circle_core_common::http::{Request, Response, Target, encode, headers};
 use circle_core_common::interfaces::object_store::{
     CopyOptions, DeleteItem, DeleteOptions, Deleted, ObjectKey, ObjectMeta, Precondition, PutOptions,
 };
-use circle_core_common::{Body, Bulk, CallContext, Error, ErrorKind, OperationId, Reason, Result, Sent, Timestamp, Version};
+use circle_core_common::{
+    Body, Bulk, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Timestamp, Version,
+};
 use circle_core_protocol_aws_auth::PayloadHash;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
@@ -19,6 +21,7 @@ use crate::extension::{Encryption, S3Copy, S3Put};
 use crate::metadata;
 use crate::models::{Copied, DeleteEntry, DeleteResult, push_delete};
 use crate::profile::BulkDelete;
+use crate::trailing::TrailingChecksum;
 
 /// What a copy or the end of an upload has made.
 #[derive(Clone, Debug)]
@@ -77,7 +80,12 @@ impl S3Client {
             headers.insert(name, value);
         }
         push_precondition(&mut headers, &options.precondition)?;
-        let hash = metadata::payload_hash(options.checksum, size);
+        let trailing = self.trailing_checksum(&options.extensions)?;
+        if trailing.is_some() && options.checksum.is_some() {
+            let text = "a checksum that is known before stands in a header: leave `trailing_checksum` out";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let hash = trailing.map(TrailingChecksum::payload).or_else(|| metadata::payload_hash(options.checksum, size));
         let request = |target| Ok(with_content(with_headers(Request::put(target), &headers)?, &body, hash.as_ref()));
         let response = self.send(cx, &PUT_OBJECT, |place| request(place.object(key.as_str()))).await;
         let response = response.map_err(|error| refused(error, &options.precondition, key))?;
@@ -191,6 +199,22 @@ impl S3Client {
         let precondition = if copy.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
         let response = response.map_err(|error| refused(error, &precondition, copy.to))?;
         self.made(&response)
+    }
+
+    /// The checksum that content is sent with behind it, where the caller chose one.
+    ///
+    /// # Errors
+    /// `Unsupported` where the service knows none, and where nothing is signed: it is the signer that sends it.
+    pub(super) fn trailing_checksum(&self, extensions: &Extensions) -> Result<Option<TrailingChecksum>> {
+        let chosen = extensions.get::<S3Put>().and_then(|extras| extras.trailing_checksum);
+        if chosen.is_some() && !self.profile().trailing_checksums {
+            let text = format!("`{}` takes no checksums behind the content", self.profile().name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        if chosen.is_some() && self.inner.places.current().signer().is_none() {
+            return Err(Error::new(ErrorKind::Unsupported, "a client without credentials sends no checksum behind the content"));
+        }
+        Ok(chosen)
     }
 
     /// The key that an object is encrypted with, as headers.
