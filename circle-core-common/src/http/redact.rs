@@ -128,6 +128,12 @@ impl Secrets {
         Self { bare: vec![secret], ..Self::default() }
     }
 
+    /// And one more that stands by itself.
+    pub(super) fn and_bare(mut self, secret: SecretString) -> Self {
+        self.bare.push(secret);
+        self
+    }
+
     /// The text without them, and without what looks like a secret: values of keys that name one, the query and
     /// user-info of addresses, what follows `Bearer` and `Basic`.
     #[must_use]

@@ -114,6 +114,19 @@ impl Request {
         }
     }
 
+    /// Sets a header whose value nothing prints, and which is taken out of what an answer repeats.
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn secret_header(mut self, name: &str, text: &str) -> Result<Self> {
+        let (name, mut value) = headers::field(name, text)?;
+        value.set_sensitive(true);
+        let kept = self.extensions.remove::<redact::Secrets>().unwrap_or_default();
+        self.extensions.insert(kept.and_bare(text.into()));
+        self.headers.set(name, value);
+        Ok(self)
+    }
+
     /// The body. Bytes and files are sent again when an attempt is repeated; a stream is sent once.
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();

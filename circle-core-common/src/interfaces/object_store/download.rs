@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ByteRange, GET, GetOptions, GetRequest, Object, ObjectKey, ObjectStore};
+use super::{ByteRange, Checksum, Checksummer, GET, GetOptions, GetRequest, Object, ObjectKey, ObjectStore};
 use crate::body::ByteStream;
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Reason, Result};
@@ -19,16 +19,19 @@ const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
 /// The same object with content that ends at the call's deadline and cancellation, that resumes at the same version where
-/// the provider can, and that never ends short. For content in memory none of it is needed.
+/// the provider can, that never ends short, and that matches the checksum which the service has sent of the whole. For
+/// content in memory none of it is needed.
 pub(super) fn streaming(store: &ObjectStore, cx: CallContext, object: Object, options: GetOptions) -> Object {
     let capabilities = store.capabilities();
     let resumes = capabilities.get_range && capabilities.get_if_match;
     let version = object.meta.version.clone().filter(|_| resumes);
+    let is_whole = object.range == (0..object.meta.size);
+    let check = object.meta.checksum.filter(|_| is_whole).map(|sum| (sum, Checksummer::new(sum.algorithm())));
     let (key, position, end) = (object.meta.key.clone(), object.range.start, object.range.end);
     let waits = Backoff::new().initial_interval(Duration::from_millis(20)).waits(cx.random());
     let store = store.clone();
     object.map_body(move |body| {
-        let download = Download { store, cx, key, version, options, position, end, failures: 0, waits, body };
+        let download = Download { store, cx, key, version, options, position, end, check, failures: 0, waits, body };
         ByteStream::unfold(download, |mut download| async move {
             let cx = download.cx.clone();
             let next = cx.guard(download.next()).await;
@@ -47,6 +50,8 @@ struct Download {
     options: GetOptions,
     position: u64,
     end: u64,
+    /// The checksum of the whole, and that of what has come.
+    check: Option<(Checksum, Checksummer)>,
     failures: u32,
     waits: Waits,
     body: ByteStream,
@@ -61,11 +66,14 @@ impl Download {
                         self.failures = 0;
                     }
                     self.position += chunk.len() as u64;
+                    if let Some((_, sum)) = &mut self.check {
+                        sum.update(&chunk);
+                    }
                     return Ok(Some(chunk));
                 }
                 Err(error) if !error.is_retryable() => return Err(error),
                 // Also when the connection broke behind the last byte: nothing is missing.
-                _ if self.position >= self.end => return Ok(None),
+                _ if self.position >= self.end => return self.verify().map(|()| None),
                 Ok(None) => {
                     let text = format!("`{}` ended at byte {} of {}", self.key, self.position, self.end);
                     Error::new(ErrorKind::Connection, text).with_reason(Reason::Truncated)
@@ -74,6 +82,16 @@ impl Download {
             };
             self.resume(cut).await?;
         }
+    }
+
+    /// Whether what has come is what the service keeps; resumed content counts as one.
+    fn verify(&mut self) -> Result<()> {
+        let Some((expected, sum)) = self.check.take() else { return Ok(()) };
+        if sum.finish() == expected {
+            return Ok(());
+        }
+        let text = format!("the content of `{}` does not match the checksum that the service sent with it", self.key);
+        Err(Error::new(ErrorKind::Corrupt, text).with_reason(Reason::ChecksumMismatch))
     }
 
     /// Opens the rest; an opening that fails counts as a cut.

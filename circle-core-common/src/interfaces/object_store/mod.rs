@@ -17,6 +17,7 @@
 //! `OutcomeUnknown`, never a guess.
 
 mod capabilities;
+mod checksum;
 #[cfg(feature = "testkit")]
 pub mod conformance;
 mod download;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use capabilities::{ListConsistency, ObjectStoreCapabilities};
+pub use checksum::{ChecksumAlgorithm, Checksummer};
 #[cfg(feature = "mock")]
 pub use mock::MockObjectStoreProvider;
 pub use provider::ObjectStoreProvider;

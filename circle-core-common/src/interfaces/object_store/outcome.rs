@@ -10,6 +10,7 @@ use super::{
 };
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Reason, Result, ResultExt, Sent};
+use crate::extension::Extensions;
 use crate::handle::Handle;
 use crate::identifier::{OperationId, Version};
 use crate::operation::Operation;
@@ -31,7 +32,10 @@ pub(super) async fn put(store: &ObjectStore, key: ObjectKey, body: Body, options
         })
         .await;
         match &operation {
-            Some(operation) => settle(store, &call, &key, operation, &options.precondition, tried).await,
+            Some(operation) => {
+                let (precondition, extensions) = (&options.precondition, &options.extensions);
+                settle(store, &call, Write { key: &key, operation, precondition, extensions }, tried).await
+            }
             None => tried.result,
         }
     }
@@ -50,7 +54,10 @@ pub(super) async fn copy(store: &ObjectStore, from: ObjectKey, to: ObjectKey, op
         })
         .await;
         match &operation {
-            Some(operation) => settle(store, &call, &to, operation, &Precondition::IfAbsent, tried).await,
+            Some(operation) => {
+                let (precondition, extensions) = (&Precondition::IfAbsent, &options.extensions);
+                settle(store, &call, Write { key: &to, operation, precondition, extensions }, tried).await
+            }
             None => tried.result,
         }
     }
@@ -71,7 +78,11 @@ pub(super) async fn delete(store: &ObjectStore, key: ObjectKey, options: DeleteO
         })
         .await;
         match (&operation, &options.if_match) {
-            (Some(operation), Some(version)) => settle_delete(store, &call, &key, operation, version, tried).await,
+            (Some(operation), Some(version)) => {
+                let precondition = Precondition::IfMatch(version.clone());
+                let write = Write { key: &key, operation, precondition: &precondition, extensions: &options.extensions };
+                settle_delete(store, &call, write, version, tried).await
+            }
             _ => tried.result,
         }
     }
@@ -125,15 +136,23 @@ pub(super) async fn repeat_conflicting<T, F: Future<Output = Result<T>>>(
     Tried { result: Err(Error::new(ErrorKind::Internal, "no attempt was made")), repeated }
 }
 
+/// A conditional write that was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Write<'a> {
+    pub(super) key: &'a ObjectKey,
+    pub(super) operation: &'a OperationId,
+    pub(super) precondition: &'a Precondition,
+    /// What a look at the object is told too: without its key, an encrypted one cannot be looked at.
+    pub(super) extensions: &'a Extensions,
+}
+
 /// What a conditional write's answer means, once it may have been lost.
 ///
 /// A repeated write that finds its own object has succeeded; an answer that never came is looked up.
 pub(super) async fn settle(
     store: &ObjectStore,
     call: &Call<'_>,
-    key: &ObjectKey,
-    operation: &OperationId,
-    precondition: &Precondition,
+    write: Write<'_>,
     tried: Tried<ObjectMeta>,
 ) -> Result<ObjectMeta> {
     let error = match tried.result {
@@ -146,12 +165,12 @@ pub(super) async fn settle(
     if !(is_lost(&error) || refused && (tried.repeated || named)) {
         return Err(error);
     }
-    match current(store, call, key).await {
-        Ok(Some(meta)) if meta.operation.as_ref() == Some(operation) => Ok(meta),
+    match current(store, call, write).await {
+        Ok(Some(meta)) if meta.operation.as_ref() == Some(write.operation) => Ok(meta),
         // Refused because of what another conditional write has made: that answer stands. Where no id tells whose the
         // object is, or it is gone again, an earlier attempt may have been what the last one was refused for.
         Ok(found) if refused && (!tried.repeated || found.as_ref().is_some_and(|meta| meta.operation.is_some())) => Err(error),
-        _ => Err(unknown(key, operation, Asked::Put(precondition.clone()), error)),
+        _ => Err(unknown(write, Asked::Put(write.precondition.clone()), error)),
     }
 }
 
@@ -159,8 +178,7 @@ pub(super) async fn settle(
 async fn settle_delete(
     store: &ObjectStore,
     call: &Call<'_>,
-    key: &ObjectKey,
-    operation: &OperationId,
+    write: Write<'_>,
     version: &Version,
     tried: Tried<Deleted>,
 ) -> Result<Deleted> {
@@ -171,9 +189,9 @@ async fn settle_delete(
     if !(is_lost(&error) || error.is(ErrorKind::Conflict) && tried.repeated) {
         return Err(error);
     }
-    match current(store, call, key).await {
+    match current(store, call, write).await {
         Ok(None) => Ok(Deleted::Unknown),
-        _ => Err(unknown(key, operation, Asked::Delete(version.clone()), error)),
+        _ => Err(unknown(write, Asked::Delete(version.clone()), error)),
     }
 }
 
@@ -182,25 +200,27 @@ fn is_lost(error: &Error) -> bool {
     error.sent() == Sent::Maybe && !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-async fn current(store: &ObjectStore, call: &Call<'_>, key: &ObjectKey) -> Result<Option<ObjectMeta>> {
-    let request = HeadRequest::new(key.clone(), HeadOptions::new());
+async fn current(store: &ObjectStore, call: &Call<'_>, write: Write<'_>) -> Result<Option<ObjectMeta>> {
+    let options = HeadOptions { extensions: write.extensions.clone(), ..HeadOptions::new() };
+    let request = HeadRequest::new(write.key.clone(), options);
     call.guard(store.provider()?.head(call.cx(), request)).await.optional()
 }
 
-fn unknown(key: &ObjectKey, operation: &OperationId, asked: Asked, cause: Error) -> Error {
-    let (kind, attempts) = (cause.kind(), cause.attempts());
+fn unknown(write: Write<'_>, asked: Asked, cause: Error) -> Error {
+    let (kind, attempts, key) = (cause.kind(), cause.attempts(), write.key);
     let text = format!("the answer to the write of `{key}` was lost ({kind}); ask `resolve`, or repeat it with the same id");
     Error::new(ErrorKind::OutcomeUnknown, text)
         .with_sent(Sent::Maybe)
         .with_attempts(attempts)
-        .with_operation_id(operation.clone())
-        .with_source(Lost { asked, cause })
+        .with_operation_id(write.operation.clone())
+        .with_source(Lost { asked, extensions: write.extensions.clone(), cause })
 }
 
 /// A conditional write whose answer was lost; tells [`resolve`] what the present state says of it.
 #[derive(Debug)]
 struct Lost {
     asked: Asked,
+    extensions: Extensions,
     cause: Error,
 }
 
@@ -248,9 +268,12 @@ pub(super) async fn resolve(store: &ObjectStore, error: &Error) -> Result<Resolu
     let key = ObjectKey::from(key);
     let mut call = store.open(&HEAD);
     let provider = store.start(&mut call, Resources::One(key.shared())).await?;
-    let result = call.guard(provider.head(call.cx(), HeadRequest::new(key.clone(), HeadOptions::new()))).await;
+    let lost = error.provider_error::<Lost>();
+    let extensions = lost.map(|lost| lost.extensions.clone()).unwrap_or_default();
+    let request = HeadRequest::new(key.clone(), HeadOptions { extensions, ..HeadOptions::new() });
+    let result = call.guard(provider.head(call.cx(), request)).await;
     let current = call.finish(result).await.optional()?;
-    let asked = error.provider_error::<Lost>().map(|lost| &lost.asked);
+    let asked = lost.map(|lost| &lost.asked);
     Ok(match &current {
         Some(meta) if meta.operation.as_ref() == Some(operation) => Resolution::Applied,
         current if asked.is_some_and(|asked| asked.is_undone(current.as_ref())) => Resolution::NotApplied,

@@ -16,7 +16,9 @@ use super::{
 use crate::body::Body;
 use crate::context::{CallContext, CallOptions};
 use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::extension::{Extension, Extensions};
 use crate::scope::{HandleCore, Resources};
+use outcome::Write;
 
 /// How long the abort of an upload that nobody waits for may take.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,19 +30,21 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Upload {
     store: ObjectStore,
     id: UploadId,
+    /// What each request of the upload is told, such as the key that the object is encrypted with.
+    extensions: Extensions,
 }
 
 pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptions) -> Result<Upload> {
     let checked = Caps::MULTIPART.check(store.capabilities()).and_then(|()| store.check_put(&key, &options));
     store.at(&START_UPLOAD, &key, checked)?;
-    let precondition = options.precondition.clone();
+    let (precondition, extensions) = (options.precondition.clone(), options.extensions.clone());
     let mut call = store.open(&START_UPLOAD);
     let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let result = async {
         let operation = if precondition.is_none() { None } else { Some(call.cx().operation_id()?.clone()) };
         let request = StartUploadRequest::new(key, options, operation.clone());
         let minted = call.guard(provider.start_upload(call.cx(), request)).await?;
-        Ok(Upload { store: store.clone(), id: UploadId { precondition, operation, ..minted } })
+        Ok(Upload { store: store.clone(), id: UploadId { precondition, operation, ..minted }, extensions })
     }
     .await;
     call.finish(result).await
@@ -48,7 +52,15 @@ pub(super) async fn start(store: &ObjectStore, key: ObjectKey, options: PutOptio
 
 impl Upload {
     pub(super) fn resumed(store: ObjectStore, id: UploadId) -> Self {
-        Self { store, id }
+        Self { store, id, extensions: Extensions::default() }
+    }
+
+    /// Adds a provider's own option to an upload that was resumed: its id has none, because it may be kept where a key must
+    /// not be. An upload that was started here has those of its [`PutOptions`].
+    #[must_use]
+    pub fn extension<E: Extension<PutOptions>>(mut self, extension: E) -> Self {
+        self.extensions.put::<PutOptions, E>(extension);
+        self
     }
 
     /// The same upload for a clean-up: no cancellation, deadline or report of the call that it cleans up behind.
@@ -58,7 +70,8 @@ impl Upload {
             core.options().map(|options| (options.tenant.clone(), options.principal.clone())).unwrap_or_default();
         let options = CallOptions { tenant, principal, timeout: Some(ABORT_TIMEOUT), ..CallOptions::new() };
         let core = HandleCore::new(core.environment().clone(), core.service(), core.provider()).with(options);
-        Self { store: ObjectStore { provider: self.store.provider.clone(), core }, id: self.id.clone() }
+        let store = ObjectStore { provider: self.store.provider.clone(), core };
+        Self { store, id: self.id.clone(), extensions: self.extensions.clone() }
     }
 
     /// The id to resume by.
@@ -80,7 +93,7 @@ impl Upload {
         store.at(&UPLOAD_PART, &self.id.key, self.check_part(index, &body).await)?;
         let mut call = store.open(&UPLOAD_PART);
         let provider = store.start(&mut call, Resources::One(self.id.key.shared())).await?;
-        let request = UploadPartRequest::new(self.id.clone(), index, body);
+        let request = UploadPartRequest::new(self.id.clone(), index, body, self.extensions.clone());
         let result = call.guard(provider.upload_part(call.cx(), request)).await;
         call.finish(result).await
     }
@@ -89,6 +102,7 @@ impl Upload {
         let capabilities = self.store.capabilities();
         Caps::MULTIPART.check(capabilities)?;
         self.store.check_key(&self.id.key)?;
+        self.store.check_extensions(&self.extensions)?;
         if index >= capabilities.parts_max {
             return Err(Error::outside_limit(
                 Limit::at_most("parts_max", capabilities.parts_max.into(), "parts"),
@@ -125,7 +139,8 @@ impl Upload {
         let result = async {
             let end = UploadEnd::Complete { parts, precondition: self.id.precondition.clone() };
             let tried = outcome::repeat_conflicting(&call, true, || {
-                call.guard(provider.end_upload(call.cx(), EndUploadRequest::new(self.id.clone(), end.clone())))
+                let request = EndUploadRequest::new(self.id.clone(), end.clone(), self.extensions.clone());
+                call.guard(provider.end_upload(call.cx(), request))
             })
             .await;
             if let Some(whole) = whole {
@@ -134,7 +149,10 @@ impl Upload {
             let missing = || Error::new(ErrorKind::Internal, "the provider completed the upload and said nothing of the object");
             let tried = tried.and_then(|meta| meta.ok_or_else(missing));
             match &self.id.operation {
-                Some(operation) => outcome::settle(store, &call, key, operation, &self.id.precondition, tried).await,
+                Some(operation) => {
+                    let write = Write { key, operation, precondition: &self.id.precondition, extensions: &self.extensions };
+                    outcome::settle(store, &call, write, tried).await
+                }
                 None => tried.result,
             }
         }
@@ -146,6 +164,7 @@ impl Upload {
         let capabilities = self.store.capabilities();
         Caps::MULTIPART.check(capabilities)?;
         self.store.check_precondition(&self.id.precondition)?;
+        self.store.check_extensions(&self.extensions)?;
         let Some((_, all_but_last)) = parts.split_last() else {
             return Err(Error::new(ErrorKind::InvalidInput, "an upload is completed with at least one part"));
         };
@@ -172,7 +191,7 @@ impl Upload {
         store.at(&END_UPLOAD, &self.id.key, checked)?;
         let mut call = store.open(&END_UPLOAD);
         let provider = store.start(&mut call, Resources::One(&Arc::clone(self.id.key.shared()))).await?;
-        let request = EndUploadRequest::new(self.id, UploadEnd::Abort);
+        let request = EndUploadRequest::new(self.id, UploadEnd::Abort, self.extensions);
         let result = call.guard(provider.end_upload(call.cx(), request)).await;
         call.finish(result).await.map(drop)
     }

@@ -14,7 +14,7 @@ impl ObjectStore {
         if needed { flag.check(self.capabilities()) } else { Ok(()) }
     }
 
-    fn check_extensions(&self, extensions: &crate::Extensions) -> Result<()> {
+    pub(super) fn check_extensions(&self, extensions: &crate::Extensions) -> Result<()> {
         extensions.check(self.core.provider())
     }
 

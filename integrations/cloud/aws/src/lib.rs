@@ -18,9 +18,9 @@ mod object_store;
 
 pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, StaticCredentialsConfig};
 pub use circle_core_protocol_s3::{
-    Addressing, CopyObject, DeleteEntry, Encryption, LifecycleRule, ListObjects, ListParts, ListQuery, ListUploads, ListVersions,
-    ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Error, S3Get, S3Meta, S3Put,
-    Versioning,
+    Addressing, CopyObject, CopyPart, CustomerKey, DeleteEntry, Encryption, LifecycleRule, ListObjects, ListParts, ListQuery,
+    ListUploads, ListVersions, ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Copy,
+    S3Error, S3Get, S3Meta, S3Put, TrailingChecksum, Versioning,
 };
 pub use config::S3Config;
 pub use object_store::S3;

@@ -45,6 +45,10 @@ impl Preset {
                 profile.conditional_put = true;
                 profile.checksums = true;
                 profile.encryption = true;
+                // https://github.com/minio/minio/pull/20855
+                profile.trailing_checksums = true;
+                // https://min.io/docs/minio/macos/administration/server-side-encryption/server-side-encryption-sse-c.html
+                profile.customer_keys = true;
             }
             // https://developers.cloudflare.com/r2/api/s3/api and …/conditional-operations
             Self::R2 => {
@@ -57,6 +61,8 @@ impl Preset {
                 profile.tags = false;
                 profile.equal_parts = true;
                 profile.metadata = MetadataEncoding::Rfc2047;
+                // https://developers.cloudflare.com/r2/examples/ssec
+                profile.customer_keys = true;
             }
             // https://docs.digitalocean.com/reference/api/spaces-api
             Self::Spaces => {
@@ -83,10 +89,14 @@ impl Preset {
                 profile.list_v2 = false;
                 profile.versions = false;
                 profile.storage_classes = false;
+                // …/Tasks/s3compatibleapi_topic-Amazon_S3_Compatibility_API_Support.htm, "SSE-C Support"
+                profile.customer_keys = true;
             }
             // https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-compatibility-api
             Self::Ibm => {
                 profile.name = "ibm";
+                // https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-sse-c
+                profile.customer_keys = true;
                 profile.endpoint = Some("https://s3.{region}.cloud-object-storage.appdomain.cloud");
                 profile.addressing = Addressing::Virtual;
                 profile.region = RegionRule::Required;

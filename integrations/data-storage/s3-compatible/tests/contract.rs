@@ -4,7 +4,9 @@
 
 use circle_core_common::interfaces::object_store::{CopyOptions, ListOptions, ObjectStore, ObjectStoreCapabilities, PutOptions};
 use circle_core_common::{BuildContext, Environment, Error, ErrorKind, SecretRef};
-use circle_core_s3_compatible::{Addressing, AwsCredentialsConfig, Preset, S3Compatible, S3CompatibleConfig, S3Put};
+use circle_core_s3_compatible::{
+    Addressing, AwsCredentialsConfig, CustomerKey, Encryption, Preset, S3Compatible, S3CompatibleConfig, S3Put, TrailingChecksum,
+};
 use circle_core_testkit::{CannedTransport, Received, Reply};
 
 type Caps = ObjectStoreCapabilities;
@@ -179,6 +181,33 @@ async fn extensions_that_a_service_lacks_are_refused() {
     canned.always(made());
     files.put_with("a", "a", PutOptions::new().extension(S3Put::new().tag("a", "b"))).await.unwrap();
     assert_eq!(canned.received()[0].header("x-amz-tagging"), Some("a=b"));
+}
+
+#[tokio::test]
+async fn keys_of_the_caller_go_where_the_service_documents_them() {
+    for preset in Preset::ALL {
+        let (canned, files) = store(*preset);
+        canned.always(made());
+        let encryption = Encryption::Customer(CustomerKey::new(&[7; 32]));
+        let put = files.put_with("a", "a", PutOptions::new().extension(S3Put::new().encryption(encryption))).await;
+        let takes = matches!(preset, Preset::Minio | Preset::R2 | Preset::Oracle | Preset::Ibm);
+        assert_eq!((put.is_ok(), canned.hits()), (takes, usize::from(takes)), "{preset:?}");
+        if let Err(error) = put {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+        }
+    }
+}
+
+#[tokio::test]
+async fn checksums_stand_behind_the_content_where_the_service_is_known_to_take_them() {
+    for preset in Preset::ALL {
+        let (canned, files) = store(*preset);
+        canned.always(made());
+        let extras = S3Put::new().trailing_checksum(TrailingChecksum::Crc64Nvme);
+        let put = files.put_with("a", "a", PutOptions::new().extension(extras)).await;
+        let takes = matches!(preset, Preset::Minio);
+        assert_eq!((put.is_ok(), canned.hits()), (takes, usize::from(takes)), "{preset:?}");
+    }
 }
 
 #[test]

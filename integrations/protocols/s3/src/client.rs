@@ -20,6 +20,7 @@ use circle_core_common::resilience::{Lasting, RemoteOperation, Resilience};
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Result};
 
 pub use listing::ListQuery;
+pub use multipart::CopyPart;
 use operations::{COMPLETE_MULTIPART_UPLOAD, COPY_OBJECT, UPLOAD_PART_COPY};
 use place::{Place, Places};
 pub use write::{CopyObject, Made};

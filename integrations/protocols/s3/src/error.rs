@@ -240,7 +240,7 @@ impl S3Error {
     }
 
     /// The SDK's error of an answer.
-    pub(crate) fn of_answer(self, answer: &Answer<'_>) -> Error {
+    pub(crate) fn of_answer(mut self, answer: &Answer<'_>) -> Error {
         let mut said = Said::new();
         // What was made from a status is nothing that the service said.
         said.code = (!self.bodiless).then(|| self.code.clone().into_owned());
@@ -248,6 +248,8 @@ impl S3Error {
         said.request_id = self.request_id.clone();
         let told = answer.error(Rule::new(self.meaning().0), said);
         let mut detail = told.detail().cloned().unwrap_or_default();
+        // Without what the request carried and the service repeats: a customer key.
+        self.message = detail.message.clone();
         if self.meaning().0 == ErrorKind::Unauthenticated {
             // It repeats what was signed, session tokens included.
             detail.body = None;

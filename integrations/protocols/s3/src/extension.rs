@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use circle_core_common::Extension;
-use circle_core_common::interfaces::object_store::{GetOptions, HeadOptions, ObjectMeta, PutOptions};
+use circle_core_common::interfaces::object_store::{CopyOptions, GetOptions, HeadOptions, ObjectMeta, PutOptions};
 use http::HeaderMap;
+
+use crate::customer_key::CustomerKey;
+use crate::trailing::TrailingChecksum;
 
 /// How a service encrypts an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,17 @@ pub enum Encryption {
         /// Whether the bucket keeps a key of its own, which saves calls of the key management service.
         bucket_key: bool,
     },
+    /// With a key of the caller's own, which every request for the object must bring again. Over `https` only.
+    Customer(CustomerKey),
+}
+
+impl Encryption {
+    pub(crate) fn customer_key(&self) -> Option<&CustomerKey> {
+        match self {
+            Self::Customer(key) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// What to put an object with, beyond the common options.
@@ -31,6 +45,8 @@ pub struct S3Put {
     pub tags: BTreeMap<String, String>,
     /// How the service encrypts it; as the bucket says by default.
     pub encryption: Option<Encryption>,
+    /// The checksum that is computed while the content is sent, and sent behind it.
+    pub trailing_checksum: Option<TrailingChecksum>,
 }
 
 impl S3Put {
@@ -54,6 +70,14 @@ impl S3Put {
         self
     }
 
+    /// Has a checksum computed while the content is sent, sent behind it, and verified by the service: each part's for content
+    /// in parts, and kept as one of the whole. Not beside [`PutOptions::checksum`], which is known before.
+    #[must_use]
+    pub fn trailing_checksum(mut self, checksum: TrailingChecksum) -> Self {
+        self.trailing_checksum = Some(checksum);
+        self
+    }
+
     /// Has the service encrypt it so.
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
@@ -70,6 +94,8 @@ pub struct S3Get {
     pub checksum: bool,
     /// Whether the caller pays for the request, in a bucket whose owner does not.
     pub requester_pays: bool,
+    /// The key that the object is encrypted with, where it is the caller's own.
+    pub customer_key: Option<CustomerKey>,
 }
 
 impl S3Get {
@@ -92,6 +118,59 @@ impl S3Get {
         self.requester_pays = true;
         self
     }
+
+    /// Brings the key that the object is encrypted with.
+    #[must_use]
+    pub fn customer_key(mut self, key: CustomerKey) -> Self {
+        self.customer_key = Some(key);
+        self
+    }
+}
+
+/// What to copy an object with, beyond the common options.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct S3Copy {
+    /// The storage class of the copy; the standard one by default, whatever the source's is.
+    pub storage_class: Option<String>,
+    /// How the service encrypts the copy; as the bucket says by default, whatever the source's is.
+    pub encryption: Option<Encryption>,
+    /// The key that the source is encrypted with, where it is the caller's own.
+    pub source_key: Option<CustomerKey>,
+}
+
+impl S3Copy {
+    /// Nothing chosen.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the storage class of the copy.
+    #[must_use]
+    pub fn storage_class(mut self, class: impl Into<String>) -> Self {
+        self.storage_class = Some(class.into());
+        self
+    }
+
+    /// Has the service encrypt the copy so.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = Some(encryption);
+        self
+    }
+
+    /// Brings the key that the source is encrypted with.
+    #[must_use]
+    pub fn source_key(mut self, key: CustomerKey) -> Self {
+        self.source_key = Some(key);
+        self
+    }
+
+    /// What the copy has, as what an object is put with.
+    pub(crate) fn target(&self) -> S3Put {
+        S3Put { storage_class: self.storage_class.clone(), encryption: self.encryption.clone(), ..S3Put::new() }
+    }
 }
 
 /// What S3 tells of an object, beyond the common metadata: `meta.extensions.get::<S3Meta>()`.
@@ -108,6 +187,8 @@ pub struct S3Meta {
     pub encryption: Option<String>,
     /// The key it is encrypted with.
     pub encryption_key: Option<String>,
+    /// The MD5 of the caller's own key that it is encrypted with, in base64: it tells which of several keys is needed.
+    pub customer_key_md5: Option<String>,
     /// How many tags it has.
     pub tag_count: Option<u32>,
     /// When and by which rule it will be deleted, as the service writes it.
@@ -125,6 +206,7 @@ impl S3Meta {
             storage_class: text("x-amz-storage-class"),
             encryption: text("x-amz-server-side-encryption"),
             encryption_key: text("x-amz-server-side-encryption-aws-kms-key-id"),
+            customer_key_md5: text("x-amz-server-side-encryption-customer-key-md5"),
             tag_count: text("x-amz-tagging-count").and_then(|count| count.parse().ok()),
             expiration: text("x-amz-expiration"),
             restore: text("x-amz-restore"),
@@ -145,5 +227,6 @@ macro_rules! understood {
 understood! {
     S3Put of PutOptions;
     S3Get of GetOptions, HeadOptions;
+    S3Copy of CopyOptions;
     S3Meta of ObjectMeta;
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod customer_key;
 mod error;
 mod extension;
 mod metadata;
@@ -12,13 +13,16 @@ mod profile;
 pub mod servers;
 mod settings;
 mod store;
+mod trailing;
 mod xml;
 
-pub use client::{CopyObject, ListQuery, Made, S3Client};
+pub use client::{CopyObject, CopyPart, ListQuery, Made, S3Client};
 pub use config::Addressing;
+pub use customer_key::CustomerKey;
 pub use error::S3Error;
-pub use extension::{Encryption, S3Get, S3Meta, S3Put};
+pub use extension::{Encryption, S3Copy, S3Get, S3Meta, S3Put};
 pub use models::*;
 pub use profile::{BulkDelete, MetadataEncoding, RegionRule, S3Profile};
 pub use settings::S3Settings;
 pub use store::{S3Store, private};
+pub use trailing::TrailingChecksum;

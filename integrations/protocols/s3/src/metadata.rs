@@ -115,6 +115,7 @@ pub(crate) fn sha256(content: &[u8]) -> String {
 pub(crate) fn checksum_header(checksum: Checksum) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = match checksum {
         Checksum::Crc32c(sum) => ("x-amz-checksum-crc32c", STANDARD.encode(sum.to_be_bytes())),
+        Checksum::Crc64Nvme(sum) => ("x-amz-checksum-crc64nvme", STANDARD.encode(sum.to_be_bytes())),
         Checksum::Sha256(sum) => ("x-amz-checksum-sha256", STANDARD.encode(sum)),
         _ => return None,
     };
@@ -146,7 +147,9 @@ fn checksum(headers: &HeaderMap) -> Option<Checksum> {
     let sum = |name: &str| STANDARD.decode(headers.get(name)?.to_str().ok()?).ok();
     let sha256 = sum("x-amz-checksum-sha256").and_then(|sum| <[u8; 32]>::try_from(sum).ok());
     let crc32c = || sum("x-amz-checksum-crc32c").and_then(|sum| <[u8; 4]>::try_from(sum).ok());
-    sha256.map(Checksum::Sha256).or_else(|| crc32c().map(|sum| Checksum::Crc32c(u32::from_be_bytes(sum))))
+    let crc64nvme = || sum("x-amz-checksum-crc64nvme").and_then(|sum| <[u8; 8]>::try_from(sum).ok());
+    let crc64nvme = || crc64nvme().map(|sum| Checksum::Crc64Nvme(u64::from_be_bytes(sum)));
+    sha256.map(Checksum::Sha256).or_else(crc64nvme).or_else(|| crc32c().map(|sum| Checksum::Crc32c(u32::from_be_bytes(sum))))
 }
 
 fn push_user(headers: &mut HeaderMap, metadata: &BTreeMap<String, String>, encoding: MetadataEncoding) -> Result<()> {

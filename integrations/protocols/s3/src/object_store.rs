@@ -10,7 +10,7 @@ use circle_core_common::interfaces::object_store::{
     ObjectMeta, ObjectStoreCapabilities, ObjectStoreProvider, PartTag, PresignRequest, PresignedRequest, PutRequest,
     StartUploadRequest, UploadEnd, UploadId, UploadPartRequest,
 };
-use circle_core_common::{Bulk, CallContext, Error, ErrorKind, Page, Reason, Result, Timestamp, Version};
+use circle_core_common::{Bulk, CallContext, Error, ErrorKind, Extensions, Page, Reason, Result, Timestamp, Version};
 
 use crate::client::Made;
 use crate::store::S3Store;
@@ -59,28 +59,36 @@ impl ObjectStoreProvider for S3Store {
     }
 
     async fn upload_part(&self, cx: &CallContext, request: UploadPartRequest) -> Result<PartTag> {
-        self.client.upload_part(cx, &request.upload, request.index, request.body).await
+        self.client.upload_part(cx, &request.upload, request.index, request.body, &request.extensions).await
     }
 
     async fn end_upload(&self, cx: &CallContext, request: EndUploadRequest) -> Result<Option<ObjectMeta>> {
-        let EndUploadRequest { upload, end, .. } = request;
+        let EndUploadRequest { upload, end, extensions, .. } = request;
         let UploadEnd::Complete { parts, precondition } = end else {
             return self.client.abort_multipart_upload(cx, &upload).await.map(|()| None);
         };
         if self.client.profile().equal_parts {
             check_equal(&parts)?;
         }
-        let made = self.client.complete_multipart_upload(cx, &upload, &parts, &precondition).await?;
-        self.described(cx, &upload, &parts, made).await.map(Some)
+        let made = self.client.complete_multipart_upload(cx, &upload, &parts, &precondition, &extensions).await?;
+        let size = parts.iter().map(|part| part.size).sum();
+        self.described(cx, &upload, size, made, extensions).await.map(Some)
     }
 }
 
 impl S3Store {
     /// What the end of an upload has made: its answer tells the version only.
-    async fn described(&self, cx: &CallContext, upload: &UploadId, parts: &[PartTag], made: Made) -> Result<ObjectMeta> {
+    async fn described(
+        &self,
+        cx: &CallContext,
+        upload: &UploadId,
+        size: u64,
+        made: Made,
+        extensions: Extensions,
+    ) -> Result<ObjectMeta> {
         let mut head = HeadOptions::new();
         head.version = made.version.clone().filter(|version| version.as_generation().is_some());
-        let size = parts.iter().map(|part| part.size).sum();
+        head.extensions = extensions;
         match self.client.head_object(cx, &upload.key, &head).await {
             Ok(meta) if made.version.is_none() || meta.version == made.version => Ok(meta),
             // The object is there, and was: what came after it, or a look at it that failed, does not make it undone.

@@ -40,12 +40,16 @@ pub struct S3Profile {
     pub copy_if_absent: Option<&'static str>,
     /// Whether `x-amz-checksum-*` is verified before an object is kept.
     pub checksums: bool,
+    /// Whether checksums may stand behind the content (`aws-chunked` with `x-amz-trailer`), of the whole in parts too.
+    pub trailing_checksums: bool,
     /// Whether a bucket can keep versions, and list them.
     pub versions: bool,
     /// Whether objects have tags.
     pub tags: bool,
     /// Whether `x-amz-server-side-encryption` and its neighbours mean something.
     pub encryption: bool,
+    /// Whether `x-amz-server-side-encryption-customer-key` and its neighbours do.
+    pub customer_keys: bool,
     /// Whether `x-amz-storage-class` means something.
     pub storage_classes: bool,
     /// How many keys go into one delete request, and how its content is vouched for; `None` where each is one request.
@@ -111,9 +115,11 @@ impl S3Profile {
         conditional_delete: true,
         copy_if_absent: Some("if-none-match"),
         checksums: true,
+        trailing_checksums: true,
         versions: true,
         tags: true,
         encryption: true,
+        customer_keys: true,
         storage_classes: true,
         bulk_delete: Some(BulkDelete::Sha256),
         equal_parts: false,
@@ -137,9 +143,11 @@ impl S3Profile {
         conditional_delete: false,
         copy_if_absent: None,
         checksums: false,
+        trailing_checksums: false,
         versions: true,
         tags: true,
         encryption: false,
+        customer_keys: false,
         storage_classes: true,
         bulk_delete: Some(BulkDelete::Md5),
         equal_parts: false,

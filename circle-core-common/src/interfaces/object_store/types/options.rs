@@ -38,6 +38,8 @@ impl Precondition {
 pub enum Checksum {
     /// CRC-32C (Castagnoli).
     Crc32c(u32),
+    /// CRC-64/NVME.
+    Crc64Nvme(u64),
     /// SHA-256.
     Sha256([u8; 32]),
 }

@@ -7,6 +7,7 @@ use super::{
     PutOptions, UploadId,
 };
 use crate::body::Body;
+use crate::extension::Extensions;
 use crate::identifier::OperationId;
 use crate::listing::PageRequest;
 
@@ -134,6 +135,8 @@ request! {
         index: u32,
         /// The content.
         body: Body,
+        /// The providers' own options that the upload was started with.
+        extensions: Extensions,
     }
 }
 
@@ -144,6 +147,8 @@ request! {
         upload: UploadId,
         /// How.
         end: UploadEnd,
+        /// The providers' own options that the upload was started with.
+        extensions: Extensions,
     }
 }
 

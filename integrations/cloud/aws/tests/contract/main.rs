@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 mod conditional;
+mod encryption;
 mod failures;
 mod lasting;
 mod multipart;
 mod region;
 mod requests;
+mod trailing;
 
 use circle_core_aws::{AwsCredentialsConfig, S3, S3Config};
 use circle_core_common::interfaces::object_store::ObjectStore;

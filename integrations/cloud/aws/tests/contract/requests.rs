@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use circle_core_aws::{AwsCredentialsConfig, Encryption, S3, S3Get, S3Meta, S3Put};
+use circle_core_aws::{AwsCredentialsConfig, CopyPart, Encryption, S3, S3Get, S3Meta, S3Put};
 use circle_core_common::interfaces::object_store::{
     Checksum, CopyOptions, DeleteItem, DeleteOptions, Deleted, Entry, GetOptions, HEAD, HeadOptions, ListOptions, ObjectStore,
     PartTag, Precondition, PresignOptions, PutOptions, UploadId,
 };
-use circle_core_common::{Body, ByteStream, CallContext, Environment, ErrorKind, Reason, Version};
+use circle_core_common::{Body, ByteStream, CallContext, Environment, ErrorKind, Extensions, Reason, Version};
 use circle_core_testkit::Reply;
 
 use super::{bucket, bucket_with, canned, made, targets};
@@ -350,7 +350,7 @@ async fn large_content_is_not_hashed_where_tls_protects_it() {
     files.put("a", vec![7_u8; (1 << 20) - 1]).await.unwrap();
     files.put_with("a", large(), PutOptions::new().checksum(Checksum::Sha256([7; 32]))).await.unwrap();
     let client = files.native::<S3>().unwrap().client().clone();
-    client.upload_part(&cx(), &UploadId::new("a", "u"), 0, large().into()).await.unwrap();
+    client.upload_part(&cx(), &UploadId::new("a", "u"), 0, large().into(), &Extensions::default()).await.unwrap();
     let hashes: Vec<_> = amazon.received().iter().map(hash).collect();
     assert_eq!((hashes[0].as_str(), hashes[3].as_str()), ("UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD"));
     assert_eq!((hashes[1].len(), hashes[2].as_str()), (64, "07".repeat(32).as_str()));
@@ -387,13 +387,14 @@ async fn numbers_that_no_part_can_have_are_refused_before_anything_is_sent() {
     let client = bucket.files.native::<S3>().unwrap().client().clone();
     let (upload, version) = (UploadId::new("a", "u"), Version::etag("e"));
     for bytes in [5..5, std::ops::Range { start: 5, end: 3 }] {
-        let error = client.upload_part_copy(&cx(), &upload, 0, &"b".into(), &version, bytes).await.unwrap_err();
+        let error = client.upload_part_copy(&cx(), &upload, 0, &CopyPart::new(&"b".into(), &version, bytes)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     assert_eq!(bucket.server.hits(), 0);
     bucket.server.always(super::refusal(400, "InvalidPart"));
     let parts = [PartTag::new(u32::MAX, 1, "t")];
-    let error = client.complete_multipart_upload(&cx(), &upload, &parts, &Precondition::None).await.unwrap_err();
+    let none = Extensions::default();
+    let error = client.complete_multipart_upload(&cx(), &upload, &parts, &Precondition::None, &none).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(bucket.server.received()[0].body.windows(10).any(|window| window == b"4294967296"));
 }

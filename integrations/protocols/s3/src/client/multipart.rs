@@ -6,7 +6,8 @@ use circle_core_common::http::{Request, Target};
 use circle_core_common::interfaces::object_store::{
     ObjectKey, ObjectStoreCapabilities, PartTag, Precondition, PutOptions, UploadId,
 };
-use circle_core_common::{Body, CallContext, Error, ErrorKind, OperationId, Reason, Result, Sent, Version};
+use circle_core_common::{Body, CallContext, Error, ErrorKind, Extensions, OperationId, Reason, Result, Sent, Version};
+use http::{HeaderMap, HeaderValue};
 
 use super::S3Client;
 use super::object::quoted_etag;
@@ -15,9 +16,34 @@ use super::operations::{
     UPLOAD_PART_COPY,
 };
 use super::write::{Made, push_extras, push_precondition, with_content, with_headers};
+use crate::customer_key::CustomerKey;
 use crate::error::{S3Error, refused};
+use crate::extension::S3Copy;
 use crate::metadata;
 use crate::models::{Copied, ListParts, ListUploads, initiated, push_complete, unquoted};
+use crate::trailing::{TrailingChecksum, part_of_token, part_token};
+
+/// Which bytes to copy into a part.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CopyPart<'a> {
+    /// The source.
+    pub from: &'a ObjectKey,
+    /// Its version; it must have it still.
+    pub version: &'a Version,
+    /// The bytes.
+    pub bytes: Range<u64>,
+    /// What only S3 knows of the copy.
+    pub extras: Option<&'a S3Copy>,
+}
+
+impl<'a> CopyPart<'a> {
+    /// Bytes of an object of this version.
+    #[must_use]
+    pub fn new(from: &'a ObjectKey, version: &'a Version, bytes: Range<u64>) -> Self {
+        Self { from, version, bytes, extras: None }
+    }
+}
 
 impl S3Client {
     /// CreateMultipartUpload.
@@ -36,27 +62,45 @@ impl S3Client {
             return Err(error.context("content that is sent in parts"));
         }
         let mut headers = metadata::headers(key, options, operation, self.profile().metadata)?;
-        push_extras(self, &mut headers, &options.extensions)?;
+        push_extras(self, &mut headers, options.extensions.get())?;
+        if let Some(trailing) = self.trailing_checksum(&options.extensions)? {
+            headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(trailing.name()));
+            headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+        }
         let request = |target: Target| with_headers(Request::post(target.query_flag("uploads")), &headers);
         let response = self.send(cx, &CREATE_MULTIPART_UPLOAD, |place| request(place.object(key.as_str()))).await?;
         Ok(UploadId::new(key, initiated(&response.body)?))
     }
 
-    /// UploadPart.
+    /// UploadPart, with what the upload was started with: [`S3Put`](crate::S3Put).
     ///
     /// # Errors
     /// `NotFound`, reason `UploadEnded`.
-    pub async fn upload_part(&self, cx: &CallContext, upload: &UploadId, index: u32, body: Body) -> Result<PartTag> {
+    pub async fn upload_part(
+        &self,
+        cx: &CallContext,
+        upload: &UploadId,
+        index: u32,
+        body: Body,
+        extensions: &Extensions,
+    ) -> Result<PartTag> {
         let Some(size) = body.length().await? else {
             let text = "S3 wants to know the length of a part; give bytes, a file, or a stream with its length";
             return Err(Error::new(ErrorKind::InvalidInput, text));
         };
-        let hash = metadata::payload_hash(None, size);
-        let request = |target: Target| Ok(with_content(Request::put(part(target, upload, index)), &body, hash.as_ref()));
+        let trailing = self.trailing_checksum(extensions)?;
+        let hash = trailing.map(TrailingChecksum::payload).or_else(|| metadata::payload_hash(None, size));
+        let mut headers = HeaderMap::new();
+        self.push_customer_key(&mut headers, CustomerKey::of(extensions), false)?;
+        let request = |target: Target| {
+            let request = with_headers(Request::put(part(target, upload, index)), &headers)?;
+            Ok(with_content(request, &body, hash.as_ref()))
+        };
         let response = self.send(cx, &UPLOAD_PART, |place| request(place.object(upload.key.as_str()))).await?;
         let missing = || Error::new(ErrorKind::Decode, "the service's answer to a part has no ETag").with_sent(Sent::Maybe);
         let etag = response.header("etag").map(unquoted).filter(|etag| !etag.is_empty()).ok_or_else(missing)?;
-        Ok(PartTag::new(index, size, etag))
+        let checksum = trailing.and_then(|of| Some((of, response.header(of.header())?)));
+        Ok(PartTag::new(index, size, part_token(etag, checksum)))
     }
 
     /// UploadPartCopy: bytes of another object, while it has this version.
@@ -68,10 +112,9 @@ impl S3Client {
         cx: &CallContext,
         upload: &UploadId,
         index: u32,
-        from: &ObjectKey,
-        version: &Version,
-        bytes: Range<u64>,
+        copy: &CopyPart<'_>,
     ) -> Result<PartTag> {
+        let &CopyPart { from, version, ref bytes, extras } = copy;
         let Some(size) = bytes.end.checked_sub(bytes.start).filter(|size| *size > 0) else {
             let text = format!("the range {}..{} holds no bytes to copy", bytes.start, bytes.end);
             return Err(Error::new(ErrorKind::InvalidInput, text));
@@ -80,8 +123,12 @@ impl S3Client {
         let source = self.source(from, Some(version).filter(|version| version.as_generation().is_some()))?;
         let range = format!("bytes={}-{}", bytes.start, bytes.end - 1);
         let matches = quoted_etag(Some(version))?;
+        let mut headers = HeaderMap::new();
+        let key = extras.and_then(|extras| extras.encryption.as_ref()?.customer_key());
+        self.push_customer_key(&mut headers, key, false)?;
+        self.push_customer_key(&mut headers, extras.and_then(|extras| extras.source_key.as_ref()), true)?;
         let request = |target: Target| {
-            Request::put(part(target, upload, index))
+            with_headers(Request::put(part(target, upload, index)), &headers)?
                 .header("x-amz-copy-source", &source)?
                 .header("x-amz-copy-source-range", &range)?
                 .header_opt("x-amz-copy-source-if-match", matches.as_deref())
@@ -93,7 +140,7 @@ impl S3Client {
         Ok(PartTag::new(index, size, etag))
     }
 
-    /// CompleteMultipartUpload.
+    /// CompleteMultipartUpload, with what the upload was started with: [`S3Put`](crate::S3Put).
     ///
     /// # Errors
     /// `InvalidInput` for parts that the upload does not have; `AlreadyExists` and `Conflict` by the precondition;
@@ -105,10 +152,13 @@ impl S3Client {
         upload: &UploadId,
         parts: &[PartTag],
         precondition: &Precondition,
+        extensions: &Extensions,
     ) -> Result<Made> {
-        let document = bytes::Bytes::from(push_complete(parts.iter().map(|part| (number(part.index), &*part.token))));
-        let mut headers = http::HeaderMap::new();
+        let document =
+            bytes::Bytes::from(push_complete(parts.iter().map(|part| (number(part.index), part_of_token(&part.token)))));
+        let mut headers = HeaderMap::new();
         push_precondition(&mut headers, precondition)?;
+        self.push_customer_key(&mut headers, CustomerKey::of(extensions), false)?;
         let request = |target: Target| {
             let request = Request::post(target.query("uploadId", &upload.token)).header("content-type", "application/xml")?;
             Ok(with_headers(request, &headers)?.body(document.clone()))

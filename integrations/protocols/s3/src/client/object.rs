@@ -2,11 +2,13 @@
 
 use circle_core_common::http::{Request, Target};
 use circle_core_common::interfaces::object_store::{ByteRange, GetOptions, HeadOptions, Object, ObjectKey, ObjectMeta};
-use circle_core_common::{ByteStream, CallContext, Error, ErrorKind, Reason, Result, Version};
-use http::HeaderMap;
+use circle_core_common::{ByteStream, CallContext, Error, ErrorKind, Extensions, Reason, Result, Version};
+use http::{HeaderMap, HeaderValue};
 
 use super::S3Client;
 use super::operations::{GET_OBJECT, HEAD_OBJECT};
+use super::write::with_headers;
+use crate::customer_key::CustomerKey;
 use crate::extension::S3Get;
 use crate::metadata;
 
@@ -17,8 +19,8 @@ impl S3Client {
     /// `NotFound`.
     pub async fn head_object(&self, cx: &CallContext, key: &ObjectKey, options: &HeadOptions) -> Result<ObjectMeta> {
         let version = version_id(options.version.as_ref())?;
-        let extras = options.extensions.get::<S3Get>();
-        let request = |target: Target| read_headers(Request::head(target.query_opt("versionId", version)), extras);
+        let headers = self.read_headers(&options.extensions)?;
+        let request = |target: Target| with_headers(Request::head(target.query_opt("versionId", version)), &headers);
         let response = self.send(cx, &HEAD_OBJECT, |place| request(place.object(key.as_str()))).await?;
         Ok(metadata::meta(key.clone(), content_length(&response.headers)?, &response.headers, self.versions()))
     }
@@ -39,9 +41,9 @@ impl S3Client {
         };
         let version = version_id(options.version.as_ref())?;
         let (matches, differs) = (quoted_etag(options.if_match.as_ref())?, quoted_etag(options.if_none_match.as_ref())?);
-        let extras = options.extensions.get::<S3Get>();
+        let headers = self.read_headers(&options.extensions)?;
         let request = |target: Target| {
-            read_headers(Request::get(target.query_opt("versionId", version)), extras)?
+            with_headers(Request::get(target.query_opt("versionId", version)), &headers)?
                 .header_opt("range", range.as_deref())?
                 .header_opt("if-match", matches.as_deref())?
                 .header_opt("if-none-match", differs.as_deref())
@@ -74,6 +76,20 @@ impl S3Client {
         Ok(Object::new(meta, bytes, opened.body))
     }
 
+    /// The headers of what only S3 knows of a read.
+    fn read_headers(&self, extensions: &Extensions) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        self.push_customer_key(&mut headers, CustomerKey::of(extensions), false)?;
+        let Some(extras) = extensions.get::<S3Get>() else { return Ok(headers) };
+        if extras.checksum {
+            headers.insert("x-amz-checksum-mode", HeaderValue::from_static("ENABLED"));
+        }
+        if extras.requester_pays {
+            headers.insert("x-amz-request-payer", HeaderValue::from_static("requester"));
+        }
+        Ok(headers)
+    }
+
     /// The part of an object that has no bytes, once its size says that it is there.
     async fn empty_range(&self, cx: &CallContext, key: &ObjectKey, options: &GetOptions) -> Result<Object> {
         let mut head = HeadOptions::new();
@@ -98,13 +114,6 @@ impl S3Client {
         }
         Ok(Object::new(meta, range, ByteStream::from(bytes::Bytes::new())))
     }
-}
-
-fn read_headers(request: Request, extras: Option<&S3Get>) -> Result<Request> {
-    let Some(extras) = extras else { return Ok(request) };
-    request
-        .header_opt("x-amz-checksum-mode", extras.checksum.then_some("ENABLED"))?
-        .header_opt("x-amz-request-payer", extras.requester_pays.then_some("requester"))
 }
 
 pub(super) fn etag(version: Option<&Version>) -> Result<Option<&str>> {

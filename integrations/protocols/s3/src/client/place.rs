@@ -102,6 +102,11 @@ impl Place {
         self.signer.as_ref()
     }
 
+    /// Whether what is sent can be read on the way.
+    pub(super) fn is_plain(&self) -> bool {
+        *self.bucket.origin.scheme() != http::uri::Scheme::HTTPS
+    }
+
     /// The service, for what is about no bucket.
     pub(super) fn service(&self) -> Target {
         Target::new(&self.service, "/")

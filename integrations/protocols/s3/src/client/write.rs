@@ -15,11 +15,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use super::S3Client;
 use super::object::{etag, quoted_etag, version_id};
 use super::operations::{COPY_OBJECT, DELETE_OBJECT, DELETE_OBJECTS, PUT_OBJECT};
+use crate::customer_key::CustomerKey;
 use crate::error::{is_absent, refused};
-use crate::extension::{Encryption, S3Put};
+use crate::extension::{Encryption, S3Copy, S3Put};
 use crate::metadata;
 use crate::models::{Copied, DeleteEntry, DeleteResult, push_delete};
 use crate::profile::BulkDelete;
+use crate::trailing::TrailingChecksum;
 
 /// What a copy or the end of an upload has made.
 #[derive(Clone, Debug)]
@@ -47,6 +49,14 @@ pub struct CopyObject<'a> {
     pub replaced: Option<HeaderMap>,
 }
 
+impl<'a> CopyObject<'a> {
+    /// A copy whatever the source's version is, with the headers of the source.
+    #[must_use]
+    pub fn new(from: &'a ObjectKey, to: &'a ObjectKey, options: &'a CopyOptions) -> Self {
+        Self { from, to, options, source_if_match: None, replaced: None }
+    }
+}
+
 impl S3Client {
     /// PutObject. What the answer leaves out is what was sent.
     ///
@@ -65,12 +75,17 @@ impl S3Client {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         };
         let mut headers = metadata::headers(key, options, operation, self.profile().metadata)?;
-        push_extras(self, &mut headers, &options.extensions)?;
+        push_extras(self, &mut headers, options.extensions.get())?;
         if let Some((name, value)) = options.checksum.and_then(metadata::checksum_header) {
             headers.insert(name, value);
         }
         push_precondition(&mut headers, &options.precondition)?;
-        let hash = metadata::payload_hash(options.checksum, size);
+        let trailing = self.trailing_checksum(&options.extensions)?;
+        if trailing.is_some() && options.checksum.is_some() {
+            let text = "a checksum that is known before stands in a header: leave `trailing_checksum` out";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let hash = trailing.map(TrailingChecksum::payload).or_else(|| metadata::payload_hash(options.checksum, size));
         let request = |target| Ok(with_content(with_headers(Request::put(target), &headers)?, &body, hash.as_ref()));
         let response = self.send(cx, &PUT_OBJECT, |place| request(place.object(key.as_str()))).await;
         let response = response.map_err(|error| refused(error, &options.precondition, key))?;
@@ -160,6 +175,9 @@ impl S3Client {
     /// the source has another version: the service says neither.
     pub async fn copy_object(&self, cx: &CallContext, copy: &CopyObject<'_>) -> Result<Made> {
         let mut headers = copy.replaced.clone().unwrap_or_default();
+        let extras = copy.options.extensions.get::<S3Copy>();
+        push_extras(self, &mut headers, extras.map(S3Copy::target).as_ref())?;
+        self.push_customer_key(&mut headers, extras.and_then(|extras| extras.source_key.as_ref()), true)?;
         let mut push = |name: &'static str, value: &str| -> Result<()> {
             let name = HeaderName::from_static(name);
             let value = headers::value(&name, value)?;
@@ -181,6 +199,39 @@ impl S3Client {
         let precondition = if copy.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
         let response = response.map_err(|error| refused(error, &precondition, copy.to))?;
         self.made(&response)
+    }
+
+    /// The checksum that content is sent with behind it, where the caller chose one.
+    ///
+    /// # Errors
+    /// `Unsupported` where the service knows none, and where nothing is signed: it is the signer that sends it.
+    pub(super) fn trailing_checksum(&self, extensions: &Extensions) -> Result<Option<TrailingChecksum>> {
+        let chosen = extensions.get::<S3Put>().and_then(|extras| extras.trailing_checksum);
+        if chosen.is_some() && !self.profile().trailing_checksums {
+            let text = format!("`{}` takes no checksums behind the content", self.profile().name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        if chosen.is_some() && self.inner.places.current().signer().is_none() {
+            return Err(Error::new(ErrorKind::Unsupported, "a client without credentials sends no checksum behind the content"));
+        }
+        Ok(chosen)
+    }
+
+    /// The key that an object is encrypted with, as headers.
+    ///
+    /// # Errors
+    /// `Unsupported` where the service knows none; `InvalidInput` where it could be read on the way.
+    pub(super) fn push_customer_key(&self, headers: &mut HeaderMap, key: Option<&CustomerKey>, of_source: bool) -> Result<()> {
+        let Some(key) = key else { return Ok(()) };
+        if !self.profile().customer_keys {
+            let text = format!("`{}` takes no keys of its callers", self.profile().name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        if self.inner.places.current().is_plain() {
+            let text = "a customer key goes over `https` only: over plain `http` it could be read on the way";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        key.push(headers, of_source)
     }
 
     /// What an answer says of what was made.
@@ -222,7 +273,9 @@ fn entry(item: &DeleteItem) -> Result<DeleteEntry> {
 pub(super) fn with_headers(mut request: Request, headers: &HeaderMap) -> Result<Request> {
     for (name, value) in headers {
         // Each was made of text.
-        request = request.header(name.as_str(), value.to_str().unwrap_or_default())?;
+        let text = value.to_str().unwrap_or_default();
+        let set = if value.is_sensitive() { Request::secret_header } else { Request::header };
+        request = set(request, name.as_str(), text)?;
     }
     Ok(request)
 }
@@ -251,8 +304,8 @@ pub(super) fn push_precondition(headers: &mut HeaderMap, precondition: &Precondi
 }
 
 /// The headers of what only S3 knows of a put.
-pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions: &Extensions) -> Result<()> {
-    let Some(extras) = extensions.get::<S3Put>() else { return Ok(()) };
+pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extras: Option<&S3Put>) -> Result<()> {
+    let Some(extras) = extras else { return Ok(()) };
     let profile = client.profile();
     let lacking = |what: &str, has: bool| {
         if has {
@@ -285,6 +338,7 @@ pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions
     }
     match &extras.encryption {
         None => {}
+        Some(Encryption::Customer(key)) => client.push_customer_key(headers, Some(key), false)?,
         Some(encryption) => {
             lacking("encryption with chosen keys", profile.encryption)?;
             match encryption {
@@ -298,6 +352,7 @@ pub(super) fn push_extras(client: &S3Client, headers: &mut HeaderMap, extensions
                         push("x-amz-server-side-encryption-bucket-key-enabled", "true")?;
                     }
                 }
+                Encryption::Customer(_) => {}
             }
         }
     }

@@ -82,6 +82,11 @@ fn checksums_are_written_in_base64() {
     let mut headers = HeaderMap::new();
     headers.insert(name, value);
     assert_eq!(checksum(&headers), Some(Checksum::Crc32c(0x8a91_36aa)));
+    // That of "hello", as a service answers it.
+    let (name, value) = checksum_header(Checksum::Crc64Nvme(0x3377_8570_0652_4257)).unwrap();
+    assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-amz-checksum-crc64nvme", "M3eFcAZSQlc="));
+    headers.insert(name, value);
+    assert_eq!(checksum(&headers), Some(Checksum::Crc64Nvme(0x3377_8570_0652_4257)));
     headers.insert("x-amz-checksum-type", HeaderValue::from_static("COMPOSITE"));
     assert_eq!(checksum(&headers), None);
 }

@@ -3,6 +3,7 @@
 use circle_core_common::{Result, Timestamp};
 
 use super::{read, some, timestamp, unquoted};
+use crate::trailing::TrailingChecksum;
 use crate::xml::{XmlError, push_element};
 
 /// Parts of an upload.
@@ -92,13 +93,19 @@ impl Copied {
     }
 }
 
-/// The document that ends an upload: numbers from 1, with ETags without quotes.
-pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u64, &'a str)>) -> String {
+/// A part at the end of its upload: its ETag without quotes, and its checksum.
+type Part<'a> = (&'a str, Option<(TrailingChecksum, &'a str)>);
+
+/// The document that ends an upload: numbers from 1.
+pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u64, Part<'a>)>) -> String {
     let mut out = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for (number, etag) in parts {
+    for (number, (etag, checksum)) in parts {
         out.push_str("<Part>");
         push_element(&mut out, "PartNumber", &number.to_string());
         push_element(&mut out, "ETag", &format!("\"{etag}\""));
+        if let Some((of, value)) = checksum {
+            push_element(&mut out, &format!("Checksum{}", of.name()), value);
+        }
         out.push_str("</Part>");
     }
     out.push_str("</CompleteMultipartUpload>");
@@ -220,10 +227,13 @@ mod tests {
     #[test]
     fn the_end_of_an_upload_is_written() {
         assert_eq!(
-            push_complete([(1, "a54357aff0632cce46d942af68356b38"), (7, "x")]),
+            push_complete([
+                (1, ("a54357aff0632cce46d942af68356b38", None)),
+                (7, ("x", Some((TrailingChecksum::Crc64Nvme, "M3eFcAZSQlc="))))
+            ]),
             "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1</PartNumber>\
-             <ETag>\"a54357aff0632cce46d942af68356b38\"</ETag></Part><Part><PartNumber>7</PartNumber><ETag>\"x\"</ETag></Part>\
-             </CompleteMultipartUpload>"
+             <ETag>\"a54357aff0632cce46d942af68356b38\"</ETag></Part><Part><PartNumber>7</PartNumber><ETag>\"x\"</ETag>\
+             <ChecksumCRC64NVME>M3eFcAZSQlc=</ChecksumCRC64NVME></Part></CompleteMultipartUpload>"
         );
     }
 }

@@ -5,8 +5,9 @@ use circle_core_common::interfaces::object_store::{
 };
 use circle_core_common::{CallContext, ErrorKind, Reason, Result, ResultExt, Version};
 
-use crate::client::{CopyObject, Made, S3Client};
+use crate::client::{CopyObject, CopyPart, Made, S3Client};
 use crate::error::is_absent;
+use crate::extension::{S3Copy, S3Get};
 use crate::metadata;
 
 /// How often a copy begins anew because its source was written meanwhile.
@@ -28,7 +29,7 @@ pub(super) async fn within(client: &S3Client, cx: &CallContext, request: &CopyRe
             Err(error) if is_absent(&error) => return Err(error.with_resource(request.from.shared())),
             // The source or the target: both say the same.
             Err(error) if left > 0 && is_refused(error.kind(), error.reason()) => {
-                if request.options.if_absent && target_exists(client, cx, &request.to).await? {
+                if request.options.if_absent && target_exists(client, cx, request).await? {
                     return Err(error);
                 }
             }
@@ -44,11 +45,20 @@ fn is_refused(kind: ErrorKind, reason: Option<Reason>) -> bool {
 async fn head_source(client: &S3Client, cx: &CallContext, request: &CopyRequest) -> Result<ObjectMeta> {
     let mut head = HeadOptions::new();
     head.version = request.options.source_version.clone();
+    if let Some(key) = extras(request).and_then(|extras| extras.source_key.clone()) {
+        head = head.extension(S3Get::new().customer_key(key));
+    }
     client.head_object(cx, &request.from, &head).await.map_err(|error| error.with_resource(request.from.shared()))
 }
 
-async fn target_exists(client: &S3Client, cx: &CallContext, key: &ObjectKey) -> Result<bool> {
-    Ok(client.head_object(cx, key, &HeadOptions::new()).await.optional()?.is_some())
+async fn target_exists(client: &S3Client, cx: &CallContext, request: &CopyRequest) -> Result<bool> {
+    let mut head = HeadOptions::new();
+    head.extensions = request.options.extensions.clone();
+    Ok(client.head_object(cx, &request.to, &head).await.optional()?.is_some())
+}
+
+fn extras(request: &CopyRequest) -> Option<&S3Copy> {
+    request.options.extensions.get()
 }
 
 async fn in_one(client: &S3Client, cx: &CallContext, request: &CopyRequest, source: &ObjectMeta) -> Result<Made> {
@@ -57,13 +67,9 @@ async fn in_one(client: &S3Client, cx: &CallContext, request: &CopyRequest, sour
         Some(operation) => Some(metadata::kept_headers(&at(source, &request.to), Some(operation), client.profile().metadata)?),
         None => None,
     };
-    let copy = CopyObject {
-        from: &request.from,
-        to: &request.to,
-        options: &request.options,
-        source_if_match: source.version.as_ref().filter(|version| version.as_etag().is_some()),
-        replaced,
-    };
+    let mut copy = CopyObject::new(&request.from, &request.to, &request.options);
+    copy.source_if_match = source.version.as_ref().filter(|version| version.as_etag().is_some());
+    copy.replaced = replaced;
     client.copy_object(cx, &copy).await
 }
 
@@ -75,6 +81,9 @@ async fn in_parts(client: &S3Client, cx: &CallContext, request: &CopyRequest, so
     options.content_disposition = source.content_disposition.clone();
     options.cache_control = source.cache_control.clone();
     options.metadata = source.metadata.clone();
+    if let Some(extras) = extras(request) {
+        options = options.extension(extras.target());
+    }
     let upload = client.create_multipart_upload(cx, &request.to, &options, request.operation.as_ref()).await?;
     let made = copy_parts(client, cx, request, source, &upload).await;
     if made.as_ref().is_err_and(|error| !error.is(ErrorKind::OutcomeUnknown)) {
@@ -99,10 +108,12 @@ async fn copy_parts(
     let size = part_size(source.size, client.profile().capabilities(false).parts_max);
     for (index, from) in (0..).zip((0..source.size).step_by(usize::try_from(size).unwrap_or(usize::MAX))) {
         let bytes = from..from.saturating_add(size).min(source.size);
-        parts.push(client.upload_part_copy(cx, upload, index, &request.from, version, bytes).await?);
+        let mut copy = CopyPart::new(&request.from, version, bytes);
+        copy.extras = extras(request);
+        parts.push(client.upload_part_copy(cx, upload, index, &copy).await?);
     }
     let precondition = if request.options.if_absent { Precondition::IfAbsent } else { Precondition::None };
-    client.complete_multipart_upload(cx, upload, &parts, &precondition).await
+    client.complete_multipart_upload(cx, upload, &parts, &precondition, &request.options.extensions).await
 }
 
 /// The size of parts of which at most `parts_max` hold an object.
