@@ -4,6 +4,11 @@
 //! What a chat model answers cannot be pinned, so most cases of ChatModel tell it first. They are ignored until
 //! `.answers(…)` names a server that speaks {{Provider}}'s protocol and answers what it is told.
 {{/echo}}
+{{#outbox}}
+//!
+//! Any name is a channel or a recipient until `.addresses(…)` names those that {{Provider}} has; until then the cases of
+//! names that it does not know are ignored.
+{{/outbox}}
 
 {{#keeps}}
 use circle_core_common::ByteSize;

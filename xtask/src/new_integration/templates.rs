@@ -23,10 +23,11 @@ pub(super) struct Part {
 static TABLES: Part = Part { name: "tables", source: include_str!("../../templates/client/tables.rs"), keeps: true };
 static COLLECTIONS: Part =
     Part { name: "collections", source: include_str!("../../templates/client/collections.rs"), keeps: true };
+static OUTBOX: Part = Part { name: "outbox", source: include_str!("../../templates/client/outbox.rs"), keeps: true };
 static LEXICON: Part = Part { name: "lexicon", source: include_str!("../../templates/client/lexicon.rs"), keeps: false };
 static ECHO: Part = Part { name: "echo", source: include_str!("../../templates/client/echo.rs"), keeps: false };
 
-pub(super) const TEMPLATES: [Template; 5] = [
+pub(super) const TEMPLATES: [Template; 7] = [
     Template {
         interface: "ObjectStore",
         source: include_str!("../../templates/interfaces/object_store.rs"),
@@ -67,6 +68,23 @@ pub(super) const TEMPLATES: [Template; 5] = [
                   let notes = vectors.collection(\"notes\");\nnotes.ensure(CollectionSpec::new(2)).await?;\n\
                   notes.put(Record::new(\"greeting\", [1.0, 0.0])).await?;\n\
                   assert_eq!(notes.query(VectorQuery::near([0.9, 0.1])).await?[0].id, \"greeting\");",
+    },
+    Template {
+        interface: "Messenger",
+        source: include_str!("../../templates/interfaces/messenger.rs"),
+        part: &OUTBOX,
+        handle: "team",
+        example: "team.send(\"#general\", \"Hello.\").await?;\n\
+                  assert_eq!(team.history(\"#general\").all().await?[0].text, \"Hello.\");",
+    },
+    Template {
+        interface: "Notifier",
+        source: include_str!("../../templates/interfaces/notifier.rs"),
+        part: &OUTBOX,
+        handle: "notifier",
+        example: "use circle_core_common::interfaces::notifier::{DeliveryState, Notification};\n\n\
+                  notifier.notify(Notification::new(\"Disk 95 %\").to([\"ana\"])).await?.all()?;\n\
+                  assert_eq!(notifier.status().all().await?[0].state, DeliveryState::Accepted);",
     },
 ];
 
