@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use circle_core_common::http::{HttpClient, Request};
+use circle_core_common::http::{HttpClient, RawConnection, Request};
 use circle_core_common::resilience::RemoteOperation;
-use circle_core_common::{CallContext, Error, ErrorKind, Result, Sent, Sleep};
+use circle_core_common::{CallContext, Clock, Error, ErrorKind, Result, Sent, Sleep};
 use futures_core::Stream;
 use http::HeaderMap;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -66,9 +66,16 @@ impl Socket {
         options: SocketOptions,
     ) -> Result<Self> {
         let (upgraded, protocol) = handshake::shake(cx, client, operation, request, &options.protocols).await?;
-        let keepalive = Keepalive::new(cx.clock(), options.ping_interval, options.pong_timeout);
-        let line = Arc::new(Line::new(upgraded.connection, cx.clock().clone(), options).await);
-        Ok(Self { line, headers: upgraded.headers, protocol, keepalive, state: State::Open, close: None })
+        let mut socket = Self::over(upgraded.connection, cx.clock(), options).await;
+        (socket.headers, socket.protocol) = (upgraded.headers, protocol);
+        Ok(socket)
+    }
+
+    /// On a connection whose handshake is done.
+    async fn over(connection: RawConnection, clock: &Clock, options: SocketOptions) -> Self {
+        let keepalive = Keepalive::new(clock, options.ping_interval, options.pong_timeout);
+        let line = Arc::new(Line::new(connection, clock.clone(), options).await);
+        Self { line, headers: HeaderMap::new(), protocol: None, keepalive, state: State::Open, close: None }
     }
 
     /// The subprotocol that the service chose.
@@ -249,3 +256,6 @@ impl fmt::Debug for Socket {
         write!(f, "Socket({state})")
     }
 }
+
+#[cfg(test)]
+mod tests;

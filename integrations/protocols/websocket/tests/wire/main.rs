@@ -1,5 +1,7 @@
 //! The protocol against a real connection: what is sent, and what becomes of servers that do what none should.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
+
 mod closing;
 mod frames;
 mod handshake;

@@ -12,18 +12,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Operation codes.
-pub const CONTINUATION: u8 = 0;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 
 /// The first byte of a frame that is a message's last.
-pub const FIN: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
 
-pub struct Server {
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     counts: Arc<Counts>,
     task: JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl Drop for Open {
 
 impl Server {
     /// Plays `script` on every connection that sends a request; it is told how many came before.
-    pub async fn start<F, Fut>(script: F) -> Self
+    pub(crate) async fn start<F, Fut>(script: F) -> Self
     where
         F: Fn(usize, Peer) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -73,21 +73,21 @@ impl Server {
         Self { port, counts, task }
     }
 
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// How many requests came.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
     /// How many connections are open, with or without a request.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.counts.open.load(Ordering::SeqCst)
     }
 
-    pub fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.counts.heads.lock().unwrap().clone()
     }
 }
@@ -99,9 +99,9 @@ impl Drop for Server {
 }
 
 /// The other end of one connection, after its request.
-pub struct Peer {
-    pub head: String,
-    pub stream: TcpStream,
+pub(crate) struct Peer {
+    pub(crate) head: String,
+    pub(crate) stream: TcpStream,
 }
 
 impl Peer {
@@ -113,7 +113,7 @@ impl Peer {
         Some(Self { head: String::from_utf8(head).unwrap(), stream })
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
             .filter_map(|line| line.split_once(": "))
@@ -122,7 +122,7 @@ impl Peer {
     }
 
     /// The answer that accepts, with these lines more.
-    pub fn acceptance(&self, more: &str) -> String {
+    pub(crate) fn acceptance(&self, more: &str) -> String {
         let key = self.header("sec-websocket-key").unwrap();
         let accept = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
         let accept = STANDARD.encode(accept);
@@ -131,26 +131,26 @@ impl Peer {
         )
     }
 
-    pub async fn accept(&mut self) {
+    pub(crate) async fn accept(&mut self) {
         let answer = self.acceptance("");
         self.send(answer).await;
     }
 
     /// What cannot be sent any more is no matter: the client's view is what is tested.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
     }
 
-    pub async fn text(&mut self, text: &str) {
+    pub(crate) async fn text(&mut self, text: &str) {
         self.send(frame(FIN | TEXT, text.as_bytes())).await;
     }
 
-    pub async fn close(&mut self, code: u16, reason: &str) {
+    pub(crate) async fn close(&mut self, code: u16, reason: &str) {
         self.send(frame(FIN | CLOSE, &closing(code, reason))).await;
     }
 
     /// The next frame: its operation code and content, unmasked. `None` at the end of the connection.
-    pub async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+    pub(crate) async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let first = self.stream.read_u8().await.ok()?;
         let second = self.stream.read_u8().await.ok()?;
         assert_eq!(second & 0x80, 0x80, "a client masks its frames");
@@ -168,7 +168,7 @@ impl Peer {
     }
 
     /// Answers pings and closes until the connection ends.
-    pub async fn serve(&mut self) {
+    pub(crate) async fn serve(&mut self) {
         while let Some((code, content)) = self.receive().await {
             match code {
                 PING => self.send(frame(FIN | PONG, &content)).await,
@@ -183,14 +183,14 @@ impl Peer {
     }
 
     /// Waits until the client has closed the connection.
-    pub async fn gone(&mut self) {
+    pub(crate) async fn gone(&mut self) {
         let mut rest = [0; 4096];
         while self.stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
     }
 }
 
 /// A frame of a server's, which is not masked.
-pub fn frame(first: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match content.len() {
         length @ 0..126 => bytes.push(u8::try_from(length).unwrap()),
@@ -208,6 +208,6 @@ pub fn frame(first: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The content of a close frame.
-pub fn closing(code: u16, reason: &str) -> Vec<u8> {
+pub(crate) fn closing(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason.as_bytes()].concat()
 }
