@@ -51,7 +51,7 @@ pub(super) struct Begun {
 }
 
 /// What signing put on a request, for what is made of its answer.
-struct Signed {
+pub(super) struct Signed {
     /// What the answer must not repeat.
     secrets: Secrets,
     credential: Option<u64>,
@@ -127,7 +127,7 @@ impl Attempts for Streamed<'_> {
 }
 
 /// What interceptors will be told, where there are any.
-struct Observed {
+pub(super) struct Observed {
     started: Tick,
     /// Status and headers, once they are there.
     answer: Mutex<Option<(StatusCode, HeaderMap)>>,
@@ -136,7 +136,7 @@ struct Observed {
 impl Exchange<'_> {
     /// The span around an attempt, named as OpenTelemetry's HTTP conventions have it. The address itself is not told: it may
     /// hold a credential.
-    fn span(&self, attempt: Attempt) -> Span {
+    pub(super) fn span(&self, attempt: Attempt) -> Span {
         let (origin, method) = (&self.request.target.origin, &self.request.method);
         tracing::debug_span!(
             target: "circle",
@@ -158,13 +158,13 @@ impl Exchange<'_> {
         )
     }
 
-    fn observed(&self) -> Option<Observed> {
+    pub(super) fn observed(&self) -> Option<Observed> {
         let wanted = !self.inner.interceptors.is_empty();
         wanted.then(|| Observed { started: self.cx.clock().now(), answer: Mutex::new(None) })
     }
 
     /// Tells interceptors what came of the attempt.
-    fn tell(&self, attempt: Attempt, observed: &Observed, error: Option<&Error>) {
+    pub(super) fn tell(&self, attempt: Attempt, observed: &Observed, error: Option<&Error>) {
         let duration = self.cx.clock().now().since(observed.started);
         let answer = observed.answer.lock().unwrap_or_else(PoisonError::into_inner);
         let (status, headers) = answer.as_ref().map(|(status, headers)| (*status, headers)).unzip();
@@ -182,7 +182,7 @@ impl Exchange<'_> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let mut answer = self.inner.transport.send(outgoing).await?;
-        self.received(&answer, observed);
+        self.received(answer.status, &answer.headers, observed);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -205,7 +205,7 @@ impl Exchange<'_> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let mut answer = self.inner.transport.send(outgoing).await?;
-        self.received(&answer, observed);
+        self.received(answer.status, &answer.headers, observed);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -225,7 +225,7 @@ impl Exchange<'_> {
     }
 
     /// The request as the caller describes it, before the attempt adds its own.
-    fn outgoing(&self) -> TransportRequest {
+    pub(super) fn outgoing(&self) -> TransportRequest {
         let request = self.request;
         // Room for a credential and for what interceptors add, so that the map is made once.
         let headers = HeaderMap::with_capacity(request.headers.len() + self.inner.headers.len() + 4);
@@ -241,7 +241,7 @@ impl Exchange<'_> {
 
     /// Renders the attempt into `outgoing`, and says what was put on it. In place: a request is large, and every step that
     /// hands it on would copy it.
-    async fn prepare(&self, attempt: Attempt, outgoing: &mut TransportRequest) -> Result<Signed> {
+    pub(super) async fn prepare(&self, attempt: Attempt, outgoing: &mut TransportRequest) -> Result<Signed> {
         let request = self.request;
         let headers = &mut outgoing.headers;
         request.headers.add_to(headers, |_| true);
@@ -276,28 +276,28 @@ impl Exchange<'_> {
     }
 
     /// Notes what the headers of an answer tell.
-    fn received(&self, answer: &TransportResponse, observed: Option<&Observed>) {
+    pub(super) fn received(&self, status: StatusCode, headers: &HeaderMap, observed: Option<&Observed>) {
         if tracing::enabled!(target: "circle", Level::DEBUG) {
             // The machine has entered the span of the attempt.
-            Span::current().record("http.response.status_code", answer.status.as_u16());
+            Span::current().record("http.response.status_code", status.as_u16());
         }
         if let Some(observed) = observed {
-            let seen = (answer.status, answer.headers.clone());
+            let seen = (status, headers.clone());
             *observed.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         }
-        if let Some(wait) = RateLimit::closed_for(&answer.headers, self.cx.clock()) {
+        if let Some(wait) = RateLimit::closed_for(headers, self.cx.clock()) {
             // The quota is used up: whoever else waits for this endpoint need not find that out too.
             self.endpoint.hold(wait);
         }
-        self.cx.report(|report| report.request_ids.extend(said::request_id(&answer.headers).map(str::to_owned)));
+        self.cx.report(|report| report.request_ids.extend(said::request_id(headers).map(str::to_owned)));
     }
 
-    fn is_failure(&self, answer: &TransportResponse) -> bool {
+    pub(super) fn is_failure(&self, answer: &TransportResponse) -> bool {
         !answer.status.is_success() && !self.request.keep.contains(&answer.status)
     }
 
     /// The error of a failed answer, with as much of its body as errors keep.
-    async fn failed(&self, answer: TransportResponse, signed: &Signed) -> Error {
+    pub(super) async fn failed(&self, answer: TransportResponse, signed: &Signed) -> Error {
         let announced = self.announced(&answer);
         let mut headers = answer.headers;
         let body = self.watched_body(answer.body, announced);
@@ -358,7 +358,7 @@ impl Exchange<'_> {
         chosen.or(self.request.body_limit).unwrap_or(self.inner.body_limit)
     }
 
-    async fn repair(&self, error: &Error) -> bool {
+    pub(super) async fn repair(&self, error: &Error) -> bool {
         !self.request.anonymous && self.inner.auth.repair(self.cx, error).await
     }
 }

@@ -69,7 +69,7 @@ impl Inner {
     }
 
     /// The endpoint of another origin, or of an operation that has one of its own; the client's own is at hand.
-    fn other_endpoint(&self, origin: &Origin, operation: &RemoteOperation) -> Option<Arc<Endpoint>> {
+    pub(super) fn other_endpoint(&self, origin: &Origin, operation: &RemoteOperation) -> Option<Arc<Endpoint>> {
         if operation.is_apart() {
             return Some(self.policy.endpoint(&format!("{origin} {operation}")));
         }
@@ -241,7 +241,9 @@ impl BuildContext {
         BaseUrl::parse_guarded(endpoint, self.guard())
     }
 
-    fn guard(&self) -> Guard {
+    /// Which addresses an endpoint that the service names may have, besides public ones.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
         Guard::new().loopback(self.allows_loopback())
     }
 }

@@ -32,6 +32,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod upgrade;
 
 pub use auth::{Auth, Sign};
 pub use classify::{Answer, Classify, Rule, StatusTable};
@@ -49,6 +50,10 @@ pub use retry_after::retry_after;
 pub use said::Said;
 pub use sse::{Decoded, SseEvent, SseParser, SseStream};
 pub use target::Target;
-pub use transport::{HttpTransport, HttpTransportBuilder, Transport, TransportBody, TransportRequest, TransportResponse};
+pub use transport::{
+    HttpTransport, HttpTransportBuilder, RawConnection, Transport, TransportBody, TransportRequest, TransportResponse,
+    TransportUpgrade,
+};
 #[cfg(feature = "reqwest")]
 pub use transport::{ReqwestTransport, ReqwestTransportBuilder};
+pub use upgrade::Upgraded;

@@ -10,6 +10,7 @@ mod pooled;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod tls;
+mod upgrade;
 mod upload;
 
 use std::fmt;
@@ -21,11 +22,12 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+pub use upgrade::{RawConnection, TransportUpgrade};
 
 use super::redact;
 use super::target::Target;
 use crate::body::ByteStream;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// With both, an HTTP/2 connection whose other end has vanished is found within 30 s, used or not.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -42,6 +44,15 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 pub trait Transport: Send + Sync + 'static {
     /// Sends `request` and returns at the answer's headers. Dropping the future or the body ends the exchange.
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse>;
+
+    /// Sends a request that asks to leave HTTP (`Connection: Upgrade`), over HTTP/1.1, and gives the connection away if the
+    /// service agrees. Dropping the future ends the exchange.
+    ///
+    /// A transport that cannot do this need not have it: it is `Unsupported` then, and nothing is sent.
+    async fn upgrade(&self, request: TransportRequest) -> Result<TransportUpgrade> {
+        let _ = request;
+        Err(Error::new(ErrorKind::Unsupported, "this transport has no connections that leave HTTP, such as WebSockets"))
+    }
 }
 
 /// A request as it goes out: complete, signed.

@@ -9,6 +9,7 @@ mod server;
 mod telemetry;
 mod tls;
 mod transport;
+mod upgrade;
 
 use std::sync::Arc;
 

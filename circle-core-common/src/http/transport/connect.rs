@@ -26,6 +26,7 @@ pub(super) struct Connector {
     tcp: HttpConnector,
     tls: Arc<Tls>,
     timeout: Duration,
+    only_http1: bool,
 }
 
 impl Connector {
@@ -36,7 +37,12 @@ impl Connector {
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         // Each address of a name gets its share of it, so that a dead one does not use it up.
         tcp.set_connect_timeout(Some(timeout));
-        Self { tcp, tls: Arc::new(tls), timeout }
+        Self { tcp, tls: Arc::new(tls), timeout, only_http1: false }
+    }
+
+    /// Makes connections that speak HTTP/1.1, whatever else the service speaks.
+    pub(super) fn only_http1(self) -> Self {
+        Self { only_http1: true, ..self }
     }
 }
 
@@ -51,13 +57,14 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, address: Uri) -> Self::Future {
         let mut tcp = self.tcp.clone();
-        let (tls, timeout) = (Arc::clone(&self.tls), self.timeout);
+        let (tls, timeout, only_http1) = (Arc::clone(&self.tls), self.timeout, self.only_http1);
         Box::pin(async move {
             let connected = tokio::time::timeout(timeout, async move {
                 if address.scheme() == Some(&Scheme::HTTP) {
                     return Ok(MaybeHttpsStream::Http(tcp.call(address).await?));
                 }
-                HttpsConnector::from((tcp, tls.config()?)).call(address).await
+                let tls = if only_http1 { tls.http1()? } else { tls.config()? };
+                HttpsConnector::from((tcp, tls)).call(address).await
             });
             connected.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
         })

@@ -3,16 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::connect::Connector;
 use super::connections::{Connections, connection_setters};
 use super::tls::Tls;
 use super::upload::Upload;
-use super::{Transport, TransportRequest, TransportResponse, answer, failure};
+use super::{RawConnection, Transport, TransportRequest, TransportResponse, TransportUpgrade, answer, failure};
 use crate::error::Result;
+use crate::http::Origin;
 
 /// HTTP/1.1 and HTTP/2 over pooled connections: hyper and rustls.
 ///
@@ -20,6 +22,8 @@ use crate::error::Result;
 /// nothing but the target's origin. One belongs to one tokio runtime: its connections live there.
 pub struct HttpTransport {
     client: Client<Connector, Upload>,
+    /// For connections that leave HTTP; the others are shared by HTTP/2.
+    upgrading: Client<Connector, Upload>,
 }
 
 /// Settings of an [`HttpTransport`].
@@ -52,8 +56,10 @@ impl HttpTransportBuilder {
             .http2_keep_alive_interval(super::PING_INTERVAL)
             .http2_keep_alive_timeout(super::PING_TIMEOUT)
             .http2_keep_alive_while_idle(true)
-            .build(connector);
-        HttpTransport { client }
+            .build(connector.clone());
+        // What has left HTTP does not come back: there is nothing to keep.
+        let upgrading = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector.only_http1());
+        HttpTransport { client, upgrading }
     }
 }
 
@@ -66,20 +72,39 @@ impl Default for HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        let TransportRequest { method, target, headers, body, .. } = request;
-        let origin = Arc::clone(&target.origin);
-        let mut outgoing = Request::new(Upload::from(body));
-        *outgoing.method_mut() = method;
-        *outgoing.uri_mut() = target.into_uri()?;
-        *outgoing.headers_mut() = headers;
-        match self.client.request(outgoing).await {
-            Ok(response) => {
-                let (parts, body) = response.into_parts();
-                Ok(TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body) })
-            }
-            Err(error) => Err(failure::request(error, &format!("{}:{}", origin.host(), origin.port()))),
-        }
+        Ok(received(request_by(&self.client, request).await?))
     }
+
+    async fn upgrade(&self, request: TransportRequest) -> Result<TransportUpgrade> {
+        let origin = Arc::clone(&request.target.origin);
+        let mut response = request_by(&self.upgrading, request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(TransportUpgrade::Answered(received(response)));
+        }
+        let upgraded = hyper::upgrade::on(&mut response).await;
+        let upgraded = upgraded.map_err(|error| failure::request(error, &place(&origin)))?;
+        let connection = RawConnection::new(TokioIo::new(upgraded));
+        Ok(TransportUpgrade::Switched { headers: std::mem::take(response.headers_mut()), connection })
+    }
+}
+
+async fn request_by(client: &Client<Connector, Upload>, request: TransportRequest) -> Result<http::Response<Incoming>> {
+    let TransportRequest { method, target, headers, body, .. } = request;
+    let origin = Arc::clone(&target.origin);
+    let mut outgoing = Request::new(Upload::from(body));
+    *outgoing.method_mut() = method;
+    *outgoing.uri_mut() = target.into_uri()?;
+    *outgoing.headers_mut() = headers;
+    client.request(outgoing).await.map_err(|error| failure::request(error, &place(&origin)))
+}
+
+fn received(response: http::Response<Incoming>) -> TransportResponse {
+    let (parts, body) = response.into_parts();
+    TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body) }
+}
+
+fn place(origin: &Origin) -> String {
+    format!("{}:{}", origin.host(), origin.port())
 }
 
 impl fmt::Debug for HttpTransport {

@@ -15,16 +15,27 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Tls {
     roots: Vec<CertificateDer<'static>>,
     config: OnceLock<Result<Arc<ClientConfig>>>,
+    http1: OnceLock<Result<Arc<ClientConfig>>>,
 }
 
 impl Tls {
     /// `roots` are trusted besides the system's.
     pub(super) fn new(roots: Vec<CertificateDer<'static>>) -> Self {
-        Self { roots, config: OnceLock::new() }
+        Self { roots, config: OnceLock::new(), http1: OnceLock::new() }
     }
 
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>> {
         self.config.get_or_init(|| make(&self.roots)).clone()
+    }
+
+    /// For connections that are to leave HTTP: HTTP/2 shares a connection, and has no such way.
+    pub(super) fn http1(&self) -> Result<Arc<ClientConfig>> {
+        let make = || {
+            let mut config = (*self.config()?).clone();
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Ok(Arc::new(config))
+        };
+        self.http1.get_or_init(make).clone()
     }
 }
 
