@@ -1,4 +1,4 @@
-//! The README and the guides of `docs/`, so that their Rust blocks are compiled and run by `cargo test`.
+//! The README, the guides of `docs/` and the pages of the providers, so that their Rust blocks are compiled and run by `cargo test`.
 
 macro_rules! guides {
     ($($name:ident = $path:literal;)+) => {
@@ -21,6 +21,7 @@ guides! {
     object_stores = "../../docs/object-stores.md";
     observability = "../../docs/observability.md";
     private_integrations = "../../docs/private-integrations.md";
+    retrieval = "../../docs/retrieval.md";
     sending_requests = "../../docs/sending-requests.md";
     testing = "../../docs/testing.md";
     tool_loop = "../../docs/tool-loop.md";
@@ -32,4 +33,14 @@ guides! {
 #[cfg(feature = "orchestration")]
 guides! {
     orchestration = "../../docs/orchestration.md";
+}
+
+guides! {
+    aws = "../../integrations/cloud/aws/README.md";
+    console = "../../integrations/productivity/console/README.md";
+    embedded = "../../integrations/ai/embedded/README.md";
+    filesystem = "../../integrations/data-storage/filesystem/README.md";
+    memory = "../../integrations/data-storage/memory/README.md";
+    openai = "../../integrations/ai/openai/README.md";
+    s3_compatible = "../../integrations/data-storage/s3-compatible/README.md";
 }

@@ -13,10 +13,11 @@ use circle_core_examples::archive::run::{RunOptions, run};
 use circle_core_examples::archive::tree_path::TreePath;
 use circle_core_examples::archive::verify::verify;
 use circle_core_examples::archive::walk::Exclude;
+use circle_core_examples::bar::{count, size};
 
 use crate::args::Command;
 use crate::open::{Opened, open};
-use crate::terminal::{Terminal, count, size};
+use crate::terminal::Terminal;
 
 /// Done.
 const DONE: u8 = 0;

@@ -4,6 +4,6 @@
 
 #[cfg(unix)]
 pub mod archive;
-#[cfg(doctest)]
-mod guides;
+pub mod ask_docs;
+pub mod bar;
 pub mod refunds;

@@ -3,26 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use circle_core::ai::{Chunk, MarkdownSplitter};
-use circle_core::embedding_model::EmbedOptions;
+use circle_core::Registry;
+use circle_core::ai::retrieval::{DocumentIndex, Question, RetrieveOptions};
 use circle_core::filesystem::Filesystem;
+use circle_core::memory::Memory;
 use circle_core::prelude::*;
-use circle_core::vector_store::{CollectionSpec, Record, VectorQuery};
-use circle_core::{Environment, Registry};
-use circle_core_embedded::{EmbeddedEmbeddings, EmbeddedEmbeddingsConfig, EmbeddedVectors};
+use circle_core::vector_store::{CollectionSpec, Record};
+use circle_core_embedded::{EmbeddedEmbeddings, EmbeddedVectors};
 
 /// How many of the questions must find their answer first.
 const FOUND_FIRST: usize = 13;
-
-/// How much the place of a piece counts, where its text counts 1.
-const PLACE_WEIGHT: f32 = 1.0;
-
-#[derive(serde::Deserialize)]
-struct Question {
-    question: String,
-    source: String,
-    heading: String,
-}
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -50,52 +40,24 @@ fn documents() -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn questions_on_our_documents_find_their_answers() -> Result<(), Error> {
-    let folder = tempfile::tempdir().unwrap();
-    let embedder = EmbeddingModel::new(EmbeddedEmbeddings::with(
-        &EmbeddedEmbeddingsConfig::new().dimensions(4096),
-        &Environment::default(),
-    )?);
-    let open = || Ok::<_, Error>(VectorStore::new(EmbeddedVectors::over(ObjectStore::new(Filesystem::open(folder.path())?))?));
-    let pieces: Vec<(String, Chunk)> = documents()
-        .into_iter()
-        .flat_map(|(path, text)| {
-            MarkdownSplitter::new().max_bytes(600).split(&text).into_iter().map(move |chunk| (path.clone(), chunk))
-        })
-        .collect();
-    // Of every piece the text and, for every piece again, its place.
-    let texts = pieces.iter().map(|(_, chunk)| chunk.text.clone());
-    let places = pieces.iter().map(|(path, chunk)| chunk.place(path));
-    let embeddings = embedder.embed_many_with(texts.chain(places), EmbedOptions::new().document()).await?.all()?;
-    let (texts, places) = embeddings.split_at(pieces.len());
-    let blended = texts.iter().zip(places).map(|(text, place)| text.blend(place, PLACE_WEIGHT));
-    let embeddings = blended.collect::<Result<Vec<_>, Error>>()?;
-    let records = pieces.iter().zip(&embeddings).enumerate().map(|(at, ((path, chunk), embedding))| {
-        let record = Record::new(format!("{path}#{at}"), embedding).field("source", path.as_str()).text(chunk.text.as_str());
-        record.field("heading", chunk.heading().unwrap_or_default())
-    });
-    let documents = open()?.collection("documents");
-    documents.ensure(CollectionSpec::new(embedder.capabilities().dimensions).model("lexical-1")).await?;
-    documents.put_many(records).await?.all()?;
-
-    // Asked of a store that was opened anew.
-    let documents = open()?.collection("documents");
-    let questions: Vec<Question> = serde_json::from_str(include_str!("questions.json")).unwrap();
-    assert_eq!(questions.len(), 15);
-    let mut missed = Vec::new();
-    for Question { question, source, heading } in &questions {
-        let asked = embedder.embed_with(question, EmbedOptions::new().query()).await?;
-        let found = documents.query(VectorQuery::near(&asked).top_k(3)).await?;
-        let places: Vec<String> = found
-            .iter()
-            .map(|found| format!("{:.3} {} {}", found.score, found.fields["source"], found.fields["heading"]))
-            .collect();
-        let first = &found[0].fields;
-        if (first["source"].as_str(), first["heading"].as_str()) != (Some(source), Some(heading)) {
-            missed.push(format!("{question}\n  expected {source} {heading:?}\n  found    {}", places.join("\n           ")));
-        }
+    let files = ObjectStore::new(Memory::new());
+    for (path, text) in documents() {
+        files.put(format!("documents/{path}"), text).await?;
     }
-    let first = questions.len() - missed.len();
-    assert!(first >= FOUND_FIRST, "{first} of {} found first; missed:\n{}", questions.len(), missed.join("\n"));
+    let open = || -> Result<DocumentIndex, Error> {
+        let embedder = EmbeddingModel::new(EmbeddedEmbeddings::new());
+        let vectors = VectorStore::new(EmbeddedVectors::over(files.clone())?);
+        DocumentIndex::new(files.clone(), embedder, vectors)
+    };
+    let report = open()?.ingest().await?;
+    assert_eq!((report.ingested, report.skipped.len()), (documents().len() as u64, 0));
+
+    // Asked of an index that was opened anew.
+    let index = open()?;
+    let questions = Question::table(include_str!("questions.json"))?;
+    assert_eq!(questions.len(), 15);
+    let evaluation = index.evaluate(&questions, RetrieveOptions::new()).await?;
+    assert!(evaluation.found_first() >= FOUND_FIRST, "{evaluation:#}");
     Ok(())
 }
 

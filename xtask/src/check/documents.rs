@@ -129,7 +129,7 @@ fn rust(file: &str, document: &Document, compiled: &BTreeSet<String>) -> Vec<Pro
             "rust-block",
             format_args!("{file}:{line}"),
             "holds Rust that nobody compiles",
-            "name the file in circle-core/src/guides.rs, or a provider's page in examples/src/guides.rs; a fragment is `rust,ignore`",
+            "name the file in circle-core/src/guides.rs; a fragment is `rust,ignore`",
         )
     };
     blocks.map(|block| problem(block.line)).collect()

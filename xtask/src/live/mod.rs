@@ -164,14 +164,14 @@ fn on_its_servers(workspace: &Workspace, provider: &Provider<'_>, options: &Opti
 }
 
 /// The tests of the examples whose names begin with `live_` and the provider's name: applications on its servers. They
-/// are ignored where nobody has started one.
+/// are ignored where nobody has started one. With all features: an application needs other providers besides.
 fn applications(workspace: &Workspace, provider: &Provider<'_>) -> Vec<std_process::Command> {
     let feature = provider.name;
     let examples = workspace.packages.iter().find(|package| package.dir == EXAMPLES);
     let Some(examples) = examples.filter(|package| package.features.contains_key(feature)) else { return Vec::new() };
     let command = |arguments: &[&str]| {
         let mut command = process::cargo(&workspace.root);
-        command.args([arguments[0], "--package", &examples.name, "--features", feature]).args(&arguments[1..]);
+        command.args([arguments[0], "--package", &examples.name, "--all-features"]).args(&arguments[1..]);
         command
     };
     let tests = format!("live_{}", feature.replace('-', "_"));

@@ -113,7 +113,7 @@ fn answer(request: &ChatRequest, most: usize) -> Result<ChatResponse> {
     let lines: Vec<String> = match (passages.is_empty(), found.is_empty()) {
         (true, _) => vec![NOTHING_GIVEN.to_owned()],
         (_, true) => vec![NOTHING_FITS.to_owned()],
-        _ => found.iter().map(|found| format!("\"{}\" ({})", found.sentence, found.source)).collect(),
+        _ => found.iter().map(|found| format!("\"{}\" {}", found.sentence, cited(found.source))).collect(),
     };
     // One by one, so that a sentence is quoted whole or not at all.
     let limit = request.max_output_tokens.map_or(usize::MAX, |tokens| tokens as usize);
@@ -146,6 +146,14 @@ fn answer(request: &ChatRequest, most: usize) -> Result<ChatResponse> {
         }
     }
     Ok(response)
+}
+
+/// How a source is cited: a number as a reference is, `[2]`.
+fn cited(source: &str) -> String {
+    match source.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("[{source}]"),
+        false => format!("({source})"),
+    }
 }
 
 /// The sentences that are most like the question, the best first, each once.
@@ -244,6 +252,12 @@ mod tests {
             assert!(NOTES.replace('\n', " ").contains(source.quote.as_deref().unwrap()), "{source:?}");
         }
         assert_eq!((reply.finish, reply.usage.input_total().is_some()), (FinishReason::Stop, true));
+    }
+
+    #[tokio::test]
+    async fn a_numbered_source_is_cited_as_a_reference() {
+        let request = ChatRequest::new().user("[12] A mistake in the file stops the start.").user("What stops the start?");
+        assert_eq!(ask(request).await.text(), "\"A mistake in the file stops the start.\" [12]");
     }
 
     #[tokio::test]
