@@ -4,6 +4,7 @@ use circle_core_common::http::{Answer, Classify, Rule, Said};
 use circle_core_common::resilience::Idempotency;
 use circle_core_common::{Error, ErrorKind, Reason, Sent};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What Slack said; [`Error::provider_error`] finds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
@@ -131,16 +132,15 @@ pub(crate) fn code(error: &Error) -> Option<&str> {
 #[derive(Deserialize)]
 struct Envelope {
     ok: bool,
-    error: Option<String>,
-    needed: Option<String>,
-    provided: Option<String>,
-    response_metadata: Option<Told>,
-}
-
-#[derive(Deserialize)]
-struct Told {
+    // Whatever else it says, and in whichever shape: a refusal is one.
     #[serde(default)]
-    messages: Vec<String>,
+    error: Value,
+    #[serde(default)]
+    needed: Value,
+    #[serde(default)]
+    provided: Value,
+    #[serde(default)]
+    response_metadata: Value,
 }
 
 impl Envelope {
@@ -150,18 +150,17 @@ impl Envelope {
     }
 
     fn into_said(self) -> SlackError {
-        let messages = self.response_metadata.map(|told| told.messages.join("; ")).filter(|told| !told.is_empty());
-        let scope = self
-            .needed
-            .as_ref()
-            .map(|needed| format!("needs the scope `{needed}`, and has `{}`", self.provided.as_deref().unwrap_or_default()));
-        SlackError {
-            code: self.error.unwrap_or_else(|| "unknown_error".to_owned()),
-            message: messages.or(scope),
-            needed: self.needed,
-            provided: self.provided,
-            ..SlackError::default()
-        }
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (needed, provided) = (text(&self.needed), text(&self.provided));
+        let messages = self.response_metadata.get("messages").and_then(Value::as_array);
+        let messages: Vec<&str> = messages.into_iter().flatten().filter_map(Value::as_str).collect();
+        let scope = || {
+            let provided = provided.as_deref().unwrap_or_default();
+            needed.as_ref().map(|needed| format!("needs the scope `{needed}`, and has `{provided}`"))
+        };
+        let message = if messages.is_empty() { scope() } else { Some(messages.join("; ")) };
+        let code = text(&self.error).unwrap_or_else(|| "unknown_error".to_owned());
+        SlackError { code, message, needed, provided, ..SlackError::default() }
     }
 }
 
@@ -297,6 +296,18 @@ mod tests {
         let body =
             r#"{"ok":false,"error":"invalid_arguments","response_metadata":{"messages":["[ERROR] missing required field: ts"]}}"#;
         assert!(judge(&WebApi, &READ, 200, body).unwrap().message().contains("missing required field: ts"));
+    }
+
+    #[test]
+    fn a_refusal_is_one_in_every_shape() {
+        for body in [
+            r#"{"ok":false}"#,
+            r#"{"ok":false,"error":{"code":1}}"#,
+            r#"{"ok":false,"error":"x","response_metadata":{"messages":[{"a":1}]}}"#,
+            r#"{"ok":false,"error":null,"needed":["a"],"response_metadata":7}"#,
+        ] {
+            assert!(judge(&WebApi, &READ, 200, body).unwrap().is(ErrorKind::InvalidInput), "{body}");
+        }
     }
 
     #[test]

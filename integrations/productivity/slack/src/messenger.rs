@@ -98,6 +98,11 @@ fn recently(cx: &CallContext) -> Timestamp {
     Timestamp::from_unix(now.unix_seconds().saturating_sub(CLOCKS_DIFFER.as_secs().cast_signed()), 0)
 }
 
+/// What failed before a message was sent: whatever became of it, the message is not there.
+pub(crate) fn unsent(error: Error) -> Error {
+    error.with_sent(circle_core_common::Sent::No)
+}
+
 /// What is so already counts as done.
 fn done(result: Result<()>, already: &str) -> Result<()> {
     match result {
@@ -114,12 +119,12 @@ impl MessengerProvider for Slack {
 
     async fn send(&self, cx: &CallContext, request: SendRequest) -> Result<Sent> {
         let SendRequest { channel, message, reply_to, operation, .. } = request;
-        let id = self.conversation(cx, channel.as_str()).await?;
-        let mentioned = mentioned(&self.client, &self.shared.directory, cx, &message.content).await?;
+        let id = self.conversation(cx, channel.as_str()).await.map_err(unsent)?;
+        let mentioned = mentioned(&self.client, &self.shared.directory, cx, &message.content).await.map_err(unsent)?;
         let own = message.extensions.get::<SlackBlocks>();
         // Before files are sent for a message that will not be.
         Saying::new(&message.content, &mentioned, &[], own)?;
-        let links = files::linked(&self.client, cx, message.attachments).await?;
+        let links = files::linked(&self.client, cx, message.attachments).await.map_err(unsent)?;
         let saying = Saying::new(&message.content, &mentioned, &links, own)?;
         let thread = reply_to.as_ref().map(|sent| sent.root().as_str());
         let mut post = Post::new(&id, saying).thread(thread, message.broadcast);
@@ -128,8 +133,11 @@ impl MessengerProvider for Slack {
             // Noted before it is sent: a call that is dropped midway leaves no other trace.
             self.shared.lost.note(Lost { operation: operation.clone(), thread: thread.map(str::to_owned), from: recently(cx) });
         }
-        let written = self.known(channel.as_str(), self.client.post_message(cx, &post).await)?;
-        self.shared.lost.found(&operation);
+        let posted = self.known(channel.as_str(), self.client.post_message(cx, &post).await);
+        if posted.as_ref().err().is_none_or(|error| error.sent() != circle_core_common::Sent::Maybe) {
+            self.shared.lost.found(&operation);
+        }
+        let written = posted?;
         Ok(sent(&written.channel, &written.ts, thread))
     }
 

@@ -11,6 +11,7 @@ use circle_core_common::{Bulk, CallContext, Error, ErrorKind, Page, Result};
 use crate::blocks::Mentioned;
 use crate::error::code;
 use crate::extension::SlackBlocks;
+use crate::messenger::unsent;
 use crate::outgoing::{Post, Saying};
 use crate::provider::Slack;
 
@@ -50,7 +51,7 @@ pub(crate) fn saying(notification: &Notification) -> Result<Saying> {
 
 impl Slack {
     async fn notify_one(&self, cx: &CallContext, notification: &Notification, recipient: &Recipient) -> Result<Receipt> {
-        let id = self.conversation(cx, recipient.as_str()).await?;
+        let id = self.conversation(cx, recipient.as_str()).await.map_err(unsent)?;
         let post = Post::new(&id, saying(notification)?);
         let written = self.known(recipient.as_str(), self.client.post_message(cx, &post).await)?;
         let id = NotificationId::new(format!("{}:{}", written.channel, written.ts));

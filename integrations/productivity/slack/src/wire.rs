@@ -7,7 +7,10 @@ use serde_json::Value;
 
 /// An answer that says no more than that it is one.
 #[derive(Deserialize)]
-pub(crate) struct Done {}
+pub(crate) struct Done {
+    #[serde(rename = "ok")]
+    _ok: bool,
+}
 
 /// Where a list goes on.
 #[derive(Default, Deserialize)]
@@ -28,7 +31,6 @@ pub(crate) struct Written {
 
 #[derive(Deserialize)]
 pub(crate) struct Messages {
-    #[serde(default)]
     pub(crate) messages: Vec<Value>,
     pub(crate) response_metadata: Option<Metadata>,
 }
@@ -115,7 +117,6 @@ pub(crate) struct OneFile {
 
 #[derive(Deserialize)]
 pub(crate) struct Conversations {
-    #[serde(default)]
     pub(crate) channels: Vec<Value>,
     pub(crate) response_metadata: Option<Metadata>,
 }
@@ -127,7 +128,6 @@ pub(crate) struct OneConversation {
 
 #[derive(Deserialize)]
 pub(crate) struct Users {
-    #[serde(default)]
     pub(crate) members: Vec<SlackUser>,
     pub(crate) response_metadata: Option<Metadata>,
 }
