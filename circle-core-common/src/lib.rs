@@ -35,6 +35,8 @@ pub mod service;
 pub mod suite;
 mod units;
 mod watch;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use body::{Body, ByteStream, Pieces};
 pub use bulk::Bulk;

@@ -49,6 +49,7 @@ use crate::capabilities::Flag;
 use crate::error::Error;
 use crate::interfaces::chat_model::conformance::ScriptedAnswers;
 use crate::interfaces::object_store::PresignedRequest;
+use crate::interfaces::webhook_verifier::conformance::SignsWebhooks;
 
 /// Makes a client anew.
 pub type Reopen<H> = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = crate::Result<H>> + Send>> + Send + Sync>;
@@ -160,6 +161,8 @@ pub struct Subject<H> {
     pub reopen: Option<Reopen<H>>,
     /// Tells the model what to answer, where the subject is a model that can be told.
     pub model: Option<Arc<dyn ScriptedAnswers>>,
+    /// Signs webhooks as the service would, where the subject verifies them.
+    pub webhooks: Option<Arc<dyn SignsWebhooks>>,
     /// To whom the cases of a messenger or a notifier may write.
     pub addresses: Addresses,
     /// What must live as long as the subject: its folder, its server.
@@ -183,6 +186,7 @@ impl<H> Subject<H> {
             sender: None,
             reopen: None,
             model: None,
+            webhooks: None,
             addresses: Addresses::new(),
             keep: None,
         }

@@ -27,6 +27,7 @@ guides! {
     tool_loop = "../../docs/tool-loop.md";
     vectors = "../../docs/vectors.md";
     versioning = "../../docs/versioning.md";
+    webhooks = "../../docs/webhooks.md";
     writing_a_provider = "../../docs/writing-a-provider.md";
 }
 

@@ -39,12 +39,12 @@ pub mod registry;
 
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model, embedding_model, key_value_store, messenger, notifier, object_store, vector_store,
+    chat_model, embedding_model, key_value_store, messenger, notifier, object_store, vector_store, webhook_verifier,
 };
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
     chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, messenger::Messenger,
-    notifier::Notifier, object_store::ObjectStore, vector_store::VectorStore,
+    notifier::Notifier, object_store::ObjectStore, vector_store::VectorStore, webhook_verifier::WebhookVerifier,
 };
 #[doc(inline)]
 pub use circle_core_common::{

@@ -210,6 +210,16 @@ codes! {
         BudgetExhausted = 27, "budget_exhausted";
         /// A conflicting request has voided the multipart upload: start another one and send every part again.
         UploadConflict = 28, "upload_conflict";
+        /// A request lacks what its signature needs.
+        SignatureMissing = 29, "signature_missing";
+        /// The signature of a request cannot be read, or is there twice.
+        SignatureMalformed = 30, "signature_malformed";
+        /// The request is not what was signed, or was signed with another secret.
+        SignatureInvalid = 31, "signature_invalid";
+        /// The request was signed too long ago.
+        SignatureExpired = 32, "signature_expired";
+        /// The request was signed at a moment that is too far in the future.
+        SignatureInFuture = 33, "signature_in_future";
     }
 }
 

@@ -11,3 +11,4 @@ pub mod messenger;
 pub mod notifier;
 pub mod object_store;
 pub mod vector_store;
+pub mod webhook_verifier;

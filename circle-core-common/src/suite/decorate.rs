@@ -20,6 +20,7 @@ use crate::interfaces::messenger::MessengerCapabilities;
 use crate::interfaces::notifier::NotifierCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
 use crate::interfaces::vector_store::VectorStoreCapabilities;
+use crate::interfaces::webhook_verifier::WebhookVerifierCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
 
 /// One call of a provider, as a decoration sees it.
@@ -100,6 +101,11 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as a vector store.
     fn vector_store<'a>(&'a self, declared: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a verifier of webhooks.
+    fn webhook_verifier<'a>(&'a self, declared: &'a WebhookVerifierCapabilities) -> &'a WebhookVerifierCapabilities {
         declared
     }
 }

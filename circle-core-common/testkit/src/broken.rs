@@ -7,6 +7,7 @@ mod messenger;
 mod notifier;
 mod object_store;
 mod vector_store;
+mod webhook_verifier;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -145,6 +146,20 @@ pub enum Defect {
     HidesFailures,
     /// A notifier takes nothing back.
     IgnoresClears,
+    /// A verifier of webhooks takes a signature for right that is not.
+    IgnoresSignatures,
+    /// A verifier of webhooks takes requests of any age.
+    IgnoresMoments,
+    /// A verifier of webhooks takes a header for an id that is not signed.
+    TrustsUnsignedIds,
+    /// A verifier of webhooks reads the body and writes it again.
+    TrimsBodies,
+    /// A verifier of webhooks takes the first of two headers.
+    TakesTheFirstHeader,
+    /// A verifier of webhooks knows the first secret alone.
+    KnowsOneSecret,
+    /// A verifier of webhooks tells what signature it expected.
+    TellsTheSignature,
 }
 
 /// A provider that is right but for one defect.

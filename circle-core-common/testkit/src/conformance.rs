@@ -12,6 +12,7 @@ use circle_core_common::interfaces::messenger::Messenger;
 use circle_core_common::interfaces::notifier::Notifier;
 use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::vector_store::VectorStore;
+use circle_core_common::interfaces::webhook_verifier::{WebhookVerifier, conformance::SignsWebhooks};
 use circle_core_common::suite::{Addresses, Failed, Scale, Subject, equal};
 use circle_core_common::{BuildContext, Environment, Flag, Handle, Integration, Result, Service};
 
@@ -27,6 +28,8 @@ pub struct Conformance<I: Integration> {
 
 type MakeAnswers = Box<dyn Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync>;
 
+type MakeSigner = Box<dyn Fn(&Fixture) -> Arc<dyn SignsWebhooks> + Send + Sync>;
+
 type MakeConfig<C> = Box<dyn Fn(&Fixture) -> Result<C> + Send + Sync>;
 
 type MakeServices = Box<dyn Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync>;
@@ -35,6 +38,7 @@ struct Subjects<I: Integration> {
     config: MakeConfig<I::Config>,
     services: Option<MakeServices>,
     answers: Option<MakeAnswers>,
+    webhooks: Option<MakeSigner>,
     addresses: Addresses,
     own_clients: bool,
     scale: Scale,
@@ -51,6 +55,7 @@ struct Native {
     messenger: fn(&Messenger) -> bool,
     notifier: fn(&Notifier) -> bool,
     vector_store: fn(&VectorStore) -> bool,
+    webhook_verifier: fn(&WebhookVerifier) -> bool,
 }
 
 type Without<H> = Arc<dyn Fn(Flag<<H as Suited>::Capabilities>) -> H + Send + Sync>;
@@ -64,6 +69,7 @@ impl<I: Integration> Conformance<I> {
             config: Box::new(config),
             services: None,
             answers: None,
+            webhooks: None,
             addresses: Addresses::new(),
             own_clients: false,
             scale: Scale::Full,
@@ -90,6 +96,12 @@ impl<I: Integration> Conformance<I> {
     #[must_use]
     pub fn answers(self, answers: impl Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Sync + 'static) -> Self {
         self.set(|subjects| subjects.answers = Some(Box::new(answers)))
+    }
+
+    /// Sets what signs webhooks as the service would, with the secrets of the config that this fixture has.
+    #[must_use]
+    pub fn webhooks(self, signer: impl Fn(&Fixture) -> Arc<dyn SignsWebhooks> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.webhooks = Some(Box::new(signer)))
     }
 
     /// Sets to whom a messenger or a notifier of the config may write. By default any name will do.
@@ -122,6 +134,7 @@ impl<I: Integration> Conformance<I> {
             messenger: |handle| handle.native::<T>().is_some(),
             notifier: |handle| handle.native::<T>().is_some(),
             vector_store: |handle| handle.native::<T>().is_some(),
+            webhook_verifier: |handle| handle.native::<T>().is_some(),
         };
         self.set(|subjects| subjects.native = Some(native))
     }
@@ -155,6 +168,7 @@ impl<I: Integration> Conformance<I> {
                 Messenger::NAME => self.add_suite::<Messenger>(runner, |native| native.messenger),
                 Notifier::NAME => self.add_suite::<Notifier>(runner, |native| native.notifier),
                 VectorStore::NAME => self.add_suite::<VectorStore>(runner, |native| native.vector_store),
+                WebhookVerifier::NAME => self.add_suite::<WebhookVerifier>(runner, |native| native.webhook_verifier),
                 unknown => runner.test(format!("{unknown}::suite"), move || async move {
                     Err(Failed::Skipped(format!("there is no suite of {unknown}")))
                 }),
@@ -206,6 +220,7 @@ impl<I: Integration> Subjects<I> {
         subject.canary = fixture.canary().clone();
         subject.native = self.native.as_ref().map(native);
         subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
+        subject.webhooks = self.webhooks.as_ref().map(|signer| signer(&fixture));
         subject.addresses = self.addresses.clone();
         if self.own_clients {
             let (subjects, fixture) = (Arc::clone(&self), Arc::clone(&fixture));

@@ -9,6 +9,7 @@ use circle_core_common::interfaces::messenger::{self, Messenger, MessengerCapabi
 use circle_core_common::interfaces::notifier::{self, Notifier, NotifierCapabilities};
 use circle_core_common::interfaces::object_store::{self, ObjectStore, ObjectStoreCapabilities};
 use circle_core_common::interfaces::vector_store::{self, VectorStore, VectorStoreCapabilities};
+use circle_core_common::interfaces::webhook_verifier::{self, WebhookVerifier, WebhookVerifierCapabilities};
 use circle_core_common::suite::{Case, Negative, Subject};
 
 /// A handle whose interface has a suite.
@@ -52,4 +53,5 @@ suited! {
     ChatModel, ChatModelCapabilities, chat_model;
     Messenger, MessengerCapabilities, messenger;
     Notifier, NotifierCapabilities, notifier;
+    WebhookVerifier, WebhookVerifierCapabilities, webhook_verifier;
 }
