@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use circle_core_common::http::{Auth, BaseUrl, Guard, HttpClient, Origin, Request, Response, Target, paging};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
@@ -10,6 +11,7 @@ use circle_core_common::{
     Body, BuildContext, ByteSize, CallContext, CallOptions, Class, Environment, Error, ErrorKind, Listing, Operation, Page,
     Result, SecretRef, Sent,
 };
+use circle_core_protocol_websocket::{Socket, SocketOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,6 +52,9 @@ static UPLOAD: RemoteOperation = RemoteOperation::new("slack.upload", Idempotenc
 static COMPLETE: RemoteOperation =
     method("slack.files.completeUploadExternal", Idempotency::Idempotent, "/files.completeUploadExternal");
 static FILE: RemoteOperation = method("slack.files.info", Idempotency::Safe, "/files.info");
+// An address that nobody connects to is forgotten.
+static CONNECTION: RemoteOperation = method("slack.apps.connections.open", Idempotency::Safe, "/apps.connections.open");
+static SOCKET: RemoteOperation = RemoteOperation::new("slack.socket", Idempotency::Safe, "/link");
 
 /// A call of the native client, which no interface knows more of.
 static NATIVE: Operation = Operation::new("Slack", "slack.native", Class::Write, 0);
@@ -58,6 +63,8 @@ static NATIVE: Operation = Operation::new("Slack", "slack.native", Class::Write,
 pub(crate) const PAGE_MAX: u32 = 999;
 /// How many it recommends.
 const PAGE: u32 = 200;
+/// How long opening a connection of Socket Mode may take, repetitions included.
+const CONNECT: Duration = Duration::from_secs(30);
 /// 999 messages with 50 blocks each are larger than what answers usually are.
 const LIST_LIMIT: ByteSize = ByteSize::mib(64);
 
@@ -306,6 +313,19 @@ impl SlackClient {
 
     pub(crate) async fn upload_url(&self, cx: &CallContext, file: &NewFile<'_>) -> Result<UploadUrl> {
         self.form(cx, &UPLOAD_URL, file).await
+    }
+
+    /// Opens a connection of Socket Mode; for a client with an app-level token. The token stays here: the address has a
+    /// ticket, for one connection.
+    pub(crate) async fn connect(&self) -> Result<Socket> {
+        #[derive(serde::Deserialize)]
+        struct Connection {
+            url: String,
+        }
+        let cx = self.call(CallOptions::new().timeout(CONNECT));
+        let connection: Connection = self.form(&cx, &CONNECTION, &[("", ""); 0]).await?;
+        let target = circle_core_protocol_websocket::target(&connection.url, self.inner.guard)?;
+        Socket::connect(&cx, &self.inner.http, &SOCKET, Request::get(target).anonymous(), SocketOptions::new()).await
     }
 
     /// Sends content to an address that Slack gave. The token is not for that host, and does not go there.

@@ -41,6 +41,9 @@ impl SlackConversationType {
 pub struct SlackConfig {
     /// The token of the app, `xoxb-…`.
     pub token: SecretRef,
+    /// The app-level token, `xapp-…` with the scope `connections:write`, by which events come through Socket Mode.
+    #[serde(default)]
+    pub app_token: Option<SecretRef>,
     /// The address of the Web API, where it is not Slack's usual one.
     #[serde(default = "api_base")]
     pub api_base: String,
@@ -78,11 +81,19 @@ impl SlackConfig {
     pub fn new(token: SecretRef) -> Self {
         Self {
             token,
+            app_token: None,
             api_base: api_base(),
             conversation_types: conversation_types(),
             operation_metadata: true,
             names_ttl: names_ttl(),
         }
+    }
+
+    /// Sets the app-level token, for Socket Mode.
+    #[must_use]
+    pub fn app_token(mut self, token: SecretRef) -> Self {
+        self.app_token = Some(token);
+        self
     }
 
     /// Sets the address of the Web API.

@@ -14,6 +14,7 @@ use crate::client::SlackClient;
 use crate::config::SlackConfig;
 use crate::directory::Directory;
 use crate::lost::LostWrites;
+use crate::socket_mode::SlackSocketMode;
 use crate::{messenger, notifier};
 
 /// Messages and notifications by an app of a Slack workspace. Clones share the client.
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) notifier: NotifierCapabilities,
     pub(crate) directory: Directory,
     pub(crate) lost: LostWrites,
+    /// The client with the app-level token.
+    app: Option<SlackClient>,
 }
 
 impl Slack {
@@ -43,13 +46,16 @@ impl Slack {
             return Err(Error::new(ErrorKind::ConfigInvalid, text));
         }
         let types: Vec<&str> = config.conversation_types.iter().map(|one| one.as_str()).collect();
-        let client = SlackClient::new(config.token, &config.api_base, &cx.into())?;
+        let cx = cx.into();
+        let client = SlackClient::new(config.token, &config.api_base, &cx)?;
+        let app = config.app_token.map(|token| SlackClient::new(token, &config.api_base, &cx)).transpose()?;
         let shared = Shared {
             info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), client.host()),
             messenger: messenger::capabilities(config.operation_metadata),
             notifier: notifier::capabilities(),
             directory: Directory::new(config.names_ttl, types.join(",")),
             lost: LostWrites::default(),
+            app,
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -58,6 +64,20 @@ impl Slack {
     #[must_use]
     pub fn client(&self) -> &SlackClient {
         &self.client
+    }
+
+    /// What happens in the workspace, through Socket Mode. Nothing is connected before it is asked for the first event.
+    ///
+    /// Each is a stream of its own: Slack gives every event to one of up to ten connections of an app.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` without an `app_token`.
+    pub fn socket_mode(&self) -> Result<SlackSocketMode> {
+        let app = self.shared.app.as_ref().ok_or_else(|| {
+            let text = "Socket Mode needs an app-level token: set `app_token`, `xapp-…` with the scope `connections:write`";
+            Error::new(ErrorKind::ConfigInvalid, text)
+        })?;
+        Ok(SlackSocketMode::new(app))
     }
 }
 
@@ -77,6 +97,7 @@ impl Provider for Slack {
 
     async fn close(&self, _: &CallContext) -> Result<()> {
         self.client.close();
+        self.shared.app.iter().for_each(SlackClient::close);
         Ok(())
     }
 }

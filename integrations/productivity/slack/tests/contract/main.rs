@@ -5,6 +5,7 @@
 mod failures;
 mod names;
 mod requests;
+mod socket_mode;
 mod uploads;
 mod webhooks;
 
