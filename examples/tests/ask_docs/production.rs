@@ -69,7 +69,10 @@ fn an_index_of_another_model_is_made_anew() {
 }
 
 #[test]
-fn a_key_that_is_missing_is_one_line() {
+fn what_is_missing_is_one_line() {
     let place = Place::with_documents();
-    place.run(["docs", QUESTION, "--profile", "production"]).failed(3, &["OPENAI_API_KEY"]);
+    place.run(["docs", QUESTION, "--profile", "production"]).failed(3, &["documents (s3)", "AWS_ACCESS_KEY_ID"]);
+    let mut command = place.command(["docs", QUESTION, "--profile", "production"]);
+    command.env("CIRCLE__SERVICES__DOCUMENTS__PROVIDER", "filesystem").env("CIRCLE__SERVICES__DOCUMENTS__ROOT", "store");
+    Done::from(command.output().unwrap()).failed(3, &["OPENAI_API_KEY"]);
 }
