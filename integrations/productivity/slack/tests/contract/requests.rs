@@ -60,7 +60,7 @@ async fn a_message_is_sent_byte_for_byte() {
 #[tokio::test]
 async fn a_reply_names_the_first_message_of_its_thread() {
     let expected =
-        concat!(r#"{"channel":"C024BE91L","text":"yes","mrkdwn":false,"thread_ts":"1503435900.000100","reply_broadcast":true}"#);
+        r#"{"channel":"C024BE91L","text":"yes","mrkdwn":false,"thread_ts":"1503435900.000100","reply_broadcast":true}"#;
     let server = expecting("chat.postMessage", JSON, expected, POSTED).await;
     let to = message().thread(MessageId::new("1503435900.000100"));
     let reply = team(&server.uri()).reply(to, Message::text("yes").broadcast()).await.unwrap();
