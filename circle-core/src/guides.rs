@@ -44,4 +44,6 @@ guides! {
     memory = "../../integrations/data-storage/memory/README.md";
     openai = "../../integrations/ai/openai/README.md";
     s3_compatible = "../../integrations/data-storage/s3-compatible/README.md";
+    slack = "../../integrations/productivity/slack/README.md";
+    webhooks_page = "../../integrations/security/webhooks/README.md";
 }

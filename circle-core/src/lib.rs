@@ -83,4 +83,7 @@ pub use circle_core_s3_compatible as s3_compatible;
 #[cfg(feature = "slack")]
 #[doc(inline)]
 pub use circle_core_slack as slack;
+#[cfg(feature = "webhooks")]
+#[doc(inline)]
+pub use circle_core_webhooks as webhooks;
 // xtask sync: providers end

@@ -99,7 +99,7 @@ fn standard_webhooks_are_as_their_library_says() {
     let body = r#"{"email":"test@example.com","username":"test_user"}"#;
     let verified = verify(Scheme::standard_webhooks(), SECRET, &given, body, 1_649_367_553).unwrap();
     assert_eq!(verified.id.as_str(), "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk");
-    assert_eq!(verified.id_is_hash, false);
+    assert!(!verified.id_is_hash);
     let bare = SECRET.strip_prefix("whsec_").unwrap();
     assert!(verify(Scheme::standard_webhooks(), bare, &given, body, 1_649_367_553).is_ok());
 }

@@ -27,6 +27,8 @@ pub(super) fn fill(registry: Registry) -> Registry {
     let registry = registry.with::<crate::slack::Slack>();
     #[cfg(feature = "slack")]
     let registry = registry.with::<crate::slack::SlackWebhook>();
+    #[cfg(feature = "webhooks")]
+    let registry = registry.with::<crate::webhooks::Webhooks>();
     // xtask sync: enabled end
     #[cfg(feature = "orchestration")]
     let registry = crate::orchestration::fill(registry);
@@ -47,6 +49,7 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("s3-compatible", "s3-compatible"),
     ("slack", "slack"),
     ("slack-webhook", "slack"),
+    ("webhook", "webhooks"),
     // xtask sync: features end
     ("budget", "orchestration"),
     ("cache", "orchestration"),

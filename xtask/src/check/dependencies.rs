@@ -7,6 +7,9 @@ use crate::{
 
 const DEFAULT_PROVIDERS: [&str; 2] = ["filesystem", "memory"];
 
+/// The provider that other providers may use in their tests.
+const FAKE: &str = "circle-core-memory";
+
 /// Clients of HTTP: the transport of the common crate names them, and nobody else.
 pub(super) const HTTP_STACK: [&str; 4] = ["hyper", "hyper-rustls", "hyper-util", "reqwest"];
 
@@ -54,6 +57,8 @@ fn inside(from: &Package, to: &Package, dependency: &Dependency) -> Option<Probl
         (Facade, Testkit) if !dev && !dependency.optional => {
             ("testkit-not-dev", "the testkit is for tests", "make it a dev-dependency, or optional")
         }
+        // The fake of the storage interfaces: docs/decisions/0006-memory-in-tests.md.
+        (Provider { .. }, Provider { .. }) if dev && to.name == FAKE => return None,
         (Provider { .. }, Provider { .. }) => (
             "provider-on-provider",
             "a provider never depends on another provider",
@@ -188,6 +193,14 @@ mod tests {
     fn provider_on_provider_is_reported_even_for_tests() {
         depends(MEMORY, "target.'cfg(unix)'.dev-dependencies", "circle-core-filesystem = { path = \"../filesystem\" }")
             .expect("provider-on-provider", MEMORY);
+    }
+
+    #[test]
+    fn tests_may_use_memory_and_nothing_else_may() {
+        const FILESYSTEM: &str = "integrations/data-storage/filesystem/Cargo.toml";
+        let memory = "circle-core-memory = { path = \"../memory\" }";
+        depends(FILESYSTEM, "target.'cfg(unix)'.dev-dependencies", memory).expect_clean();
+        depends(FILESYSTEM, "target.'cfg(unix)'.dependencies", memory).expect("provider-on-provider", FILESYSTEM);
     }
 
     #[test]
