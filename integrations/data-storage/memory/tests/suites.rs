@@ -36,6 +36,9 @@ async fn failing<H: Handle>(
     outcomes.into_iter().filter(|(_, outcome)| matches!(outcome, Err(Failed::Wrong(_)))).map(|(name, _)| name).collect()
 }
 
+/// Finds a defect when two of its writers meet between a look and a write, which no scheduler promises: it may fail.
+const BY_LUCK: &str = "update_under_race_applies_every_change";
+
 /// Runs the suite over every defect, some of them at a time.
 async fn expect<H: Handle>(
     cases: &'static [Case<H>],
@@ -48,7 +51,8 @@ async fn expect<H: Handle>(
         let run = |defect: Defect| failing(cases, move || subject(|script, traffic| make(defect, script, traffic)));
         let running: Vec<_> = rows.iter().map(|(defect, _)| tokio::spawn(run(*defect))).collect();
         for ((defect, expected), failing) in rows.iter().zip(running) {
-            let failing = failing.await.unwrap();
+            let mut failing = failing.await.unwrap();
+            failing.retain(|case| *case != BY_LUCK);
             if failing.iter().collect::<BTreeSet<_>>() != expected.iter().collect() {
                 wrong.push(format!("{defect:?} fails {failing:#?}"));
             }
@@ -65,7 +69,6 @@ async fn broken_object_stores_fail_the_cases_that_they_should() {
             &[
                 "create_of_the_present_is_already_exists",
                 "create_race_has_one_winner",
-                "update_under_race_applies_every_change",
                 "create_repeated_with_its_id_is_not_already_exists",
                 "metadata_stays_when_a_put_is_refused",
                 "copy_if_absent_of_the_present_is_already_exists",
@@ -81,7 +84,6 @@ async fn broken_object_stores_fail_the_cases_that_they_should() {
                 "replace_of_a_stale_version_is_a_conflict",
                 "replace_of_the_absent_is_a_conflict",
                 "replace_race_loses_no_success",
-                "update_under_race_applies_every_change",
                 "upload_if_match_of_a_stale_version_is_a_conflict",
                 "second_client_sees_the_same_store",
             ],
@@ -199,7 +201,6 @@ async fn broken_key_value_stores_fail_the_cases_that_they_should() {
                 "replace_of_the_absent_is_a_conflict",
                 "replace_with_a_malformed_version_is_invalid_input",
                 "replace_race_loses_no_success",
-                "update_under_race_applies_every_change",
                 "delete_if_match_deletes_only_that_version",
                 "create_repeated_with_its_id_is_not_already_exists",
                 "put_many_with_one_stale_marks_only_it",
