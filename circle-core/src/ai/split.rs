@@ -13,6 +13,33 @@ pub use text::TextSplitter;
 /// How large a piece is at most unless said otherwise: about 400 tokens of English.
 const MAX_BYTES: usize = 1600;
 
+/// What splitters into pieces of a size have in common.
+macro_rules! sized {
+    ($splitter:ident) => {
+        impl Default for $splitter {
+            fn default() -> Self {
+                Self { max_bytes: super::MAX_BYTES }
+            }
+        }
+
+        impl $splitter {
+            /// Pieces of at most 1,600 bytes, which is about 400 tokens of English.
+            #[must_use]
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Sets how many bytes the text of a piece has at most; four of them at least, so that every character fits.
+            #[must_use]
+            pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+                self.max_bytes = max_bytes.max(4);
+                self
+            }
+        }
+    };
+}
+use sized;
+
 /// A piece of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

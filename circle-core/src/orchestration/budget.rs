@@ -11,14 +11,14 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::ModelId;
-use circle_core_common::{CallContext, Environment, Handle, Health, Provider, ProviderInfo, Result};
+use circle_core_common::{CallContext, Environment, Handle, Provider};
 
 pub use self::ledger::{Account, Budget, Per};
 use self::pricing::Pricing;
 use super::estimate::Assumed;
-use super::frame::{Frame, framed};
+use super::forward::provided_by;
+use super::frame::Frame;
 use super::price::{NanoUsd, PriceTable};
 
 /// What becomes of a call whose price nobody knows, where a budget counts money.
@@ -131,4 +131,10 @@ impl<H: Handle> Budgeted<H> {
     }
 }
 
-framed!(Budgeted);
+provided_by!(Budgeted<H: Handle>, frame);
+
+impl<H: Handle> fmt::Debug for Budgeted<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Budgeted({})", self.frame.info().target)
+    }
+}

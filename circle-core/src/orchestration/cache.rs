@@ -12,13 +12,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{ChatResponse, Usage};
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
-use circle_core_common::{ByteSize, CallContext, Environment, Extension, Handle, Health, Provider, ProviderInfo, Result};
+use circle_core_common::{ByteSize, CallContext, Environment, Extension, Handle, Provider};
 
 use self::store::Store;
-use super::frame::{Frame, framed};
+use super::forward::provided_by;
+use super::frame::Frame;
 
 /// Gives the answer that was given before to exactly the same request.
 ///
@@ -129,4 +129,10 @@ impl<H: Handle> Cached<H> {
     }
 }
 
-framed!(Cached);
+provided_by!(Cached<H: Handle>, frame);
+
+impl<H: Handle> fmt::Debug for Cached<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cached({})", self.frame.info().target)
+    }
+}

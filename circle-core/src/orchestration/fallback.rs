@@ -13,11 +13,12 @@ use circle_core_common::interfaces::chat_model::{
 use circle_core_common::interfaces::embedding_model::{
     EmbedRequest, Embedded, EmbeddingModel, EmbeddingModelCapabilities, EmbeddingModelProvider,
 };
-use circle_core_common::{CallContext, Environment, Handle, Health, Provider, ProviderInfo, Result};
+use circle_core_common::{CallContext, Environment, Handle, Provider, Result};
 
 use super::capabilities;
 use super::chat_legs::{Chat, Count, Stream};
 use super::cooldown::Cooldown;
+use super::forward::{chat_model_of_legs, provided_by};
 use super::leg::Leg;
 use super::legs::Legs;
 use super::move_on::MoveOn;
@@ -147,46 +148,11 @@ impl<H: Decorable> fmt::Debug for Fallback<H> {
     }
 }
 
-#[async_trait]
-impl<H: Decorable> Provider for Fallback<H> {
-    fn info(&self) -> &ProviderInfo {
-        self.legs.info()
-    }
-
-    fn environment(&self) -> &Environment {
-        Provider::environment(&self.legs)
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.legs.health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        self.legs.close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        self.legs.inner()
-    }
-}
+provided_by!(Fallback<H: Decorable>, legs);
 
 #[async_trait]
 impl ChatModelProvider for Fallback<ChatModel> {
-    fn capabilities(&self) -> &ChatModelCapabilities {
-        &self.capabilities
-    }
-
-    fn owns_state(&self, owner: &str) -> bool {
-        self.legs.owns_state(owner)
-    }
-
-    fn models(&self) -> Vec<ModelId> {
-        self.legs.models_for(&ChatRequest::new())
-    }
-
-    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
-        self.legs.models_for(request)
-    }
+    chat_model_of_legs!();
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
         self.legs.ask(cx, self.order(), &Chat(&request)).await.map(|(_, response)| response)

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use circle_core_common::{CallContext, Environment, Error, ErrorKind, Handle, Health, Provider, ProviderInfo, Result};
+use async_trait::async_trait;
+use circle_core_common::{
+    CallContext, Environment, Error, ErrorKind, Handle, Health, HealthState, Provider, ProviderInfo, Result,
+};
 
 /// The service that is decorated, and what is shown of the decorator.
 pub(super) struct Frame<H> {
@@ -40,24 +43,27 @@ impl<H: Handle> Frame<H> {
             false => Ok(()),
         }
     }
+}
 
-    pub(super) fn info_ref(&self) -> &ProviderInfo {
+#[async_trait]
+impl<H: Handle> Provider for Frame<H> {
+    fn info(&self) -> &ProviderInfo {
         &self.info
     }
 
-    pub(super) fn environment_ref(&self) -> &Environment {
+    fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    pub(super) async fn health(&self, cx: &CallContext) -> Result<Health> {
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
         self.open()?;
         match self.handle.as_provider() {
             Some(provider) => provider.health(cx).await,
-            None => Ok(Health::new(circle_core_common::HealthState::Degraded, "it has not started")),
+            None => Ok(Health::new(HealthState::Degraded, "it has not started")),
         }
     }
 
-    pub(super) async fn close(&self, cx: &CallContext) -> Result<()> {
+    async fn close(&self, cx: &CallContext) -> Result<()> {
         self.closed.store(true, Ordering::Release);
         match self.handle.as_provider() {
             Some(provider) => provider.close(cx).await,
@@ -65,42 +71,7 @@ impl<H: Handle> Frame<H> {
         }
     }
 
-    pub(super) fn inner(&self) -> Option<&dyn Provider> {
+    fn inner(&self) -> Option<&dyn Provider> {
         self.handle.as_provider()
     }
 }
-
-/// What every decorator of one service says of itself: `framed!(Cached)`, whose field is `frame`.
-macro_rules! framed {
-    ($decorator:ident) => {
-        #[async_trait]
-        impl<H: Handle> Provider for $decorator<H> {
-            fn info(&self) -> &ProviderInfo {
-                self.frame.info_ref()
-            }
-
-            fn environment(&self) -> &Environment {
-                self.frame.environment_ref()
-            }
-
-            async fn health(&self, cx: &CallContext) -> Result<Health> {
-                self.frame.health(cx).await
-            }
-
-            async fn close(&self, cx: &CallContext) -> Result<()> {
-                self.frame.close(cx).await
-            }
-
-            fn inner(&self) -> Option<&dyn Provider> {
-                self.frame.inner()
-            }
-        }
-
-        impl<H: Handle> fmt::Debug for $decorator<H> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($decorator), "({})"), self.frame.info_ref().target)
-            }
-        }
-    };
-}
-pub(super) use framed;

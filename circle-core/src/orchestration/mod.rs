@@ -27,6 +27,7 @@ mod conformance;
 mod cooldown;
 mod estimate;
 mod fallback;
+mod forward;
 mod frame;
 mod leg;
 mod legs;

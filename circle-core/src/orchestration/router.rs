@@ -12,13 +12,14 @@ use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
     ChatModel, ChatModelCapabilities, ChatModelProvider, ChatRequest, ChatResponse, ChatStream, ModelId, TokenCount, Usage,
 };
-use circle_core_common::{CallContext, Environment, Error, Health, Provider, ProviderInfo, Reason, Result, Timestamp};
+use circle_core_common::{CallContext, Environment, Error, Provider, Reason, Result, Timestamp};
 
 use self::latency::Latency;
 use super::capabilities;
 use super::chat_legs::{Chat, Count, Stream, models_of};
 use super::cooldown::Cooldown;
 use super::estimate::Assumed;
+use super::forward::{chat_model_of_legs, provided_by};
 use super::leg::Leg;
 use super::legs::Legs;
 use super::move_on::MoveOn;
@@ -229,46 +230,11 @@ impl fmt::Debug for Router {
     }
 }
 
-#[async_trait]
-impl Provider for Router {
-    fn info(&self) -> &ProviderInfo {
-        self.legs.info()
-    }
-
-    fn environment(&self) -> &Environment {
-        Provider::environment(&self.legs)
-    }
-
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.legs.health(cx).await
-    }
-
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        self.legs.close(cx).await
-    }
-
-    fn inner(&self) -> Option<&dyn Provider> {
-        self.legs.inner()
-    }
-}
+provided_by!(Router, legs);
 
 #[async_trait]
 impl ChatModelProvider for Router {
-    fn capabilities(&self) -> &ChatModelCapabilities {
-        &self.capabilities
-    }
-
-    fn owns_state(&self, owner: &str) -> bool {
-        self.legs.owns_state(owner)
-    }
-
-    fn models(&self) -> Vec<ModelId> {
-        self.legs.models_for(&ChatRequest::new())
-    }
-
-    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
-        self.legs.models_for(request)
-    }
+    chat_model_of_legs!();
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
         let (at, (response, took)) = self.legs.ask(cx, self.order(cx, &request)?, &latency::Timed(Chat(&request))).await?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::pieces::{Paragraphs, cut, fence_of, lines};
-use super::{Chunk, MAX_BYTES};
+use super::{Chunk, sized};
 
 /// Splits Markdown at its headings, and long sections between their paragraphs. Fenced code is never taken for a heading,
 /// and is cut only when it is longer than a piece may be.
@@ -20,26 +20,9 @@ pub struct MarkdownSplitter {
     max_bytes: usize,
 }
 
-impl Default for MarkdownSplitter {
-    fn default() -> Self {
-        Self { max_bytes: MAX_BYTES }
-    }
-}
+sized!(MarkdownSplitter);
 
 impl MarkdownSplitter {
-    /// Pieces of at most 1,600 bytes, which is about 400 tokens of English.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets how many bytes the text of a piece has at most; four of them at least, so that every character fits.
-    #[must_use]
-    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = max_bytes.max(4);
-        self
-    }
-
     /// The pieces of a document, in its order. Together they are all of it but headings and blank lines.
     #[must_use]
     pub fn split(&self, document: &str) -> Vec<Chunk> {

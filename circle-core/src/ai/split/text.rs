@@ -1,7 +1,7 @@
 //! Plain text.
 
 use super::pieces::{Paragraphs, cut};
-use super::{Chunk, MAX_BYTES};
+use super::{Chunk, sized};
 
 /// Splits plain text between its paragraphs, where it is longer than a piece may be.
 ///
@@ -16,26 +16,9 @@ pub struct TextSplitter {
     max_bytes: usize,
 }
 
-impl Default for TextSplitter {
-    fn default() -> Self {
-        Self { max_bytes: MAX_BYTES }
-    }
-}
+sized!(TextSplitter);
 
 impl TextSplitter {
-    /// Pieces of at most 1,600 bytes, which is about 400 tokens of English.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets how many bytes the text of a piece has at most; four of them at least, so that every character fits.
-    #[must_use]
-    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = max_bytes.max(4);
-        self
-    }
-
     /// The pieces of a document, in its order. Together they are all of it but blank lines.
     #[must_use]
     pub fn split(&self, document: &str) -> Vec<Chunk> {

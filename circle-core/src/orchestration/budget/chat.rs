@@ -10,6 +10,7 @@ use circle_core_common::{CallContext, Result};
 use super::ledger::Amount;
 use super::reservation::{Known, Reservation};
 use super::{Budgeted, Pricing};
+use crate::orchestration::forward::chat_model_of_frame;
 use crate::orchestration::tap::{Last, Tap, tapped};
 
 /// Letters of an answer per token, roughly.
@@ -37,25 +38,7 @@ impl Budgeted<ChatModel> {
 
 #[async_trait]
 impl ChatModelProvider for Budgeted<ChatModel> {
-    fn capabilities(&self) -> &ChatModelCapabilities {
-        self.frame.handle.capabilities()
-    }
-
-    fn state_owner(&self) -> &str {
-        self.frame.handle.provider().map_or(Self::NAME, |provider| provider.state_owner())
-    }
-
-    fn owns_state(&self, owner: &str) -> bool {
-        self.frame.handle.provider().is_ok_and(|provider| provider.owns_state(owner))
-    }
-
-    fn models(&self) -> Vec<ModelId> {
-        self.frame.handle.provider().map(|provider| provider.models()).unwrap_or_default()
-    }
-
-    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
-        self.frame.handle.provider().map(|provider| provider.models_for(request)).unwrap_or_default()
-    }
+    chat_model_of_frame!();
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
         self.frame.open()?;

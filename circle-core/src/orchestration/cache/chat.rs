@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::key::{self, Answerer};
 use super::store::Store;
 use super::{CacheHit, Cached, Settings};
+use crate::orchestration::forward::chat_model_of_frame;
 use crate::orchestration::tap::{Last, Tap, tapped};
 
 /// A kept answer.
@@ -76,25 +77,7 @@ impl Cached<ChatModel> {
 
 #[async_trait]
 impl ChatModelProvider for Cached<ChatModel> {
-    fn capabilities(&self) -> &ChatModelCapabilities {
-        self.frame.handle.capabilities()
-    }
-
-    fn state_owner(&self) -> &str {
-        self.frame.handle.provider().map_or(Self::NAME, |provider| provider.state_owner())
-    }
-
-    fn owns_state(&self, owner: &str) -> bool {
-        self.frame.handle.provider().is_ok_and(|provider| provider.owns_state(owner))
-    }
-
-    fn models(&self) -> Vec<ModelId> {
-        self.frame.handle.provider().map(|provider| provider.models()).unwrap_or_default()
-    }
-
-    fn models_for(&self, request: &ChatRequest) -> Vec<ModelId> {
-        self.frame.handle.provider().map(|provider| provider.models_for(request)).unwrap_or_default()
-    }
+    chat_model_of_frame!();
 
     async fn chat(&self, cx: &CallContext, request: ChatRequest) -> Result<ChatResponse> {
         self.frame.open()?;

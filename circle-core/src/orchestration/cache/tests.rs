@@ -1,5 +1,6 @@
 //! What is kept, for whom, and for how long.
 
+use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, FinishReason, Part, ProviderState, Text, Tool, ToolCall, Usage,
 };
@@ -8,7 +9,7 @@ use circle_core_common::interfaces::embedding_model::{
     EmbeddingModelProvider, Embeddings,
 };
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
-use circle_core_common::{CallOptions, CallReport, Error, ErrorKind};
+use circle_core_common::{CallOptions, CallReport, Error, ErrorKind, Health, ProviderInfo, Result};
 use circle_core_embedded::{ScriptedModel, ScriptedReply};
 use circle_core_memory::Memory;
 use circle_core_testkit::{Faulty, ManualClock};

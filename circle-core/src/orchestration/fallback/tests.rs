@@ -22,6 +22,7 @@ use circle_core_testkit::{ManualClock, drop_sweep};
 
 use super::super::{Cooldown, Leg, LegErrors, MoveOn};
 use super::Fallback;
+use crate::orchestration::forward::provided_by;
 
 fn both(first: &ScriptedModel, second: &ScriptedModel) -> ChatModel {
     ChatModel::new(Fallback::new([
@@ -268,21 +269,7 @@ async fn it_can_do_what_every_leg_can() {
 /// A model of another vendor, whose state the scripted one cannot read.
 struct Other(ScriptedModel);
 
-#[async_trait]
-impl Provider for Other {
-    fn info(&self) -> &ProviderInfo {
-        self.0.info()
-    }
-    fn environment(&self) -> &Environment {
-        self.0.environment()
-    }
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.0.health(cx).await
-    }
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        self.0.close(cx).await
-    }
-}
+provided_by!(Other, 0);
 
 #[async_trait]
 impl ChatModelProvider for Other {

@@ -8,6 +8,7 @@ use circle_core_embedded::{ScriptedModel, ScriptedReply};
 use circle_core_testkit::ManualClock;
 
 use super::*;
+use crate::orchestration::forward::provided_by;
 
 type Caps = ChatModelCapabilities;
 
@@ -57,21 +58,7 @@ fn priced() -> PriceTable {
 /// A model that says which one it is.
 struct Named(ScriptedModel, &'static str);
 
-#[async_trait]
-impl Provider for Named {
-    fn info(&self) -> &ProviderInfo {
-        self.0.info()
-    }
-    fn environment(&self) -> &Environment {
-        self.0.environment()
-    }
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.0.health(cx).await
-    }
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        self.0.close(cx).await
-    }
-}
+provided_by!(Named, 0);
 
 #[async_trait]
 impl ChatModelProvider for Named {
@@ -130,21 +117,7 @@ async fn where_the_best_cannot_serve_the_next_best_does() {
 /// A model that takes so long, on a clock that only it moves.
 struct Slow(ScriptedModel, ManualClock, Mutex<Duration>);
 
-#[async_trait]
-impl Provider for Slow {
-    fn info(&self) -> &ProviderInfo {
-        self.0.info()
-    }
-    fn environment(&self) -> &Environment {
-        self.0.environment()
-    }
-    async fn health(&self, cx: &CallContext) -> Result<Health> {
-        self.0.health(cx).await
-    }
-    async fn close(&self, cx: &CallContext) -> Result<()> {
-        self.0.close(cx).await
-    }
-}
+provided_by!(Slow, 0);
 
 #[async_trait]
 impl ChatModelProvider for Slow {

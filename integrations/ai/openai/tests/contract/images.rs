@@ -5,7 +5,7 @@ use circle_core_openai::images::{ImageContent, ImageDelivery, ImageEdit, ImageEv
 use circle_core_openai::{FilePart, Preset};
 use circle_core_testkit::{Break, Place, Reply};
 
-use super::{form, last, native, refused, unasked};
+use super::{events, form, last, native, refused, unasked};
 
 const MADE: &str = r#"{"created":1713833628,"background":"opaque","output_format":"png","size":"1024x1024","quality":"high","newer":{},
     "data":[{"b64_json":"aW1hZ2U="},{"url":"https://images.example/1?sig=secret","revised_prompt":"a nice one"}],
@@ -73,27 +73,23 @@ const STREAM: &str = concat!(
     "data: {\"type\":\"image_generation.completed\",\"b64_json\":\"aW1hZ2U=\",\"usage\":{\"output_tokens\":5}}\n\n",
 );
 
-fn sse(text: impl Into<String>) -> Reply {
-    Reply::ok(text.into()).header("content-type", "text/event-stream").chunked()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sketches_come_before_the_image() {
-    let (server, client, cx) = native(sse(STREAM)).await;
-    let mut events = client.generate_images_stream(&cx, &ImageRequest::new("x").model("gpt-image-1"), 2).await.unwrap();
-    let Some(ImageEvent::Partial { index: 1, content, .. }) = events.try_next().await.unwrap() else { panic!("a sketch") };
+    let (server, client, cx) = native(events(STREAM).chunked()).await;
+    let mut images = client.generate_images_stream(&cx, &ImageRequest::new("x").model("gpt-image-1"), 2).await.unwrap();
+    let Some(ImageEvent::Partial { index: 1, content, .. }) = images.try_next().await.unwrap() else { panic!("a sketch") };
     assert_eq!(content, ImageContent::Bytes("sketch".into()));
-    assert_eq!(events.try_next().await.unwrap(), Some(ImageEvent::Other("newer".to_owned())));
-    let Some(ImageEvent::Completed { content, usage, .. }) = events.try_next().await.unwrap() else { panic!("an image") };
+    assert_eq!(images.try_next().await.unwrap(), Some(ImageEvent::Other("newer".to_owned())));
+    let Some(ImageEvent::Completed { content, usage, .. }) = images.try_next().await.unwrap() else { panic!("an image") };
     assert_eq!((content, usage.unwrap().output_tokens), (ImageContent::Bytes("image".into()), Some(5)));
-    assert!(events.try_next().await.unwrap().is_none());
+    assert!(images.try_next().await.unwrap().is_none());
     let body = r#"{"prompt":"x","model":"gpt-image-1","stream":true,"partial_images":2}"#;
     assert_eq!(last(&server).1, body);
 
     let edited = STREAM.replace("image_generation", "image_edit");
-    let (server, client, cx) = native(sse(edited)).await;
-    let mut events = client.edit_images_stream(&cx, &ImageEdit::new("x", FilePart::new("a.png", "one")), 0).await.unwrap();
-    assert!(matches!(events.try_next().await.unwrap(), Some(ImageEvent::Partial { .. })));
+    let (server, client, cx) = native(events(edited).chunked()).await;
+    let mut images = client.edit_images_stream(&cx, &ImageEdit::new("x", FilePart::new("a.png", "one")), 0).await.unwrap();
+    assert!(matches!(images.try_next().await.unwrap(), Some(ImageEvent::Partial { .. })));
     let fields = [("prompt", "x"), ("stream", "true"), ("partial_images", "0")];
     assert_eq!(last(&server).1, form(&fields, &[("image", "a.png", "image/png", "one")]));
 }
@@ -101,22 +97,24 @@ async fn sketches_come_before_the_image() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_without_its_image_is_cut() {
     let cut = STREAM.find("event: image_generation.completed").unwrap();
-    for answer in [sse(&STREAM[..cut]), sse(STREAM).breaking(Place::Body(cut as u64 + 10), Break::Close)] {
+    for answer in
+        [events(&STREAM[..cut]).chunked(), events(STREAM).chunked().breaking(Place::Body(cut as u64 + 10), Break::Close)]
+    {
         let (_server, client, cx) = native(answer).await;
-        let mut events = client.generate_images_stream(&cx, &ImageRequest::new("x"), 1).await.unwrap();
-        events.try_next().await.unwrap();
-        events.try_next().await.unwrap();
-        let error = events.try_next().await.unwrap_err();
+        let mut images = client.generate_images_stream(&cx, &ImageRequest::new("x"), 1).await.unwrap();
+        images.try_next().await.unwrap();
+        images.try_next().await.unwrap();
+        let error = images.try_next().await.unwrap_err();
         assert_eq!((error.kind(), error.reason()), (ErrorKind::Connection, Some(Reason::Truncated)), "{error}");
-        assert!(events.try_next().await.unwrap().is_none());
+        assert!(images.try_next().await.unwrap().is_none());
     }
     // Of two images one is not all.
-    let (_server, client, cx) = native(sse(STREAM)).await;
-    let mut events = client.generate_images_stream(&cx, &ImageRequest::new("x").count(2_u32), 1).await.unwrap();
+    let (_server, client, cx) = native(events(STREAM).chunked()).await;
+    let mut images = client.generate_images_stream(&cx, &ImageRequest::new("x").count(2_u32), 1).await.unwrap();
     for _ in 0..3 {
-        events.try_next().await.unwrap();
+        images.try_next().await.unwrap();
     }
-    assert_eq!(events.try_next().await.unwrap_err().reason(), Some(Reason::Truncated));
+    assert_eq!(images.try_next().await.unwrap_err().reason(), Some(Reason::Truncated));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,22 @@ fn embedder(origin: &str) -> EmbeddingModel {
     EmbeddingModel::new(provider(OpenAiConfig::embedding("text-embedding-3-small"), origin, KEY))
 }
 
+fn events(text: impl Into<String>) -> Reply {
+    Reply::ok(text.into()).header("content-type", "text/event-stream")
+}
+
+/// Events of a request that has an id.
+fn sse(text: impl Into<String>) -> Reply {
+    events(text).header("x-request-id", "req-1")
+}
+
+/// A server that always answers so.
+async fn server(reply: Reply) -> FaultServer {
+    let server = FaultServer::start().await.unwrap();
+    server.always(reply);
+    server
+}
+
 /// A server that always answers so, a client of it, and a call.
 async fn native(answer: Reply) -> (FaultServer, OpenAiClient, CallContext) {
     let server = FaultServer::start().await.unwrap();

@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::failures::{matrix, refusal};
 use super::requests::{answering, received, sent};
-use super::{KEY, context, provider};
+use super::{KEY, context, provider, server, sse};
 
 /// A whole answer, as OpenAI's reference shows it, with reasoning.
 const ANSWER: &str = r#"{
@@ -254,16 +254,6 @@ const STREAM: &str = concat!(
     "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\",\"output\":[]}}\n\n",
 );
 
-fn sse(text: &str) -> Reply {
-    Reply::ok(text.to_owned()).header("content-type", "text/event-stream").header("x-request-id", "req-1")
-}
-
-async fn server(reply: Reply) -> FaultServer {
-    let server = FaultServer::start().await.unwrap();
-    server.always(reply);
-    server
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_asked_for_and_its_connection_used_again() {
     let server = server(sse(STREAM).chunked()).await;
@@ -320,7 +310,7 @@ async fn an_error_behind_the_first_words_is_typed() {
     let failed = json!({ "type": "response.failed", "response": { "status": "failed", "error": { "code": "server_error", "message": "m" } } });
     let error = json!({ "type": "error", "code": "rate_limit_exceeded", "message": "m", "param": null, "sequence_number": 9 });
     for (event, kind) in [(failed, ErrorKind::Unavailable), (error, ErrorKind::RateLimited)] {
-        let server = server(sse(&format!("{begun}data: {event}\n\n")).chunked()).await;
+        let server = server(sse(format!("{begun}data: {event}\n\n")).chunked()).await;
         let error = model(&server.origin()).stream("Hi").await.unwrap().finish().await.unwrap_err();
         assert!(error.is(kind) && error.is_retryable(), "{error}");
         assert_eq!(error.detail().unwrap().request_id.as_deref(), Some("req-1"));
@@ -331,7 +321,7 @@ async fn an_error_behind_the_first_words_is_typed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_may_repeat_instructions_of_more_than_a_mebibyte() {
     let created = json!({ "type": "response.created", "response": { "id": "r", "instructions": "x".repeat(3 << 20) } });
-    let server = server(sse(&format!("data: {created}\n\n{STREAM}")).chunked()).await;
+    let server = server(sse(format!("data: {created}\n\n{STREAM}")).chunked()).await;
     let mut stream = model(&server.origin()).stream("Hi").await.unwrap();
     assert!(matches!(stream.try_next().await.unwrap(), Some(ChatEvent::Start { .. })));
     assert_eq!(stream.finish().await.unwrap().text(), "Daugava");

@@ -11,7 +11,7 @@ use circle_core_openai::{FilePart, OpenAiError, Preset};
 use circle_core_testkit::{Break, Place, Reply};
 use serde_json::json;
 
-use super::{form, last, native, refused, unasked};
+use super::{events, form, last, native, refused, unasked};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_is_spoken() {
@@ -150,13 +150,9 @@ const STREAM: &str = concat!(
     "data: {\"type\":\"transcript.text.done\",\"text\":\"Good morning.\",\"usage\":{\"type\":\"tokens\",\"output_tokens\":3}}\n\n",
 );
 
-fn sse(text: impl Into<String>) -> Reply {
-    Reply::ok(text.into()).header("content-type", "text/event-stream").chunked()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn speech_is_written_down_as_it_is_recognised() {
-    let (server, client, cx) = native(sse(STREAM).drip(3, Duration::ZERO)).await;
+    let (server, client, cx) = native(events(STREAM).chunked().drip(3, Duration::ZERO)).await;
     let request = TranscriptionRequest::new("gpt-4o-transcribe", recording()).chunking("auto");
     let mut events = client.transcribe_stream(&cx, &request).await.unwrap();
     let Some(TranscriptionEvent::Delta { text, logprobs, .. }) = events.try_next().await.unwrap() else { panic!("words") };
@@ -186,7 +182,7 @@ async fn the_chunks_of_vllm_are_words_too() {
         "data: {\"object\":\"transcription.chunk\",\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\"}]}\n\n",
         "data: [DONE]\n\n",
     );
-    let (_server, client, cx) = native(sse(stream)).await;
+    let (_server, client, cx) = native(events(stream).chunked()).await;
     let mut events = client.transcribe_stream(&cx, &TranscriptionRequest::new("m", recording())).await.unwrap();
     assert!(matches!(events.try_next().await.unwrap(), Some(TranscriptionEvent::Delta { text, .. }) if text == "Good"));
     assert!(matches!(events.try_next().await.unwrap(), Some(TranscriptionEvent::Delta { text, .. }) if text.is_empty()));
@@ -202,7 +198,7 @@ async fn what_breaks_a_stream_is_typed() {
         (first.to_owned() + &refusal.replace("\"code\":\"x\"", "\"code\":null"), ErrorKind::Unavailable, None),
         (first.to_owned() + "data: <html>\n\n", ErrorKind::Decode, None),
     ] {
-        let (_server, client, cx) = native(sse(stream)).await;
+        let (_server, client, cx) = native(events(stream).chunked()).await;
         let mut events = client.transcribe_stream(&cx, &TranscriptionRequest::new("m", recording())).await.unwrap();
         assert!(events.try_next().await.unwrap().is_some());
         let error = events.try_next().await.unwrap_err();

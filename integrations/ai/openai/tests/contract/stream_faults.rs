@@ -8,7 +8,7 @@ use circle_core_common::interfaces::chat_model::{ChatModel, ChatResponse, Finish
 use circle_core_common::{CallOptions, Error, ErrorKind, Reason, Result, Sent};
 use circle_core_testkit::{Break, FaultServer, Place, Reply};
 
-use super::chat;
+use super::{chat, sse};
 
 /// How many are under way at once.
 const AT_ONCE: usize = 32;
@@ -67,10 +67,6 @@ fn said(reply: &ChatResponse) -> String {
 
 fn said_before(error: &Error) -> String {
     Received::of(error).map(said).unwrap_or_default()
-}
-
-fn sse(text: impl Into<String>) -> Reply {
-    Reply::ok(text.into()).header("content-type", "text/event-stream").header("x-request-id", "req-1")
 }
 
 /// A server that answers the request `Hi 7` with the answer of number 7.

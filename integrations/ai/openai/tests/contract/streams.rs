@@ -5,9 +5,9 @@ use std::time::Duration;
 use circle_core_common::interfaces::chat_model::{ChatEvent, ChatModel, FinishReason, Received};
 use circle_core_common::{CallOptions, ErrorKind, Reason};
 use circle_core_openai::{OpenAiApi, OpenAiConfig, OpenAiError};
-use circle_core_testkit::{Break, FaultServer, Place, Reply};
+use circle_core_testkit::{Break, Place, Reply};
 
-use super::{chat, provider};
+use super::{chat, provider, server, sse};
 
 const STREAM: &str = concat!(
     "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
@@ -16,16 +16,6 @@ const STREAM: &str = concat!(
     "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
     "data: [DONE]\n\n",
 );
-
-fn sse(text: &str) -> Reply {
-    Reply::ok(text.to_owned()).header("content-type", "text/event-stream").header("x-request-id", "req-1")
-}
-
-async fn server(reply: Reply) -> FaultServer {
-    let server = FaultServer::start().await.unwrap();
-    server.always(reply);
-    server
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_asked_for_and_read() {
@@ -117,7 +107,7 @@ async fn a_refusal_is_an_error_of_the_call_that_opens() {
 async fn an_error_behind_the_first_words_is_typed() {
     let begun = &STREAM[..STREAM.find("data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},").unwrap()];
     let event = "data: {\"error\":{\"message\":\"The server is overloaded\",\"type\":\"overloaded_error\",\"code\":null}}\n\n";
-    let server = server(sse(&format!("{begun}{event}")).chunked()).await;
+    let server = server(sse(format!("{begun}{event}")).chunked()).await;
     let error = chat(&server.origin()).stream("Hi").await.unwrap().finish().await.unwrap_err();
     assert!(error.is(ErrorKind::Unavailable) && error.is_retryable(), "{error}");
     assert_eq!(error.detail().unwrap().request_id.as_deref(), Some("req-1"));

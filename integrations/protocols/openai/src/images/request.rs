@@ -75,7 +75,30 @@ impl ImageOptions {
     }
 }
 
-macro_rules! options {
+/// The setters of [`ImageOptions`] on a request that has them.
+macro_rules! image_options {
+    () => {
+        image_options! {
+            /// Sets the model.
+            model: String,
+            /// Sets how many images.
+            count: u32,
+            /// Sets their size.
+            size: String,
+            /// Sets how much work goes into them.
+            quality: String,
+            /// Sets what is behind them.
+            background: String,
+            /// Sets how they come.
+            delivery: ImageDelivery,
+            /// Sets how they are written.
+            output_format: String,
+            /// Sets how much of what is written is kept.
+            output_compression: u8,
+            /// Sets who the end user is.
+            user: String,
+        }
+    };
     ($($(#[$meta:meta])* $name:ident: $kind:ty,)*) => {
         $($(#[$meta])*
         #[must_use]
@@ -121,26 +144,7 @@ impl ImageRequest {
         Self { prompt: prompt.into(), options: ImageOptions::default() }
     }
 
-    options! {
-        /// Sets the model.
-        model: String,
-        /// Sets how many images.
-        count: u32,
-        /// Sets their size.
-        size: String,
-        /// Sets how much work goes into them.
-        quality: String,
-        /// Sets what is behind them.
-        background: String,
-        /// Sets how they come.
-        delivery: ImageDelivery,
-        /// Sets how they are written.
-        output_format: String,
-        /// Sets how much of what is written is kept.
-        output_compression: u8,
-        /// Sets who the end user is.
-        user: String,
-    }
+    image_options!();
 
     /// The body; with a number of sketches it asks for a stream.
     pub(super) fn body(&self, partial: Option<u8>) -> Body<'_> {
@@ -183,26 +187,7 @@ impl ImageEdit {
         self
     }
 
-    options! {
-        /// Sets the model.
-        model: String,
-        /// Sets how many images.
-        count: u32,
-        /// Sets their size.
-        size: String,
-        /// Sets how much work goes into them.
-        quality: String,
-        /// Sets what is behind them.
-        background: String,
-        /// Sets how they come.
-        delivery: ImageDelivery,
-        /// Sets how they are written.
-        output_format: String,
-        /// Sets how much of what is written is kept.
-        output_compression: u8,
-        /// Sets who the end user is.
-        user: String,
-    }
+    image_options!();
 
     /// The form; with a number of sketches it asks for a stream.
     pub(super) fn form(&self, form: Multipart, partial: Option<u8>) -> Result<Multipart> {
@@ -232,7 +217,7 @@ impl ImageVariation {
         Self { image, options: ImageOptions::default() }
     }
 
-    options! {
+    image_options! {
         /// Sets the model.
         model: String,
         /// Sets how many images.
