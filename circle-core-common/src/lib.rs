@@ -8,6 +8,7 @@ mod body;
 mod bulk;
 mod capabilities;
 mod clock;
+pub mod coalesce;
 #[cfg(feature = "config")]
 pub mod config;
 mod context;
