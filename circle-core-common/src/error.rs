@@ -52,6 +52,8 @@ struct Inner {
     credential: Option<u64>,
     /// Whether it happened while the request was made ready, so that it says nothing of the service asked.
     preparing: bool,
+    /// Whether the service said that it did nothing with the request.
+    unprocessed: bool,
     detail: Option<Box<Detail>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -79,6 +81,7 @@ impl Error {
                 operation_id: None,
                 credential: None,
                 preparing: false,
+                unprocessed: false,
                 detail: None,
                 source: None,
             }),
@@ -175,6 +178,14 @@ impl Error {
     #[must_use]
     pub(crate) fn while_preparing(mut self) -> Self {
         self.inner.preparing = true;
+        self
+    }
+
+    /// Says that the service answered and did nothing with the request, so that repeating has no effect twice.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub(crate) fn with_unprocessed(mut self, unprocessed: bool) -> Self {
+        self.inner.unprocessed = unprocessed;
         self
     }
 
@@ -304,6 +315,11 @@ impl Error {
     /// Whether it says nothing of the service that the request was for.
     pub(crate) fn is_of_preparing(&self) -> bool {
         self.inner.preparing
+    }
+
+    /// Whether the request had no effect for certain, although the service has answered it.
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        self.inner.unprocessed
     }
 
     /// What the service said: status, code, request id, message, body.

@@ -107,7 +107,7 @@ impl<'a> Answer<'a> {
             let shown = &self.body[..self.body.len().min(Detail::BODY_MAX)];
             detail = detail.with_body(secrets.redact(&String::from_utf8_lossy(shown)));
         }
-        let error = Error::new(rule.kind, message).with_detail(detail).with_sent(Sent::Yes);
+        let error = Error::new(rule.kind, message).with_detail(detail).with_sent(Sent::Yes).with_unprocessed(rule.unprocessed);
         let error = rule.reason.into_iter().fold(error, Error::with_reason);
         rule.retryable.into_iter().fold(error, Error::with_retryable)
     }
@@ -145,13 +145,15 @@ pub struct Rule {
     pub reason: Option<Reason>,
     /// Whether the same call may succeed later; `None` is what the kind says.
     pub retryable: Option<bool>,
+    /// Whether the service did nothing with the request, so that even what is not idempotent is repeated.
+    pub unprocessed: bool,
 }
 
 impl Rule {
     /// Errors of this kind.
     #[must_use]
     pub const fn new(kind: ErrorKind) -> Self {
-        Self { kind, reason: None, retryable: None }
+        Self { kind, reason: None, retryable: None, unprocessed: false }
     }
 
     /// With this fine code.
@@ -165,6 +167,14 @@ impl Rule {
     #[must_use]
     pub const fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = Some(retryable);
+        self
+    }
+
+    /// Of a request that the service did nothing with. Say so only where the service does: what is not idempotent is repeated
+    /// then, as if it had never been sent.
+    #[must_use]
+    pub const fn unprocessed(mut self) -> Self {
+        self.unprocessed = true;
         self
     }
 

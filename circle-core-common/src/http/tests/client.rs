@@ -11,7 +11,7 @@ use super::server::{Server, Step, answer, ok, status};
 use super::*;
 use crate::context::CallReport;
 use crate::error::{Error, ErrorKind, Limit, Reason, Result, Sent};
-use crate::http::{Answer, Interceptor, Outcome, Outgoing, Request, Sign, TransportRequest, headers};
+use crate::http::{Answer, Interceptor, Outcome, Outgoing, Request, Rule, Said, Sign, TransportRequest, headers};
 use crate::resilience::{Idempotency, RemoteOperation};
 use crate::units::ByteSize;
 
@@ -39,6 +39,24 @@ async fn a_write_that_was_answered_is_not_repeated() {
     let client = client(&environment, &server.origin());
     let error = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await.unwrap_err();
     assert_eq!((error.kind(), server.hits()), (ErrorKind::Unavailable, 1), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_the_service_did_nothing_with_is_repeated() {
+    let refusing = |answer: &Answer<'_>| {
+        let is_limit = answer.status == StatusCode::TOO_MANY_REQUESTS;
+        is_limit.then(|| answer.error(Rule::of_status(answer.status).unprocessed(), Said::new()))
+    };
+    let limited = || status(429, "Retry-After: 0\r\n");
+    let send = async |answers: Vec<Vec<Step>>| {
+        let server = Server::start(answers).await;
+        let environment = Environment::default();
+        let client = builder(&environment, &server.origin()).classify(refusing).build();
+        let sent = client.send(&context(&environment), &POST, Request::post(target(&client, "/a"))).await;
+        (sent.map(drop).map_err(|error| (error.kind(), error.sent(), error.attempts())), server.hits())
+    };
+    assert_eq!(send(vec![limited(), ok("")]).await, (Ok(()), 2));
+    assert_eq!(send(vec![limited()]).await, (Err((ErrorKind::RateLimited, Sent::Yes, 3)), 3), "it was answered all the same");
 }
 
 #[tokio::test]

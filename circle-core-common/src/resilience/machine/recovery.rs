@@ -76,7 +76,7 @@ impl Machine<'_, '_> {
 
     /// Whether repeating cannot have an effect twice.
     fn may_repeat(&self, error: &Error) -> bool {
-        let unsent = error.sent() == Sent::No && !self.unsure;
+        let unsent = (error.sent() == Sent::No || error.is_unprocessed()) && !self.unsure;
         let writes = self.chosen_retry().and_then(|retry| retry.writes).unwrap_or(self.settings.writes);
         match self.operation.idempotency() {
             Idempotency::Safe => true,

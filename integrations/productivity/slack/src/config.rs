@@ -44,6 +44,9 @@ pub struct SlackConfig {
     /// The app-level token, `xapp-…` with the scope `connections:write`, by which events come through Socket Mode.
     #[serde(default)]
     pub app_token: Option<SecretRef>,
+    /// The app's signing secret, by which requests to the application's own web server are known to be Slack's.
+    #[serde(default)]
+    pub signing_secret: Option<SecretRef>,
     /// The address of the Web API, where it is not Slack's usual one.
     #[serde(default = "api_base")]
     pub api_base: String,
@@ -82,6 +85,7 @@ impl SlackConfig {
         Self {
             token,
             app_token: None,
+            signing_secret: None,
             api_base: api_base(),
             conversation_types: conversation_types(),
             operation_metadata: true,
@@ -93,6 +97,13 @@ impl SlackConfig {
     #[must_use]
     pub fn app_token(mut self, token: SecretRef) -> Self {
         self.app_token = Some(token);
+        self
+    }
+
+    /// Sets the signing secret, for events over HTTP.
+    #[must_use]
+    pub fn signing_secret(mut self, secret: SecretRef) -> Self {
+        self.signing_secret = Some(secret);
         self
     }
 

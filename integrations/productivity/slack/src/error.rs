@@ -29,6 +29,9 @@ const fn rule(kind: ErrorKind) -> Rule {
     Rule::new(kind)
 }
 
+/// A request beyond a limit is refused before anything is done: <https://docs.slack.dev/apis/web-api/rate-limits>.
+const LIMITED: Rule = rule(ErrorKind::RateLimited).unprocessed();
+
 /// <https://docs.slack.dev/reference/methods>, the errors of each method; those that end in `_not_found` follow the rule below.
 const MEANINGS: &[(&str, Rule)] = &[
     ("invalid_auth", rule(ErrorKind::Unauthenticated)),
@@ -73,8 +76,8 @@ const MEANINGS: &[(&str, Rule)] = &[
     ("user_not_visible", rule(ErrorKind::PermissionDenied)),
     ("file_deleted", rule(ErrorKind::NotFound)),
     ("file_is_deleted", rule(ErrorKind::NotFound)),
-    ("ratelimited", rule(ErrorKind::RateLimited)),
-    ("rate_limited", rule(ErrorKind::RateLimited)),
+    ("ratelimited", LIMITED),
+    ("rate_limited", LIMITED),
     // The workspace's plan, not the moment: waiting does not help.
     ("message_limit_exceeded", rule(ErrorKind::QuotaExceeded)),
     ("storage_limit_reached", rule(ErrorKind::QuotaExceeded)),
@@ -174,7 +177,8 @@ fn is_in_doubt(answer: &Answer<'_>, code: Option<&str>) -> bool {
 
 fn error(answer: &Answer<'_>, said: Option<SlackError>) -> Error {
     let Some(mut said) = said else {
-        let error = answer.error(Rule::of_status(answer.status), Said::new());
+        let is_limit = answer.status.as_u16() == 429;
+        let error = answer.error(if is_limit { LIMITED } else { Rule::of_status(answer.status) }, Said::new());
         return if is_in_doubt(answer, None) { error.with_sent(Sent::Maybe) } else { error };
     };
     let mut words = Said::new().code(&said.code);

@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use circle_core_common::interfaces::messenger::{Messenger, MessengerCapabilities, MessengerProvider};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierCapabilities, NotifierProvider};
 use circle_core_common::{
-    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
+    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, SecretRef,
+    Service,
 };
 
 use crate::client::SlackClient;
 use crate::config::SlackConfig;
 use crate::directory::Directory;
+use crate::endpoint::SlackEndpoint;
+use crate::events::SlackEvents;
 use crate::lost::LostWrites;
-use crate::socket_mode::SlackSocketMode;
+use crate::socket_mode::SocketMode;
 use crate::{messenger, notifier};
 
 /// Messages and notifications by an app of a Slack workspace. Clones share the client.
@@ -33,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) lost: LostWrites,
     /// The client with the app-level token.
     app: Option<SlackClient>,
+    signing_secret: Option<SecretRef>,
 }
 
 impl Slack {
@@ -56,6 +60,7 @@ impl Slack {
             directory: Directory::new(config.names_ttl, types.join(",")),
             lost: LostWrites::default(),
             app,
+            signing_secret: config.signing_secret,
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -72,12 +77,27 @@ impl Slack {
     ///
     /// # Errors
     /// `ConfigInvalid` without an `app_token`.
-    pub fn socket_mode(&self) -> Result<SlackSocketMode> {
+    pub fn socket_mode(&self) -> Result<SlackEvents> {
         let app = self.shared.app.as_ref().ok_or_else(|| {
             let text = "Socket Mode needs an app-level token: set `app_token`, `xapp-…` with the scope `connections:write`";
             Error::new(ErrorKind::ConfigInvalid, text)
         })?;
-        Ok(SlackSocketMode::new(app))
+        Ok(SlackEvents::of_socket_mode(SocketMode::new(app)))
+    }
+
+    /// What happens in the workspace, as Slack sends it to the application's own web server: where its requests go in, and what comes
+    /// of them.
+    ///
+    /// Each is a pair of its own. What the streams of several processes behind one address have taken, each knows of itself.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` without a `signing_secret`.
+    pub fn events_over_http(&self) -> Result<(SlackEndpoint, SlackEvents)> {
+        let secret = self.shared.signing_secret.clone().ok_or_else(|| {
+            let text = "events over HTTP need the app's signing secret: set `signing_secret`";
+            Error::new(ErrorKind::ConfigInvalid, text)
+        })?;
+        SlackEndpoint::new(self.client.clone(), secret)
     }
 }
 

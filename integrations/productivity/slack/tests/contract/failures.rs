@@ -1,9 +1,9 @@
 //! What the provider makes of refusals and broken connections.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use circle_core_common::interfaces::messenger::{Message, MessageId, Messenger, Sent};
-use circle_core_common::{CallOptions, ErrorKind, Reason, Resolution};
+use circle_core_common::{CallOptions, CallReport, ErrorKind, Reason, Resolution};
 use circle_core_slack::{Slack, SlackError};
 use circle_core_testkit::{Canary, Expected, Failure, FailureMatrix, FaultServer, Reply};
 
@@ -31,12 +31,12 @@ async fn a_history_meets_every_failure() {
     assert_eq!(matrix(EMPTY).run(client, call).await, Ok(()));
 }
 
-/// Slack recognises no repetition: whatever may have arrived is unknown, and asked for once.
+/// Slack recognises no repetition: whatever may have arrived is unknown, and asked for once. What it refuses for a limit is not
+/// there, and is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_meets_every_failure() {
     let unknown = || Expected::kind(ErrorKind::OutcomeUnknown).hits(1);
     let outcome = matrix(POSTED)
-        .expect(Failure::Throttled, Expected::kind(ErrorKind::RateLimited).hits(1))
         .expect(Failure::ServerError, unknown())
         .expect(Failure::BadGateway, unknown())
         .expect(Failure::Silent, unknown())
@@ -92,6 +92,22 @@ async fn the_limit_of_one_method_holds_no_other() {
     assert!(held.is(ErrorKind::RateLimited), "{held}");
     let asked = server.received().iter().filter(|request| request.path() == "/api/conversations.history").count();
     assert_eq!(asked, 1);
+}
+
+/// <https://docs.slack.dev/apis/web-api/rate-limits>: refused by the status, or by the code alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_beyond_a_limit_is_sent_once_the_limit_lets_it() {
+    for refused in [refusal("ratelimited").with_status(429), refusal("ratelimited"), Reply::status(429)] {
+        let server = FaultServer::start().await.unwrap();
+        server.at("/api/chat.postMessage").once(refused.header("retry-after", "1")).always(Reply::json(POSTED));
+        let report = CallReport::new();
+        let began = Instant::now();
+        let sent = team(&server.origin()).with(CallOptions::new().report(&report)).send(CHANNEL, "Q3 is out").await.unwrap();
+        assert_eq!((sent.id.as_str(), server.hits(), report.get().attempts), ("1503435956.000247", 2, 2));
+        assert!(began.elapsed() >= Duration::from_secs(1), "it came before it was asked to");
+        let bodies: Vec<_> = server.received().into_iter().map(|request| request.body).collect();
+        assert_eq!(bodies[0], bodies[1]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

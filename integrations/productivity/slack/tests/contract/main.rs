@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 mod failures;
+mod http_events;
 mod names;
 mod requests;
+mod slack_sockets;
 mod socket_mode;
+mod socket_storms;
 mod uploads;
 mod webhooks;
 

@@ -1,145 +1,12 @@
 //! Socket Mode against a server that opens, announces, cuts and repeats.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use circle_core_common::{Environment, ErrorKind, SecretRef};
+use circle_core_slack::{Slack, SlackConfig, SlackDelivery, SlackEvent, SlackEvents};
+use serde_json::json;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use circle_core_common::{BuildContext, Environment, ErrorKind, SecretRef};
-use circle_core_slack::{Slack, SlackConfig, SlackDelivery, SlackEvent, SlackSocketMode};
-use serde_json::{Value, json};
-use sha1::{Digest, Sha1};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use super::slack_sockets::{Peer, Server, TOKEN, event, soon};
 
-const TOKEN: &str = "xapp-1-A111-hunter2";
-
-/// Slack: gives addresses, and each connection to the test.
-struct Server {
-    port: u16,
-    heads: Arc<Mutex<Vec<String>>>,
-    sockets: mpsc::Receiver<Peer>,
-}
-
-struct Peer(TcpStream);
-
-impl Server {
-    async fn start(refusal: Option<&'static str>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (give, sockets) = mpsc::channel(8);
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, port, refusal, Arc::clone(&kept), give.clone()));
-            }
-        });
-        Self { port, heads, sockets }
-    }
-
-    fn events(&self) -> SlackSocketMode {
-        let build = BuildContext::new(Environment::default(), "slack").allow_loopback(true);
-        let config = SlackConfig::new(SecretRef::literal("xoxb-1")).app_token(SecretRef::literal(TOKEN));
-        let slack = Slack::new(config.api_base(format!("http://127.0.0.1:{}/api", self.port)), build).unwrap();
-        slack.socket_mode().unwrap()
-    }
-
-    /// The next connection, while the stream gives nothing.
-    async fn accept(&mut self, events: &mut SlackSocketMode) -> Peer {
-        soon(async {
-            tokio::select! {
-                delivery = events.next() => panic!("{delivery:?} came"),
-                peer = self.sockets.recv() => {
-                    let mut peer = peer.unwrap();
-                    let hello = json!({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A111"},
-                        "debug_info": {"host": "applink-1", "build_number": 10, "approximate_connection_time": 18060}});
-                    peer.say(&hello).await;
-                    peer
-                }
-            }
-        })
-        .await
-    }
-}
-
-async fn serve(
-    mut stream: TcpStream,
-    port: u16,
-    refusal: Option<&str>,
-    heads: Arc<Mutex<Vec<String>>>,
-    give: mpsc::Sender<Peer>,
-) {
-    loop {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let Ok(byte) = stream.read_u8().await else { return };
-            head.push(byte);
-        }
-        let head = String::from_utf8(head).unwrap();
-        heads.lock().unwrap().push(head.clone());
-        if head.starts_with("POST /api/apps.connections.open ") {
-            let number = heads.lock().unwrap().len();
-            let body = match refusal {
-                Some(code) => json!({"ok": false, "error": code}),
-                None => json!({"ok": true, "url": format!("ws://127.0.0.1:{port}/link/?ticket=t{number}&app_id=a")}),
-            }
-            .to_string();
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            continue;
-        }
-        let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
-        let accept =
-            STANDARD.encode(Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize());
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        let _ = give.send(Peer(stream)).await;
-        return;
-    }
-}
-
-impl Peer {
-    async fn say(&mut self, value: &Value) {
-        let text = value.to_string();
-        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
-        self.0.write_all(&[&[0x81, 126, length[0], length[1]], text.as_bytes()].concat()).await.unwrap();
-    }
-
-    /// What the client says next, unmasked.
-    async fn hear(&mut self) -> Value {
-        soon(async {
-            assert_eq!(self.0.read_u8().await.unwrap(), 0x81);
-            let length = match self.0.read_u8().await.unwrap() & 0x7f {
-                126 => self.0.read_u16().await.unwrap(),
-                short => u16::from(short),
-            };
-            let mask = self.0.read_u32().await.unwrap().to_be_bytes();
-            let mut text = vec![0; usize::from(length)];
-            self.0.read_exact(&mut text).await.unwrap();
-            text.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-            serde_json::from_slice(&text).unwrap()
-        })
-        .await
-    }
-}
-
-fn event(envelope: &str, id: &str, attempt: u32) -> Value {
-    json!({"type": "events_api", "envelope_id": envelope, "accepts_response_payload": false,
-        "retry_attempt": attempt, "retry_reason": if attempt > 0 { "timeout" } else { "" },
-        "payload": {"type": "event_callback", "team_id": "T111", "api_app_id": "A111", "event_id": id, "event_time": 1_610_241_741,
-            "event": {"type": "message", "channel": "C111", "user": "U222", "text": "Hi", "ts": "1610241741.000200"}}})
-}
-
-async fn soon<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), work).await.expect("it hangs")
-}
-
-async fn next(events: &mut SlackSocketMode) -> SlackDelivery {
+async fn next(events: &mut SlackEvents) -> SlackDelivery {
     soon(events.next()).await.unwrap().unwrap()
 }
 
@@ -151,7 +18,7 @@ fn id(delivery: &SlackDelivery) -> &str {
 }
 
 /// That nothing comes before what comes next does.
-async fn only(events: &mut SlackSocketMode, peer: &mut Peer, last: &str) {
+async fn only(events: &mut SlackEvents, peer: &mut Peer, last: &str) {
     peer.say(&event(&format!("e-{last}"), last, 0)).await;
     let delivery = next(events).await;
     assert_eq!(id(&delivery), last);

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// How many events that were taken are remembered. Slack repeats one for about five minutes.
+/// How many events that were taken are remembered. Slack repeats one for about five minutes, or for a day with its delayed events, and
+/// gives an app at most 30,000 per workspace and hour (<https://docs.slack.dev/apis/events-api#responding>).
 const REMEMBERED: usize = 10_000;
 
 /// The events of one stream.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(super) struct Seen {
     events: HashMap<String, State>,
     /// Those that were taken, the oldest first.
     taken: VecDeque<String>,
@@ -31,7 +32,7 @@ pub(crate) enum Verdict {
 }
 
 impl Seen {
-    pub(crate) fn arrived(&mut self, id: &str) -> Verdict {
+    pub(super) fn arrived(&mut self, id: &str) -> Verdict {
         match self.events.get(id) {
             Some(State::Taken) => Verdict::Acknowledge,
             Some(State::Given) => Verdict::Pass,
@@ -42,7 +43,7 @@ impl Seen {
         }
     }
 
-    pub(crate) fn taken(&mut self, id: &str) {
+    pub(super) fn taken(&mut self, id: &str) {
         if self.events.insert(id.to_owned(), State::Taken) == Some(State::Taken) {
             return;
         }
@@ -53,7 +54,7 @@ impl Seen {
     }
 
     /// The application gave it up: the next time, it is new.
-    pub(crate) fn given_up(&mut self, id: &str) {
+    pub(super) fn given_up(&mut self, id: &str) {
         if self.events.get(id) == Some(&State::Given) {
             self.events.remove(id);
         }
