@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use circle_core::ai::retrieval::{IngestEvent, IngestReport};
+use circle_core::console::Console;
 use circle_core::hub::HubBuilder;
 use circle_core::prelude::*;
-use circle_core_examples::ask_docs::ask::warning;
+use circle_core_examples::ask_docs::ask::{text, warning};
 use circle_core_examples::ask_docs::stock::{self, stock};
 use circle_core_examples::ask_docs::{AskDocs, name_of};
 use circle_core_examples::bar::count;
@@ -96,7 +97,14 @@ async fn answer(hub: &Hub, ask: &Ask) -> Result<u8, Box<dyn std::error::Error>> 
     terminal.begin("pieces of the answer", None);
     let answer = docs.answer(&ask.question, &mut |more| terminal.advance(1, more.len() as u64)).await?;
     terminal.clear();
-    docs.send(&ask.channel, &ask.question, &answer).await?;
+    if let Err(error) = docs.send(&ask.channel, &ask.question, &answer).await {
+        // It was worked for, and maybe paid for.
+        let _ = writeln!(io::stdout(), "{}", text(&ask.question, &answer));
+        return Err(error.into());
+    }
+    if docs.team.native::<Console>().is_none() {
+        terminal.summary(&format!("answered in {}", ask.channel))?;
+    }
     let warning = warning(&answer);
     if let Some(warning) = &warning {
         terminal.problem(warning);
