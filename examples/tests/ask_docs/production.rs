@@ -163,7 +163,7 @@ fn an_index_of_another_model_is_made_anew() {
 fn all_that_is_missing_is_said_before_anything_is_done() {
     let place = Place::with_documents();
     let missing = ["documents", "AWS_ACCESS_KEY_ID", "embedder", "assistant", "OPENAI_API_KEY", "team", "SLACK_BOT_TOKEN"];
-    place.run(["docs", QUESTION, "--profile", "production"]).failed(3, &missing);
+    place.run(["docs", QUESTION, "--profile", "production"]).failed_in(5, 3, &missing);
 
     let servers = Servers::start(&[]);
     let mut refused = command(&place, &servers);
