@@ -17,8 +17,8 @@ is reported and skipped.
   --max-size KIB    skip larger files; 1024 by default
   --anew            forget the index and make it anew
   --config FILE     take the services from this circle.toml, in place of the one that is built in
-  --profile NAME    lay this profile over it; CIRCLE_PROFILE by default. `production` is S3 and an OpenAI-compatible model, and
-                    wants a program that was built with `--features production`
+  --profile NAME    lay this profile over it; CIRCLE_PROFILE by default. `production` is S3, an OpenAI-compatible model and
+                    Slack, and wants a program that was built with `--features production`
   -q, --quiet       print the answer, errors and problems only
   -h, --help        print this
 

@@ -11,9 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use circle_core::ai::retrieval::{IngestEvent, IngestReport};
+use circle_core::console::Console;
 use circle_core::hub::HubBuilder;
 use circle_core::prelude::*;
-use circle_core_examples::ask_docs::ask::warning;
+use circle_core_examples::ask_docs::ask::{text, warning};
+use circle_core_examples::ask_docs::folder::ENDINGS;
 use circle_core_examples::ask_docs::stock::{self, stock};
 use circle_core_examples::ask_docs::{AskDocs, name_of};
 use circle_core_examples::bar::count;
@@ -58,7 +60,15 @@ fn main() -> ExitCode {
     })
 }
 
+/// The profile of the built-in config whose providers are built in with the feature of the same name.
+const PRODUCTION: &str = "production";
+
 async fn run(ask: Ask) -> Result<u8, Box<dyn std::error::Error>> {
+    let profile = ask.profile.clone().or_else(|| std::env::var("CIRCLE_PROFILE").ok());
+    if cfg!(not(feature = "production")) && ask.config.is_none() && profile.as_deref() == Some(PRODUCTION) {
+        let how = "cargo run -p circle-core-examples --features production --example ask_docs -- …";
+        return Err(format!("the profile `{PRODUCTION}` runs on providers that this program was built without: {how}").into());
+    }
     let builder = Hub::builder();
     let builder = match &ask.config {
         Some(config) => builder.file(config),
@@ -92,11 +102,23 @@ async fn answer(hub: &Hub, ask: &Ask) -> Result<u8, Box<dyn std::error::Error>> 
     let ingested = ingest(&docs, &mut terminal).await?;
     let skipped = stocked.skipped + ingested.skipped.len() as u64;
     terminal.summary(&summary(&ingested, skipped))?;
+    if ingested.ingested + ingested.unchanged == 0 {
+        let endings = ENDINGS.map(|ending| format!(".{ending}")).join(", ");
+        let folder = folder.display();
+        return Err(format!("the folder {folder} holds no document: files of UTF-8 text that end in {endings}").into());
+    }
 
     terminal.begin("pieces of the answer", None);
     let answer = docs.answer(&ask.question, &mut |more| terminal.advance(1, more.len() as u64)).await?;
     terminal.clear();
-    docs.send(&ask.channel, &ask.question, &answer).await?;
+    if let Err(error) = docs.send(&ask.channel, &ask.question, &answer).await {
+        // It was worked for, and maybe paid for.
+        let _ = writeln!(io::stdout(), "{}", text(&ask.question, &answer));
+        return Err(error.into());
+    }
+    if docs.team.native::<Console>().is_none() {
+        terminal.summary(&format!("answered in {}", ask.channel))?;
+    }
     let warning = warning(&answer);
     if let Some(warning) = &warning {
         terminal.problem(warning);

@@ -44,15 +44,18 @@ impl Terminal {
     /// Prints a result that `--quiet` leaves out.
     pub(crate) fn summary(&mut self, text: &str) -> io::Result<()> {
         self.clear();
-        if self.quiet { Ok(()) } else { writeln!(io::stdout(), "{text}") }
+        if self.quiet {
+            return Ok(());
+        }
+        writeln!(io::stdout(), "{text}").map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")))
     }
 }
 
-/// Prints one line to standard error.
+/// Prints to standard error, one line for each problem.
 pub(crate) fn report(text: &str) {
-    let line: String = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
     // Names of files are anybody's.
-    let line: String = line.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
+    let shown = |line: &str| line.replace(char::is_control, "\u{fffd}");
+    let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(shown).collect();
     // Nobody is left to hear of a failure to report one.
-    let _ = writeln!(io::stderr(), "ask_docs: {line}");
+    let _ = writeln!(io::stderr(), "ask_docs: {}", lines.join("\n  "));
 }

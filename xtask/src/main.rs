@@ -5,6 +5,7 @@ mod budget;
 mod check;
 mod configs;
 mod coverage;
+mod examples;
 #[cfg(test)]
 mod fixture;
 mod fuzz;
@@ -45,6 +46,7 @@ const TASKS: &[Task] = &[
         run: sync::run,
     },
     Task { name: "configs", summary: "the configurations in the documents", help: configs::HELP, run: configs::run },
+    Task { name: "examples", summary: "the examples in the documents, run", help: examples::HELP, run: examples::run },
     Task { name: "schemas", summary: "the JSON Schema of every service's config", help: schemas::HELP, run: schemas::run },
     Task {
         name: "new-integration",

@@ -9,8 +9,9 @@ use circle_core_common::service::Deferred;
 use circle_core_common::{BuildContext, Environment, Error, ErrorKind, HealthState, Result, Service};
 use tokio::task::JoinSet;
 
+use super::health::{self, ServiceHealth};
 use super::plan::Planned;
-use super::{Hub, Slot, health};
+use super::{Hub, Slot};
 
 /// How long a required service may take to say that it is healthy.
 const REQUIRED_WITHIN: Duration = Duration::from_secs(5);
@@ -128,26 +129,38 @@ async fn build_once(planned: &Planned, cx: &BuildContext) -> Result<Service> {
     Err(Error::new(ErrorKind::Internal, text))
 }
 
-/// Asks the required services, in parallel; the first that is not healthy stops the start.
+/// Asks the required services, in parallel; those that are not healthy stop the start, all of them named at once.
 async fn check_required(hub: &Hub) -> Result<()> {
     let mut probes = JoinSet::new();
     for slot in hub.slots().filter(|slot| slot.required) {
         let (environment, slot) = (hub.environment().clone(), slot.clone());
         probes.spawn(async move { health::probe(&environment, &slot, REQUIRED_WITHIN).await });
     }
+    let mut unfit = Vec::new();
     while let Some(probed) = probes.join_next().await {
         let failed =
             |error| Error::new(ErrorKind::Internal, "the task that asks a service for its health has failed").with_source(error);
         let probed = probed.map_err(failed)?;
         if !matches!(probed.state, HealthState::Healthy | HealthState::Impaired) {
-            let why = probed.note.unwrap_or_else(|| probed.state.to_string());
-            let kind = probed.error.as_ref().map_or(ErrorKind::Unavailable, Error::kind);
-            let error = Error::new(kind, format!("the required service `{}` is {}: {why}", probed.service, probed.state));
-            return Err(match probed.error {
-                Some(source) => error.with_source(source),
-                None => error,
-            });
+            unfit.push(probed);
         }
     }
-    Ok(())
+    unfit.sort_by(|one, other| one.service.cmp(&other.service));
+    let line = |probed: &ServiceHealth| {
+        let why = probed.note.clone().unwrap_or_else(|| probed.state.to_string());
+        format!("the required service `{}` is {}: {why}", probed.service, probed.state)
+    };
+    let lines: Vec<String> = unfit.iter().map(line).collect();
+    let text = match lines.as_slice() {
+        [] => return Ok(()),
+        [line] => line.clone(),
+        lines => format!("{} required services are not healthy\n{}", lines.len(), lines.join("\n")),
+    };
+    // What waiting does not mend says more than what it may.
+    let errors = unfit.into_iter().filter_map(|probed| probed.error).collect::<Vec<_>>();
+    let lasting = errors.iter().position(|error| !is_passing(error)).unwrap_or(0);
+    Err(match errors.into_iter().nth(lasting) {
+        Some(source) => Error::new(source.kind(), text).with_source(source),
+        None => Error::new(ErrorKind::Unavailable, text),
+    })
 }

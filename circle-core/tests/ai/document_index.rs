@@ -106,6 +106,24 @@ async fn a_run_ingests_what_has_changed_and_takes_out_what_is_gone() {
     assert_eq!(heard(&index).await[0], "2 documents: 2 ingested in 1 passage, 0 unchanged, 0 removed, 0 skipped");
 }
 
+#[tokio::test]
+async fn a_ledger_that_cannot_be_read_is_cleared_with_its_index() {
+    let files = ObjectStore::new(Memory::new());
+    put(&files, &[TRAINS, TICKETS]).await;
+    let index = open(&files);
+    index.ingest().await.unwrap();
+    let records = index_records(&files).await;
+    let ledgers: Vec<_> = files.list("ledgers/").all().await.unwrap();
+    files.put(ledgers[0].key.clone(), "{ \"form").await.unwrap();
+
+    let error = index.ingest().await.unwrap_err();
+    assert!(error.is(ErrorKind::Corrupt) && error.message().contains("clear the index"), "{error}");
+    index.clear().await.unwrap();
+    assert_eq!(index_records(&files).await, 0);
+    assert_eq!(index.ingest().await.unwrap().ingested, 2);
+    assert_eq!(index_records(&files).await, records);
+}
+
 async fn index_records(files: &ObjectStore) -> u64 {
     VectorStore::new(EmbeddedVectors::over(files.clone()).unwrap()).collection("documents").count().await.unwrap()
 }

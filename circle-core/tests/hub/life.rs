@@ -109,6 +109,16 @@ async fn a_required_service_that_is_not_healthy_stops_the_start() {
     let error = hub.registry(Registry::new().with::<Sick>()).build().await.unwrap_err();
     assert!(error.is(ErrorKind::Unauthenticated), "{error}");
     assert!(error.message().starts_with("the required service `s` is unhealthy: "), "{error}");
+
+    // All of them at once, by name: nobody mends one to learn of the next.
+    let two =
+        "version = 1\n[services.t]\nprovider = \"sick\"\nrequired = true\n[services.s]\nprovider = \"sick\"\nrequired = true\n";
+    let hub = Hub::builder().toml(two, "circle.toml");
+    let error = hub.registry(Registry::new().with::<Sick>()).build().await.unwrap_err();
+    assert!(error.is(ErrorKind::Unauthenticated), "{error}");
+    let lines: Vec<&str> = error.message().lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "2 required services are not healthy"), "{error}");
+    assert!(lines[1].starts_with("the required service `s` is ") && lines[2].starts_with("the required service `t` is "));
 }
 
 #[tokio::test]

@@ -78,7 +78,11 @@ pub async fn stock(
     })?;
     let key = ObjectKey::from(format!("stock/{name}.json"));
     let before: Stock = match files.get(&key).await {
-        Ok(object) => object.json().await?,
+        // It only spares work: where it cannot be read, everything is stored again.
+        Ok(object) => object.json().await.or_else(|error| match error.is(ErrorKind::Decode) {
+            true => Ok(Stock::default()),
+            false => Err(error),
+        })?,
         Err(error) if error.is(ErrorKind::NotFound) => Stock::default(),
         Err(error) => return Err(error),
     };
@@ -205,6 +209,10 @@ mod tests {
         assert_eq!(step().await, Stocked { stored: 1, deleted: 2, skipped: 2 });
         assert_eq!(keys(&files).await, ["folders/docs/a.md"]);
         assert_eq!(files.get("folders/docs/a.md").await.unwrap().text().await.unwrap(), "changed");
+        // A list that cannot be read costs a run its thrift, and nothing else.
+        files.put("stock/docs.json", "{\"fi").await.unwrap();
+        assert_eq!(step().await, Stocked { stored: 1, deleted: 0, skipped: 2 });
+        assert_eq!(step().await, Stocked { stored: 0, deleted: 0, skipped: 2 });
         skipped.sort();
         skipped.dedup();
         assert_eq!(skipped, ["large.md is larger than 10 B; --max-size allows more", "latin.txt is not UTF-8 at byte 3"]);

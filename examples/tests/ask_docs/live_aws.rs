@@ -1,16 +1,17 @@
-//! The profile `production` on S3: `cargo xtask live aws` starts the server.
+//! The profile `production` on a real S3 server, with contract servers for the models and for Slack: `cargo xtask live aws`
+//! starts the server.
 
 use circle_core::aws::{AwsCredentialsConfig, S3, S3Config};
 use circle_core::object_store::HEAD;
 use circle_core::{BuildContext, CallContext, Environment, SecretRef};
 
-use crate::model_server::ModelServer;
-use crate::production::with_models;
+use crate::production::{MESSAGE, QUESTION, Servers, audited, calls, no_secrets};
 use crate::program::{Done, Place};
+use crate::slack_server::{self, DOCS};
 
 #[tokio::test]
 #[ignore = "wants a server that `cargo xtask live aws` starts"]
-async fn live_aws_answers_from_documents_and_an_index_in_s3() {
+async fn live_aws_answers_in_slack_from_documents_and_an_index_in_s3() {
     let endpoint = std::env::var("CIRCLE_LIVE_S3S").unwrap();
     let context = BuildContext::new(Environment::default(), "documents").allow_loopback(true);
     let key = AwsCredentialsConfig::access_key("AKTEST", SecretRef::literal("SKTEST"));
@@ -18,10 +19,10 @@ async fn live_aws_answers_from_documents_and_an_index_in_s3() {
     let s3 = S3::new(S3Config::new(&bucket).region("us-east-1").endpoint(&endpoint).credentials(key), &context).unwrap();
     s3.client().create_bucket(&CallContext::new(context.environment(), &HEAD, None)).await.unwrap();
 
-    let server = ModelServer::start(&["From platform four ", "[1]."]);
+    let servers = Servers::start(&["From platform four ", "[1]."]);
     let ask = |place: &Place| -> Done {
-        let mut command = place.command(["docs", "Where do trains to Riga leave?"]);
-        with_models(&mut command, &server);
+        let mut command = place.command(["docs", QUESTION]);
+        servers.configure(&mut command);
         command.env("AWS_ACCESS_KEY_ID", "AKTEST").env("AWS_SECRET_ACCESS_KEY", "SKTEST");
         for (name, value) in [("BUCKET", &*bucket), ("REGION", "us-east-1"), ("ENDPOINT", &endpoint), ("ALLOW_LOOPBACK", "true")]
         {
@@ -29,13 +30,21 @@ async fn live_aws_answers_from_documents_and_an_index_in_s3() {
         }
         command.output().unwrap().into()
     };
-    let first = ask(&Place::with_documents()).ok();
+    let place = Place::with_documents();
+    let first = ask(&place).ok();
     assert!(first.summary().starts_with("2 documents: 2 ingested in 2 passages"), "{}", first.out);
-    assert!(
-        first.out.contains("From platform four [1].") && first.out.contains("[1] trains.md > Trains > Riga"),
-        "{}",
-        first.out
-    );
+    no_secrets(&first.out);
+    let message = slack_server::posted(&servers.slack);
+    assert_eq!((&message["channel"], &message["text"]), (&DOCS.into(), &MESSAGE.into()), "{message}");
+    let audited = audited(&place);
+    for (service, provider, operation) in [
+        ("documents", "s3", "object_store.put"),
+        ("embedder", "openai", "embedding_model.embed"),
+        ("assistant", "openai", "chat_model.stream"),
+        ("team", "slack", "messenger.send"),
+    ] {
+        assert!(calls(&audited, [service, provider, operation, "ok"]) > 0, "{operation}: {audited:?}");
+    }
 
     // From another machine, so to speak: everything is in the bucket.
     let elsewhere = Place::with_documents();

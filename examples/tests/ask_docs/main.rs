@@ -11,4 +11,8 @@ mod model_server;
 mod production;
 mod program;
 mod runs;
+#[cfg(feature = "production")]
+mod server;
+#[cfg(feature = "production")]
+mod slack_server;
 mod usage;

@@ -29,7 +29,13 @@ impl Done {
 
     /// That it ended with this code and one line that has all of these words.
     pub(crate) fn failed(self, code: i32, words: &[&str]) {
-        assert_eq!((self.code, self.err.lines().count()), (code, 1), "{self:?}");
+        self.failed_in(1, code, words);
+    }
+
+    /// That it ended with this code and so many lines, which have all of these words; those behind the first stand in.
+    pub(crate) fn failed_in(self, lines: usize, code: i32, words: &[&str]) {
+        assert_eq!((self.code, self.err.lines().count()), (code, lines), "{self:?}");
+        assert!(self.err.lines().skip(1).all(|line| line.starts_with("  ")), "{self:?}");
         assert!(self.err.starts_with("ask_docs: ") && words.iter().all(|word| self.err.contains(word)), "{self:?}");
     }
 

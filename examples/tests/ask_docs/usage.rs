@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::Place;
+use crate::program::{Done, Place};
 
 #[test]
 fn wrong_usage_ends_with_2_and_one_line() {
@@ -37,13 +37,15 @@ fn failures_end_with_3_and_one_line_that_says_what_to_do() {
     place.run(["docs", "How?", "--profile", "prodcution"]).failed(3, &["prodcution", "production"]);
     fs::write(place.path("circle.toml"), "version = 1\n[services.documents]\nprovider = \"memory\"\n").unwrap();
     place.run(["docs", "How?", "--config", "circle.toml"]).failed(3, &["embedder"]);
-    let empty = Place::new();
-    let done = empty.ask("How?");
-    assert_eq!((done.code, done.err.as_str()), (3, done.err.as_str()));
-    assert!(done.err.contains("no document has a passage"), "{done:?}");
+    let wrong = "version = 1\n[services.documents]\nprovider = \"memroy\"\n[services.team]\nprovider = \"console\"\nouput = 1\n";
+    fs::write(place.path("circle.toml"), wrong).unwrap();
+    let both = ["2 problems", "circle.toml:3", "did you mean `memory`", "circle.toml:6", "did you mean `output`"];
+    place.run(["docs", "How?", "--config", "circle.toml"]).failed_in(3, 3, &both);
+    Place::new().ask("How?").failed(3, &["holds no document", ".md, .markdown", "UTF-8"]);
     if cfg!(not(feature = "production")) {
-        let done = place.command(["docs", "How?", "--profile", "production"]).output().unwrap();
-        assert_eq!(done.status.code(), Some(3), "{done:?}");
+        place.run(["docs", "How?", "--profile", "production"]).failed(3, &["`production`", "--features production"]);
+        let mut command = place.command(["docs", "How?"]);
+        Done::from(command.env("CIRCLE_PROFILE", "production").output().unwrap()).failed(3, &["--features production"]);
     }
 }
 

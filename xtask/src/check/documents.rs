@@ -1,6 +1,8 @@
-//! The documents: links that lead somewhere, Rust that is compiled, TOML that can be read.
+//! The documents: links that lead somewhere, Rust that is compiled, TOML that can be read, commands and places that exist.
 
+pub(crate) mod commands;
 pub(crate) mod markdown;
+mod places;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +19,21 @@ use markdown::Document;
 
 /// Its files are documents of crates that do not exist yet.
 const TEMPLATES: &str = "xtask/templates/";
+const CHANGELOG: &str = "CHANGELOG.md";
 /// Where documents are named whose Rust is compiled and run.
 const GUIDES: &str = "guides.rs";
 
+/// What a block may be; only a known one is checked.
+const LANGUAGES: [&str; 7] = ["rust", "toml", "json", "sh", "console", "text", "mermaid"];
+
 /// Every document of the repository, by its path.
-#[cfg(feature = "product")]
 pub(crate) fn all(workspace: &Workspace) -> Result<BTreeMap<String, Document>> {
-    Ok(documents(workspace, &super::files::tracked(workspace)?))
+    Ok(documents(workspace, &files(workspace)?))
+}
+
+/// Every file of the repository.
+pub(crate) fn files(workspace: &Workspace) -> Result<Vec<String>> {
+    super::files::tracked(workspace)
 }
 
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
@@ -31,11 +41,19 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     let documents = documents(workspace, &files);
     let places = places(&files);
     let compiled = compiled(workspace, &files);
+    let commands = commands::Checker::new(workspace, &files)?;
     let mut problems = Vec::new();
     for (file, document) in &documents {
         problems.extend(links(file, document, &documents, &places));
         problems.extend(rust(file, document, &compiled));
         problems.extend(toml(file, document));
+        problems.extend(json(file, document));
+        problems.extend(languages(file, document));
+        problems.extend(commands.check(file, document));
+        // What a changelog names was there once.
+        if file != CHANGELOG {
+            problems.extend(places::check(file, document, &places, workspace));
+        }
     }
     Ok(problems)
 }
@@ -151,6 +169,27 @@ fn toml(file: &str, document: &Document) -> Vec<Problem> {
         .collect()
 }
 
+fn json(file: &str, document: &Document) -> Vec<Problem> {
+    let blocks = document.blocks.iter().filter(|block| block.is("json"));
+    let wrong = blocks.filter_map(|block| Some((block, serde_json::from_str::<serde_json::Value>(&block.text).err()?)));
+    wrong
+        .map(|(block, error)| {
+            let at = format_args!("{file}:{}", block.line).to_string();
+            Problem::new("json-block", at, format!("holds no JSON: {error}"), "write it as it is read")
+        })
+        .collect()
+}
+
+fn languages(file: &str, document: &Document) -> Vec<Problem> {
+    let unknown = document.blocks.iter().filter(|block| !LANGUAGES.iter().any(|language| block.is(language)));
+    unknown
+        .map(|block| {
+            let what = format!("holds a block of `{}`, which nobody checks", block.info);
+            Problem::new("block", format_args!("{file}:{}", block.line), what, format!("there are {}", LANGUAGES.join(", ")))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::fixture::Fixture;
@@ -191,6 +230,14 @@ mod tests {
         let fixture = guide(text);
         fixture.append("circle-core-common/src/lib.rs", "#![doc = include_str!(\"../../docs/guide.md\")]\n");
         fixture.expect_clean();
+    }
+
+    #[test]
+    fn json_that_is_none_is_reported_and_so_is_a_block_that_nobody_checks() {
+        guide("```json\n{ \"a\": [1] }\n```\n").expect_clean();
+        guide("```json\n{ a: 1 }\n```\n").expect("json-block", "docs/guide.md:1");
+        guide("```\nWhat is it?\n```\n").expect("block", "docs/guide.md:1");
+        guide("Text.\n\n```bash\ncargo test\n```\n").expect("block", "docs/guide.md:3");
     }
 
     #[test]

@@ -170,6 +170,10 @@ impl DocumentIndex {
     /// # Errors
     /// What the stores say.
     pub async fn clear(&self) -> Result<()> {
+        // Nothing of a ledger that nobody can read is needed: all that it names goes with the collection.
+        if self.ledger.read().await.is_err_and(|error| error.is(ErrorKind::Corrupt)) {
+            self.files.delete(self.ledger.key().to_owned()).await?;
+        }
         let mut run = Run::begin(self, &mut |_| {}).await?;
         run.start_anew().await?;
         run.end().await.map(drop)

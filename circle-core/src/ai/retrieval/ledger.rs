@@ -122,7 +122,7 @@ impl LedgerFile {
             return Ok(Some(seen));
         }
         let ledger: Ledger = serde_json::from_slice(&object.bytes().await?).map_err(|error| {
-            let text = format!("the ledger `{}` cannot be read: {error}; delete it, and ingest again", self.key);
+            let text = format!("the ledger `{}` cannot be read: {error}; clear the index, and ingest again", self.key);
             Error::new(ErrorKind::Corrupt, text)
         })?;
         if ledger.format != FORMAT {

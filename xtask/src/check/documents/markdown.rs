@@ -9,6 +9,10 @@ pub(crate) struct Document {
     /// What `#…` of a link may name.
     pub(crate) anchors: Vec<String>,
     pub(crate) blocks: Vec<Block>,
+    /// What stands in backticks within a line.
+    pub(crate) code: Vec<(usize, String)>,
+    /// What of it is called a feature.
+    pub(crate) features: Vec<(usize, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +61,10 @@ pub(crate) fn read(text: &str) -> Document {
                 open = Some((mark, Block { line: number, info, text: String::new() }));
             }
             (None, None) => {
-                let plain = without_code(line);
+                let (plain, code) = split_code(line);
+                let features = code.iter().filter(|(before, _)| ["feature", "features"].contains(before));
+                document.features.extend(features.map(|(_, code)| (number, (*code).to_owned())));
+                document.code.extend(code.iter().map(|(_, code)| (number, (*code).to_owned())));
                 document.links.extend(targets(&plain).map(|target| Link { line: number, target: target.to_owned() }));
                 document.anchors.extend(named_places(&plain).map(str::to_owned));
                 if let Some(title) = title(line) {
@@ -84,26 +91,27 @@ fn fence(line: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// A line with its code blanked: what looks like a link in there is none.
-fn without_code(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
+/// A line with its code blanked, because what looks like a link in there is none; and the code, each with the word before it.
+fn split_code(line: &str) -> (String, Vec<(&str, &str)>) {
+    let (mut plain, mut code) = (String::with_capacity(line.len()), Vec::new());
     let mut rest = line;
     while let Some(start) = rest.find('`') {
         let marks = rest[start..].len() - rest[start..].trim_start_matches('`').len();
         let (mark, behind) = (&rest[start..start + marks], &rest[start + marks..]);
-        out.push_str(&rest[..start]);
+        plain.push_str(&rest[..start]);
         match behind.find(mark) {
             Some(end) => {
-                out.push(' ');
+                code.push((rest[..start].split_whitespace().last().unwrap_or_default(), &behind[..end]));
+                plain.push(' ');
                 rest = &behind[end + marks..];
             }
             None => {
-                out.push_str(mark);
+                plain.push_str(mark);
                 rest = behind;
             }
         }
     }
-    out + rest
+    (plain + rest, code)
 }
 
 /// Where links and images of a line lead, and what `[name]: target` names.
@@ -173,6 +181,13 @@ mod tests {
                     ## With [a link](x.md)\n<a id=\"here\"></a>\n#no heading\n";
         let anchors = ["what-happens-when-", "7-the-suites-of-_x_", "retry-or-not", "retry-or-not-1", "with-a-link", "here"];
         assert_eq!(read(text).anchors, anchors);
+    }
+
+    #[test]
+    fn code_within_lines_is_kept_and_what_of_it_is_a_feature() {
+        let document = read("Run `cargo test` with the feature `ai`, ``a ` b``.\n```\n`no`\n```\n");
+        let code = ["cargo test", "ai", "a ` b"].map(|code| (1, code.to_owned()));
+        assert_eq!((document.code.as_slice(), document.features), (&code[..], vec![(1, "ai".to_owned())]));
     }
 
     #[test]
