@@ -3,6 +3,7 @@
 mod breaker;
 mod budget;
 mod bulkhead;
+mod hedges;
 mod latency;
 mod limiter;
 mod shard;
@@ -17,6 +18,7 @@ pub(super) use self::budget::Budget;
 pub(crate) use self::budget::Lent;
 pub use self::budget::RetryBudget;
 pub(super) use self::bulkhead::{Bulkhead, Place};
+pub(super) use self::hedges::Hedges;
 pub(super) use self::latency::Latency;
 pub(super) use self::limiter::Limiter;
 use super::event::Step;
@@ -36,6 +38,7 @@ pub struct Endpoint {
     pub(super) limiter: Limiter,
     pub(super) bulkhead: Bulkhead,
     pub(super) latency: Latency,
+    pub(super) hedges: Hedges,
 }
 
 /// How an endpoint is.
@@ -104,6 +107,7 @@ impl Endpoint {
             limiter: Limiter::new(settings),
             bulkhead: Bulkhead::new(settings),
             latency: Latency::new(),
+            hedges: Hedges::new(settings),
         }
     }
 
@@ -178,12 +182,12 @@ impl Endpoint {
 
     /// Counts the result of an attempt for the breaker; what is neither success nor failure frees a probe's place.
     #[inline]
-    pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick) {
+    pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick, took: Duration) {
         let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) else { return };
         match failed {
             None => breaker.release(ticket),
             Some(failed) => {
-                let entered = breaker.settle(ticket, failed, now.since_start(), || self.telemetry.jitter());
+                let entered = breaker.settle(ticket, failed, took, now.since_start(), || self.telemetry.jitter());
                 if let Some(state) = entered {
                     self.entered(state);
                 }

@@ -207,9 +207,11 @@ impl<'c, 'a> Machine<'c, 'a> {
         }
         let result = result.unwrap_or_else(|| Err(self.timed_out(attempt, began)));
         let error = result.as_ref().err();
-        self.endpoint.settle(&mut running.permit.held, verdict(error), self.now);
+        let took = self.now.since(began);
+        let verdict = if self.was_cut_short(error, took) { None } else { verdict(error) };
+        self.endpoint.settle(&mut running.permit.held, verdict, self.now, took);
         if self.hedges {
-            self.endpoint.latency.record(self.now.since(began));
+            self.endpoint.latency.record(took);
         }
         self.tell(|| Step::Ended { attempt, error });
         if let Some(error) = error {
@@ -217,6 +219,20 @@ impl<'c, 'a> Machine<'c, 'a> {
             running.span.record("error.type", error.kind().code());
         }
         result.map_err(Failed::Attempt)
+    }
+
+    /// Whether the deadline ended an attempt that had time left by the service's own values. The impatience of a caller says
+    /// nothing of the service, nor does the end of a total timeout that other attempts have used up.
+    #[inline]
+    fn was_cut_short(&self, error: Option<&Error>, took: Duration) -> bool {
+        error.is_some_and(|error| error.is(ErrorKind::Timeout) && self.has_ended_before(error, took))
+    }
+
+    fn has_ended_before(&self, error: &Error, took: Duration) -> bool {
+        let answered = error.detail().is_some_and(|detail| detail.status.is_some());
+        let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.now && !answered) else { return false };
+        let total = self.cx.deadline().is_none().then(|| deadline.since(self.started));
+        self.attempt_timeout.into_iter().chain(total).min().is_none_or(|allowed| took < allowed)
     }
 
     fn timed_out(&self, attempt: Attempt, began: Tick) -> Error {

@@ -198,6 +198,8 @@ settings! {
             open;
             /// The longest that it stays open.
             open_max;
+            /// From how long on an answer is slow; without it, none is.
+            slow_after;
         }
         values {
             /// Whether there is a breaker.
@@ -206,6 +208,8 @@ settings! {
             min_calls: u32;
             /// The share of failures that opens it, above 0 and at most 1.
             failure_ratio: f64;
+            /// The share of slow answers that opens it, above 0 and at most 1.
+            slow_ratio: f64;
             /// How many probes in a row must succeed to close it, 1 to 15.
             close_after: u32;
         }
@@ -253,6 +257,8 @@ settings! {
         values {
             /// Whether slow attempts are hedged.
             enabled: bool;
+            /// The share of an endpoint's calls that are hedged at most, above 0 and at most 1; it cannot be chosen for one call.
+            max_ratio: f64;
         }
         tables {}
     }

@@ -5,6 +5,7 @@ use super::{BackoffSettings, Resilience};
 /// A setting that makes no sense: where it stands, and what it must be.
 pub(crate) type Mistake = (&'static [&'static str], &'static str);
 
+const SHARE: &str = "expected a number above 0 and at most 1";
 const RATE: &str = "expected a number above 0";
 
 impl Resilience {
@@ -13,13 +14,17 @@ impl Resilience {
     #[cfg_attr(not(any(feature = "config", test)), allow(dead_code, reason = "only a config file has somebody to tell"))]
     pub(crate) fn mistakes(&self) -> Vec<Mistake> {
         let (retry, breaker) = (&self.retry, &self.breaker);
-        let table: [(bool, Mistake); 8] = [
+        let no_share = |ratio: Option<f64>| ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0));
+        let table: [(bool, Mistake); 11] = [
             (retry.max_attempts == Some(0), (&["retry", "max_attempts"], "expected at least 1, which is no retry")),
             (breaker.min_calls == Some(0), (&["breaker", "min_calls"], "expected at least 1")),
+            (no_share(breaker.failure_ratio), (&["breaker", "failure_ratio"], SHARE)),
+            (no_share(breaker.slow_ratio), (&["breaker", "slow_ratio"], SHARE)),
             (
-                breaker.failure_ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0)),
-                (&["breaker", "failure_ratio"], "expected a number above 0 and at most 1"),
+                breaker.slow_ratio.is_some() && breaker.slow_after.is_none(),
+                (&["breaker", "slow_ratio"], "without `slow_after` no answer is slow"),
             ),
+            (no_share(self.hedge.max_ratio), (&["hedge", "max_ratio"], SHARE)),
             (
                 breaker.close_after.is_some_and(|probes| !(1..=15).contains(&probes)),
                 (&["breaker", "close_after"], "expected a whole number from 1 to 15"),

@@ -41,6 +41,10 @@ pub struct Resolved {
     pub min_calls: u32,
     /// The share of failures that opens the breaker.
     pub failure_ratio: f64,
+    /// From how long on an answer is slow for the breaker; `None` is never.
+    pub slow_after: Option<Duration>,
+    /// The share of slow answers that opens the breaker.
+    pub slow_ratio: f64,
     /// How long the breaker stays open the first time.
     pub open: Duration,
     /// The longest that it stays open.
@@ -59,6 +63,8 @@ pub struct Resolved {
     pub hedge: bool,
     /// How long the first attempt has before it is hedged; `None` is as long as 95 of 100 take.
     pub hedge_delay: Option<Duration>,
+    /// The share of an endpoint's calls that are hedged at most.
+    pub hedge_max_ratio: f64,
 }
 
 impl Resilience {
@@ -84,6 +90,8 @@ impl Resilience {
             window: breaker.window.unwrap_or(base.window),
             min_calls: breaker.min_calls.unwrap_or(base.min_calls),
             failure_ratio: breaker.failure_ratio.unwrap_or(base.failure_ratio),
+            slow_after: limit(breaker.slow_after, base.slow_after),
+            slow_ratio: breaker.slow_ratio.unwrap_or(base.slow_ratio),
             open: breaker.open.unwrap_or(base.open),
             open_max: breaker.open_max.unwrap_or(base.open_max),
             close_after: breaker.close_after.unwrap_or(base.close_after),
@@ -93,6 +101,7 @@ impl Resilience {
             max_queued: self.bulkhead.max_queued.unwrap_or(base.max_queued),
             hedge: self.hedge.enabled.unwrap_or(base.hedge),
             hedge_delay: self.hedge.delay.or(base.hedge_delay),
+            hedge_max_ratio: self.hedge.max_ratio.unwrap_or(base.hedge_max_ratio),
         }
     }
 }

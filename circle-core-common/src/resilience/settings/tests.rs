@@ -26,10 +26,10 @@ fn every_key_is_read() {
         retry.backoff = { initial_interval = "1s", max_interval = "2s", multiplier = 3, randomization_factor = 0.5 }
         retry.throttle_backoff.max_interval = "4s"
         retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
-        breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1 }
+        breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1, slow_after = "3s", slow_ratio = 0.9 }
         rate_limit = { per_second = 0.5, burst = 3 }
         bulkhead = { max_in_flight = 10, max_queued = 20 }
-        hedge = { enabled = true, delay = "80ms" }
+        hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
         "#,
     );
     assert_eq!(problems, "");
@@ -55,12 +55,15 @@ fn every_key_is_read() {
         open: second(1),
         open_max: second(2),
         close_after: 1,
+        slow_after: Some(second(3)),
+        slow_ratio: 0.9,
         per_second: Some(0.5),
         burst: Some(3),
         max_in_flight: 10,
         max_queued: 20,
         hedge: true,
         hedge_delay: Some(Duration::from_millis(80)),
+        hedge_max_ratio: 0.1,
     };
     assert_eq!(resilience.resolved(), expected);
 }
@@ -96,6 +99,8 @@ fn mistakes_are_told_with_their_line() {
         ),
         ("breaker = { window = \"10ms\" }", "services.a.resilience.breaker.window (f:4): expected at least `30ms`"),
         ("breaker.close_after = 16", "services.a.resilience.breaker.close_after (f:4): expected a whole number from 1 to 15"),
+        ("breaker.slow_ratio = 0.5", "services.a.resilience.breaker.slow_ratio (f:4): without `slow_after` no answer is slow"),
+        ("hedge.max_ratio = 0", "services.a.resilience.hedge.max_ratio (f:4): expected a number above 0 and at most 1"),
         ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),
         ("rate_limit.burst = 3", "services.a.resilience.rate_limit.burst (f:4): without `per_second` there is no local limit"),
         (

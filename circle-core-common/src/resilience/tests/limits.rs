@@ -269,3 +269,48 @@ async fn the_local_rate_limit_holds_behind_the_gate() {
         bench.assert_at_rest();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_breaker_hears_of_attempts_that_had_their_time_and_not_of_callers_that_have_none() {
+    let timeout = |seconds| CallOptions::new().timeout(seconds * SECOND);
+    for (resilience, options, opens) in [
+        // What a caller allows, and what the policy allows.
+        (Resilience::new(), timeout(1), false),
+        (Resilience::new(), timeout(9), false),
+        (Resilience::new(), timeout(10), true),
+        (Resilience::new(), timeout(11), true),
+        (Resilience::new(), CallOptions::new(), true),
+        (Resilience::new(), CallOptions::new().attempt_timeout(SECOND), true),
+        (Resilience::new().attempt_timeout(Duration::ZERO), timeout(1), false),
+        (Resilience::new().attempt_timeout(Duration::ZERO), CallOptions::new(), true),
+        (Resilience::new().total_timeout(2 * SECOND), CallOptions::new(), true),
+        (Resilience::new().total_timeout(2 * SECOND), timeout(1), false),
+    ] {
+        let bench = Bench::new(resilience.retry(Retry::off()).breaker(BreakerSettings::new().window(1000 * SECOND)));
+        for _ in 0..20 {
+            let error = bench.call(&SAFE, &Script::always(|| Answer::Never), options.clone()).await.result.unwrap_err();
+            assert_eq!((error.kind(), error.sent()), (ErrorKind::Timeout, Sent::Maybe));
+        }
+        let open = matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. }));
+        assert_eq!(open, opens, "{options:?} {:?}", bench.policy.resolved());
+    }
+    // An attempt that a total timeout ends, which others have used up, had no time of its own.
+    let bench = Bench::new(Resilience::new().total_timeout(15 * SECOND).breaker(BreakerSettings::new().min_calls(2)));
+    assert_eq!(bench.plain(&SAFE, &Script::always(|| Answer::Never)).await.hits, 2);
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_open_the_breaker_where_it_is_told_what_slow_is() {
+    let slow = || Script::always(|| Answer::after(3 * SECOND, Answer::Ok));
+    let breaker = || BreakerSettings::new().window(1000 * SECOND);
+    for (settings, opens) in
+        [(breaker(), false), (breaker().slow_after(3 * SECOND), true), (breaker().slow_after(4 * SECOND), false)]
+    {
+        let bench = Bench::new(Resilience::new().breaker(settings));
+        for _ in 0..20 {
+            assert!(bench.plain(&SAFE, &slow()).await.result.is_ok());
+        }
+        assert_eq!(matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. })), opens);
+    }
+}
