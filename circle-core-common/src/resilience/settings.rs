@@ -1,11 +1,13 @@
 //! What a user may choose about the policies: values, all of them optional.
 
 mod check;
+mod operations;
 mod profile;
 mod resolved;
 
 use std::time::Duration;
 
+pub use operations::Operations;
 pub use profile::Profile;
 pub use resolved::Resolved;
 pub(super) use resolved::limit;
@@ -112,6 +114,33 @@ settings! {
             bulkhead: BulkheadSettings;
             /// When a second attempt is started beside a slow one.
             hedge: HedgeSettings;
+            /// What is different for single remote operations.
+            operations: Operations;
+        }
+    }
+}
+
+settings! {
+    /// What is different for one remote operation of a service: over the service's values, and under those of a call.
+    ///
+    /// ```toml
+    /// [services.documents.resilience.operations."s3.GetObject"]
+    /// attempt_timeout = "2s"
+    /// hedge.enabled = true
+    /// ```
+    OperationSettings {
+        durations {
+            /// How long all attempts of one request and the waits between them may take. `0s` is no limit.
+            total_timeout;
+            /// How long one attempt may take. `0s` is no limit.
+            attempt_timeout;
+        }
+        values {}
+        tables {
+            /// When and how often a request is repeated. The budget is the endpoint's: only `enabled` can be chosen here.
+            retry: Retry;
+            /// When a second attempt is started beside a slow one. The `max_ratio` is the endpoint's.
+            hedge: HedgeSettings;
         }
     }
 }
@@ -217,6 +246,14 @@ settings! {
     }
 }
 
+impl BreakerSettings {
+    /// No breaker.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().enabled(false)
+    }
+}
+
 settings! {
     /// How many requests per second are sent to an endpoint. Without `per_second` there is no local limit; what the
     /// service itself asks for is heeded always.
@@ -261,6 +298,14 @@ settings! {
             max_ratio: f64;
         }
         tables {}
+    }
+}
+
+impl BudgetSettings {
+    /// Repetitions that cost nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().enabled(false)
     }
 }
 

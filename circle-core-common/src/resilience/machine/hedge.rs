@@ -68,7 +68,7 @@ impl<'a> Machine<'_, 'a> {
                 self.dismiss(other).await;
                 return Ok((output, ended.permit));
             }
-            Err(Failed::Attempt(error)) if error.is_retryable() => error,
+            Err(Failed::Attempt(failed)) if self.may_pass(&failed.cause).unwrap_or(false) => failed,
             Err(failed) => {
                 // The other is dropped where it stands.
                 self.unsure |= self.operation.idempotency() != Idempotency::Safe;
@@ -77,7 +77,8 @@ impl<'a> Machine<'_, 'a> {
         };
         drop(ended);
         // What failed may pass, and the other attempt may show that it has.
-        tracing::debug!(target: "circle", error = %passing, "one of two hedged attempts has failed");
+        tracing::debug!(target: "circle", error = %passing.cause, "one of two hedged attempts has failed");
+        self.failed.push(*passing);
         let clock = self.cx.clock();
         let result = poll_fn(|context| other.poll(clock, context)).await;
         self.finish(&mut other, result).map(|output| (output, other.permit))
@@ -119,7 +120,7 @@ impl<'a> Machine<'_, 'a> {
             return None;
         };
         // Not given back after a success, as the price of a retry is: it is what bounds the share of hedged calls.
-        if self.endpoint.budget.draw(self.now.since_start(), false).is_some() {
+        if self.draw(false).is_some() {
             return Some(permit);
         }
         self.endpoint.hedges.give_back();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BackoffSettings, Resilience, Writes};
+use crate::context::CallOptions;
 use crate::resilience::backoff::Backoff;
 
 /// The values that hold for a service: its own settings over those of its profile.
@@ -103,6 +104,37 @@ impl Resilience {
             hedge_delay: self.hedge.delay.or(base.hedge_delay),
             hedge_max_ratio: self.hedge.max_ratio.unwrap_or(base.hedge_max_ratio),
         }
+    }
+}
+
+impl Resilience {
+    /// The values that hold for one remote operation.
+    #[must_use]
+    pub fn resolved_for(&self, operation: &str) -> Resolved {
+        self.operations.get(operation).map_or_else(|| self.resolved(), |own| self.of_operation(own).resolved())
+    }
+}
+
+impl Resolved {
+    /// The values that hold for a call with these options. A `deadline` is a moment and no value: of a call's own limits only
+    /// its `timeout` is seen here.
+    #[must_use]
+    pub fn with(mut self, options: &CallOptions) -> Self {
+        self.total_timeout = options.timeout.or(self.total_timeout);
+        self.attempt_timeout = limit(options.attempt_timeout, self.attempt_timeout);
+        if let Some(retry) = &options.retry {
+            self.max_attempts = retry.max_attempts.unwrap_or(self.max_attempts).max(1);
+            self.writes = retry.writes.unwrap_or(self.writes);
+            self.retry_after_max = retry.retry_after_max.unwrap_or(self.retry_after_max);
+            self.backoff = retry.backoff.resolved(&self.backoff);
+            self.throttle_backoff = retry.throttle_backoff.resolved(&self.throttle_backoff);
+            self.budget = self.budget && retry.budget.enabled != Some(false);
+        }
+        if let Some(hedge) = &options.hedge {
+            self.hedge = hedge.enabled.unwrap_or(self.hedge);
+            self.hedge_delay = hedge.delay.or(self.hedge_delay);
+        }
+        self
     }
 }
 

@@ -314,3 +314,19 @@ async fn slow_answers_open_the_breaker_where_it_is_told_what_slow_is() {
         assert_eq!(matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. })), opens);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_can_pass_a_breaker_that_stops_the_others() {
+    let bench = Bench::new(Resilience::new());
+    bench.endpoint.isolate();
+    let anyway = || CallOptions::new().ignore_breaker();
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.hits, 0);
+    assert!(bench.call(&SAFE, &Script::new([]), anyway()).await.result.is_ok());
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Isolated));
+    // Nor does it take the place of a probe.
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::new().min_calls(1)).retry(Retry::off()));
+    bench.plain(&SAFE, &Script::new([Answer::Fail(unavailable())])).await.result.unwrap_err();
+    assert!(bench.call(&SAFE, &Script::new([]), anyway()).await.result.is_ok());
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Open { remaining: 5 * SECOND }));
+    bench.assert_at_rest();
+}
