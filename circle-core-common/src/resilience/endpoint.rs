@@ -1,11 +1,13 @@
 //! What the machine knows of one endpoint: breaker, retry budget, rate limit, places.
 
+mod adaptive;
 mod breaker;
 mod budget;
 mod bulkhead;
 mod hedges;
 mod latency;
 mod limiter;
+mod places;
 mod shard;
 mod window;
 
@@ -17,14 +19,16 @@ pub(super) use self::breaker::{Breaker, Refusal, Ticket};
 pub(super) use self::budget::Budget;
 pub(crate) use self::budget::Lent;
 pub use self::budget::RetryBudget;
-pub(super) use self::bulkhead::{Bulkhead, Place};
+pub(super) use self::bulkhead::Bulkhead;
 pub(super) use self::hedges::Hedges;
 pub(super) use self::latency::Latency;
 pub(super) use self::limiter::Limiter;
+pub(super) use self::places::Place;
 use super::event::Step;
 use super::telemetry::Telemetry;
 use super::{RemoteOperation, Resolved};
 use crate::clock::Tick;
+use crate::error::{Error, ErrorKind};
 
 /// One place that requests go to: an origin, a region, a host. [`Policy::endpoint`](super::Policy::endpoint) gives it.
 pub struct Endpoint {
@@ -51,6 +55,8 @@ pub struct EndpointState {
     pub breaker: Option<BreakerState>,
     /// Attempts that run now.
     pub in_flight: u64,
+    /// As many can run now; 0 is no limit.
+    pub max_in_flight: u32,
     /// The tokens for retries that are left.
     pub retry_tokens: u32,
     /// How long the service wants no requests yet.
@@ -125,6 +131,7 @@ impl Endpoint {
             key: self.key.to_string(),
             breaker: self.breaker.as_ref().map(|breaker| breaker.state(now)),
             in_flight: self.bulkhead.in_flight(),
+            max_in_flight: self.bulkhead.limit(),
             retry_tokens: self.budget.tokens(now),
             held: self.limiter.gate(now),
         }
@@ -193,6 +200,17 @@ impl Endpoint {
                 }
             }
         }
+    }
+
+    /// Lets a limit that adapts learn from an attempt: of what the breaker does not count, and of connections that break, nothing.
+    #[inline]
+    pub(super) fn learn(&self, failed: Option<bool>, error: Option<&Error>, began: Tick, now: Tick) {
+        let overloaded = match (failed, error.map(Error::kind)) {
+            (Some(false), _) => Some(false),
+            (Some(true), Some(ErrorKind::Timeout | ErrorKind::Unavailable)) => Some(true),
+            _ => None,
+        };
+        self.bulkhead.learn(overloaded, began.since_start(), now.since_start());
     }
 
     /// Takes everything back that is held.

@@ -210,6 +210,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         let took = self.now.since(began);
         let verdict = if self.was_cut_short(error, took) { None } else { verdict(error) };
         self.endpoint.settle(&mut running.permit.held, verdict, self.now, took);
+        self.endpoint.learn(verdict, error, began, self.now);
         if self.hedges {
             self.endpoint.latency.record(took);
         }

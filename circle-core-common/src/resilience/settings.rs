@@ -276,8 +276,11 @@ settings! {
         values {
             /// The most attempts at the same time. 0 is no limit.
             max_in_flight: u32;
-            /// How many wait for their turn; the next is refused at once.
+            /// How many wait for their turn, at most until their deadline; the next is refused at once. When more than half of
+            /// the queue is taken, the last come goes first.
             max_queued: u32;
+            /// Whether the limit adapts: lower when the service is overloaded, and up to `max_in_flight` again as it recovers.
+            adaptive: bool;
         }
         tables {}
     }

@@ -85,6 +85,8 @@ impl Resilience {
         let alone = rate.burst.is_some() && rate.per_second.is_none();
         let message = "without `per_second` there is no local limit that it could be a part of";
         check.wrong(alone, &["rate_limit", "burst"], message);
+        let endless = self.bulkhead.adaptive == Some(true) && self.bulkhead.max_in_flight == Some(0);
+        check.wrong(endless, &["bulkhead", "max_in_flight"], "a limit that adapts needs a most, above 0");
         for (name, settings) in self.operations.iter() {
             check.table = vec!["operations".to_owned(), name.to_owned()];
             check.operation(settings);

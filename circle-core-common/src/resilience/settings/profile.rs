@@ -57,6 +57,7 @@ impl Profile {
             burst: None,
             max_in_flight: 1000,
             max_queued: 0,
+            adaptive: false,
             hedge: false,
             hedge_delay: None,
             hedge_max_ratio: 0.05,

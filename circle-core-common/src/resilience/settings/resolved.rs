@@ -60,6 +60,8 @@ pub struct Resolved {
     pub max_in_flight: u32,
     /// How many wait for their turn.
     pub max_queued: u32,
+    /// Whether the limit of attempts at the same time adapts.
+    pub adaptive: bool,
     /// Whether slow attempts are hedged.
     pub hedge: bool,
     /// How long the first attempt has before it is hedged; `None` is as long as 95 of 100 take.
@@ -100,6 +102,7 @@ impl Resilience {
             burst: self.rate_limit.burst.or(base.burst),
             max_in_flight: self.bulkhead.max_in_flight.unwrap_or(base.max_in_flight),
             max_queued: self.bulkhead.max_queued.unwrap_or(base.max_queued),
+            adaptive: self.bulkhead.adaptive.unwrap_or(base.adaptive),
             hedge: self.hedge.enabled.unwrap_or(base.hedge),
             hedge_delay: self.hedge.delay.or(base.hedge_delay),
             hedge_max_ratio: self.hedge.max_ratio.unwrap_or(base.hedge_max_ratio),

@@ -28,7 +28,7 @@ fn every_key_is_read() {
         retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
         breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1, slow_after = "3s", slow_ratio = 0.9 }
         rate_limit = { per_second = 0.5, burst = 3 }
-        bulkhead = { max_in_flight = 10, max_queued = 20 }
+        bulkhead = { max_in_flight = 10, max_queued = 20, adaptive = true }
         hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
         "#,
     );
@@ -61,6 +61,7 @@ fn every_key_is_read() {
         burst: Some(3),
         max_in_flight: 10,
         max_queued: 20,
+        adaptive: true,
         hedge: true,
         hedge_delay: Some(Duration::from_millis(80)),
         hedge_max_ratio: 0.1,
@@ -109,6 +110,10 @@ fn mistakes_are_told_with_their_line() {
              services.a.resilience.operations.\"s3.GetObject\".retry.budget.tokens (f:6): the budget is that of an endpoint",
         ),
         ("breaker.slow_ratio = 0.5", "services.a.resilience.breaker.slow_ratio (f:4): without `slow_after` no answer is slow"),
+        (
+            "bulkhead = { adaptive = true, max_in_flight = 0 }",
+            "services.a.resilience.bulkhead.max_in_flight (f:4): a limit that adapts needs a most, above 0",
+        ),
         ("hedge.max_ratio = 0", "services.a.resilience.hedge.max_ratio (f:4): expected a number above 0 and at most 1"),
         ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),
         ("rate_limit.burst = 3", "services.a.resilience.rate_limit.burst (f:4): without `per_second` there is no local limit"),

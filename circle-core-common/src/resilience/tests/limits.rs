@@ -330,3 +330,64 @@ async fn a_call_can_pass_a_breaker_that_stops_the_others() {
     assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Open { remaining: 5 * SECOND }));
     bench.assert_at_rest();
 }
+
+/// All of them at the same time.
+async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *output = Some(ready);
+            }
+        }
+        if futures.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_adapts_falls_under_overload_and_comes_back() {
+    let bulkhead = BulkheadSettings::new().max_in_flight(20).adaptive(true);
+    let bench = Bench::new(Resilience::new().bulkhead(bulkhead).breaker(BreakerSettings::off()).retry(Retry::off()));
+    let limit = || bench.endpoint.state().max_in_flight;
+    let mut limits = vec![limit()];
+    let overloaded = || Error::new(ErrorKind::Timeout, "408").with_sent(Sent::Yes);
+    for error in
+        [unavailable, overloaded, cut, || throttled(None), || Error::new(ErrorKind::NotFound, "404").with_sent(Sent::Yes)]
+    {
+        tokio::time::sleep(SECOND).await;
+        bench.plain(&SAFE, &Script::new([Answer::Fail(error())])).await.result.unwrap_err();
+        limits.push(limit());
+    }
+    // A cut connection and too many requests in a while are no sign of too many at the same time; nor is one call alone a sign
+    // that more can be borne.
+    assert_eq!(limits, [20, 18, 16, 16, 16, 16]);
+    let busy = Script::always(|| Answer::after(SECOND, Answer::Ok));
+    let came = together((0..40).map(|_| bench.plain(&SAFE, &busy))).await;
+    assert_eq!(came.iter().filter(|came| came.result.is_ok()).count(), 16);
+    assert!(came.iter().filter_map(|came| came.result.as_ref().err()).all(|error| error.reason() == Some(Reason::BulkheadFull)));
+    for _ in 0..20 {
+        together((0..20).map(|_| bench.plain(&SAFE, &busy))).await;
+    }
+    assert_eq!(limit(), 20);
+    // Attempts that run into their timeout together lower it once.
+    tokio::time::sleep(SECOND).await;
+    let (silent, hurry) = (Script::always(|| Answer::Never), CallOptions::new().attempt_timeout(SECOND));
+    together((0..20).map(|_| bench.call(&SAFE, &silent, hurry.clone()))).await;
+    assert_eq!(limit(), 18);
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowded_queue_serves_the_last_come_first_and_nobody_beyond_the_deadline() {
+    // One place, and a second for each call: of six that wait, three come in time.
+    let bench = Bench::new(Resilience::new().bulkhead(BulkheadSettings::new().max_in_flight(1).max_queued(6)));
+    let busy = Script::always(|| Answer::after(SECOND, Answer::Ok));
+    let patience = CallOptions::new().timeout(4500 * MILLI);
+    let came = together((0..8).map(|_| bench.call(&SAFE, &busy, patience.clone()))).await;
+    let took: Vec<_> = came.iter().map(|came| came.result.is_ok().then_some(came.took.as_secs())).collect();
+    assert_eq!(took, [Some(1), None, None, None, Some(4), Some(3), Some(2), None]);
+    assert!(came.iter().all(|came| came.took <= 4500 * MILLI + MILLI));
+    bench.assert_at_rest();
+}
