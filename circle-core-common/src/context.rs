@@ -3,6 +3,7 @@
 mod cancel;
 mod options;
 mod report;
+mod retry_on;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use cancel::Cancel;
 pub use options::{CallOptions, OnUnsupported};
 pub use report::{CallReport, Report};
+pub use retry_on::RetryOn;
 
 use crate::clock::{Clock, Tick};
 use crate::environment::Environment;

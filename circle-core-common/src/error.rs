@@ -4,6 +4,7 @@
 //! [`Error::detail`] keeps what the service said; [`Error::provider_error`] is the provider's own type. Nothing is
 //! stringified away, and nothing in here may hold a secret, a query string or user-info.
 
+mod attempt;
 mod decode;
 mod detail;
 mod kind;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use attempt::FailedAttempt;
 pub(crate) use decode::decode_json_error;
 pub use detail::{Detail, Limit, Sent};
 pub use kind::{ErrorKind, Reason};
@@ -42,6 +44,7 @@ struct Inner {
     retryable: Option<bool>,
     sent: Sent,
     attempts: u32,
+    failed_attempts: Option<Arc<[FailedAttempt]>>,
     operation: Option<&'static Operation>,
     service: Option<Arc<str>>,
     provider: Option<&'static str>,
@@ -72,6 +75,7 @@ impl Error {
                 retryable: None,
                 sent: Sent::No,
                 attempts: 1,
+                failed_attempts: None,
                 operation: None,
                 service: None,
                 provider: None,
@@ -154,6 +158,12 @@ impl Error {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.inner.attempts = attempts;
+        self
+    }
+
+    /// Sets what the attempts came to.
+    pub(crate) fn with_failed_attempts(mut self, failed: Vec<FailedAttempt>) -> Self {
+        self.inner.failed_attempts = (!failed.is_empty()).then(|| failed.into());
         self
     }
 
@@ -262,6 +272,13 @@ impl Error {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.inner.attempts
+    }
+
+    /// What the attempts of the call came to, in the order in which they failed, the last included: cause, time and duration of
+    /// each. Empty where one attempt was made, of which the error tells all.
+    #[must_use]
+    pub fn failed_attempts(&self) -> &[FailedAttempt] {
+        self.inner.failed_attempts.as_deref().unwrap_or_default()
     }
 
     /// The operation that failed, such as `object_store.get`.
@@ -394,6 +411,7 @@ impl fmt::Debug for Error {
             .field("resource", &inner.resource)
             .field("sent", &inner.sent)
             .field("attempts", &inner.attempts)
+            .field("failed_attempts", &inner.failed_attempts)
             .field("capability", &inner.capability)
             .field("detail", &inner.detail)
             .field("source", &inner.source)

@@ -49,10 +49,10 @@ pub use circle_core_common::interfaces::{
 #[doc(inline)]
 pub use circle_core_common::{
     AnyServiceRef, Body, BuildContext, Bulk, ByteSize, ByteStream, CallContext, CallOptions, CallReport, Cancel, Class, Clock,
-    ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, Fence, Filter, Flag, Handle, Health,
-    HealthState, Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider, ProviderInfo, Random,
-    Reason, Report, Resolution, Result, ResultExt, SecretRef, Sent, Service, ServiceRef, Tick, Timestamp, Version, Watch, access,
-    audit, config, filter, resilience, secret,
+    ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, FailedAttempt, Fence, Filter, Flag,
+    Handle, Health, HealthState, Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider,
+    ProviderInfo, Random, Reason, Report, Resolution, Result, ResultExt, RetryOn, SecretRef, Sent, Service, ServiceRef, Tick,
+    Timestamp, Version, Watch, access, audit, config, filter, resilience, secret,
 };
 pub use hub::Hub;
 pub use registry::Registry;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CallReport, Cancel};
+use super::{CallReport, Cancel, RetryOn};
 use crate::clock::Tick;
 use crate::error::Error;
 use crate::identifier::OperationId;
@@ -53,9 +53,13 @@ pub struct CallOptions {
     pub on_unsupported: Option<OnUnsupported>,
     /// How long one attempt may take, in place of the service's setting. Zero is no limit.
     pub attempt_timeout: Option<Duration>,
-    /// When and how often requests are repeated, over the service's settings. The budget is the endpoint's: it cannot be
-    /// chosen for one call.
+    /// When and how often requests are repeated, over the service's settings. The budget is the endpoint's: of its settings
+    /// only `enabled` can be chosen for one call, whose repetitions are free without it.
     pub retry: Option<Retry>,
+    /// Which failures may pass, in place of the service's classification.
+    pub retry_on: Option<RetryOn>,
+    /// Whether the call goes although the breaker is open or isolated; what comes of it does not count there.
+    pub ignore_breaker: Option<bool>,
     /// Whether slow attempts are hedged, over the service's settings.
     pub hedge: Option<HedgeSettings>,
     /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
@@ -157,6 +161,20 @@ impl CallOptions {
         self
     }
 
+    /// Judges failures by `judge` in place of the service's classification.
+    #[must_use]
+    pub fn retry_on(mut self, judge: RetryOn) -> Self {
+        self.retry_on = Some(judge);
+        self
+    }
+
+    /// Lets the call go although the breaker is open or isolated: the check of somebody who repairs the service.
+    #[must_use]
+    pub fn ignore_breaker(mut self) -> Self {
+        self.ignore_breaker = Some(true);
+        self
+    }
+
     /// Chooses whether slow attempts are hedged.
     #[must_use]
     pub fn hedge(mut self, hedge: HedgeSettings) -> Self {
@@ -180,6 +198,8 @@ impl CallOptions {
             report: self.report.or_else(|| base.report.clone()),
             on_unsupported: self.on_unsupported.or(base.on_unsupported),
             attempt_timeout: self.attempt_timeout.or(base.attempt_timeout),
+            retry_on: self.retry_on.or_else(|| base.retry_on.clone()),
+            ignore_breaker: self.ignore_breaker.or(base.ignore_breaker),
             retry: merged(self.retry, base.retry.as_ref(), Retry::over),
             hedge: merged(self.hedge, base.hedge.as_ref(), HedgeSettings::over),
         }

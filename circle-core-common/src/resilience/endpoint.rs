@@ -1,10 +1,13 @@
 //! What the machine knows of one endpoint: breaker, retry budget, rate limit, places.
 
+mod adaptive;
 mod breaker;
 mod budget;
 mod bulkhead;
+mod hedges;
 mod latency;
 mod limiter;
+mod places;
 mod shard;
 mod window;
 
@@ -16,13 +19,16 @@ pub(super) use self::breaker::{Breaker, Refusal, Ticket};
 pub(super) use self::budget::Budget;
 pub(crate) use self::budget::Lent;
 pub use self::budget::RetryBudget;
-pub(super) use self::bulkhead::{Bulkhead, Place};
+pub(super) use self::bulkhead::Bulkhead;
+pub(super) use self::hedges::Hedges;
 pub(super) use self::latency::Latency;
 pub(super) use self::limiter::Limiter;
+pub(super) use self::places::Place;
 use super::event::Step;
 use super::telemetry::Telemetry;
 use super::{RemoteOperation, Resolved};
 use crate::clock::Tick;
+use crate::error::{Error, ErrorKind};
 
 /// One place that requests go to: an origin, a region, a host. [`Policy::endpoint`](super::Policy::endpoint) gives it.
 pub struct Endpoint {
@@ -36,6 +42,7 @@ pub struct Endpoint {
     pub(super) limiter: Limiter,
     pub(super) bulkhead: Bulkhead,
     pub(super) latency: Latency,
+    pub(super) hedges: Hedges,
 }
 
 /// How an endpoint is.
@@ -48,6 +55,8 @@ pub struct EndpointState {
     pub breaker: Option<BreakerState>,
     /// Attempts that run now.
     pub in_flight: u64,
+    /// As many can run now; 0 is no limit.
+    pub max_in_flight: u32,
     /// The tokens for retries that are left.
     pub retry_tokens: u32,
     /// How long the service wants no requests yet.
@@ -104,6 +113,7 @@ impl Endpoint {
             limiter: Limiter::new(settings),
             bulkhead: Bulkhead::new(settings),
             latency: Latency::new(),
+            hedges: Hedges::new(settings),
         }
     }
 
@@ -121,6 +131,7 @@ impl Endpoint {
             key: self.key.to_string(),
             breaker: self.breaker.as_ref().map(|breaker| breaker.state(now)),
             in_flight: self.bulkhead.in_flight(),
+            max_in_flight: self.bulkhead.limit(),
             retry_tokens: self.budget.tokens(now),
             held: self.limiter.gate(now),
         }
@@ -178,17 +189,28 @@ impl Endpoint {
 
     /// Counts the result of an attempt for the breaker; what is neither success nor failure frees a probe's place.
     #[inline]
-    pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick) {
+    pub(super) fn settle(&self, held: &mut Held, failed: Option<bool>, now: Tick, took: Duration) {
         let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) else { return };
         match failed {
             None => breaker.release(ticket),
             Some(failed) => {
-                let entered = breaker.settle(ticket, failed, now.since_start(), || self.telemetry.jitter());
+                let entered = breaker.settle(ticket, failed, took, now.since_start(), || self.telemetry.jitter());
                 if let Some(state) = entered {
                     self.entered(state);
                 }
             }
         }
+    }
+
+    /// Lets a limit that adapts learn from an attempt: of what the breaker does not count, and of connections that break, nothing.
+    #[inline]
+    pub(super) fn learn(&self, failed: Option<bool>, error: Option<&Error>, began: Tick, now: Tick) {
+        let overloaded = match (failed, error.map(Error::kind)) {
+            (Some(false), _) => Some(false),
+            (Some(true), Some(ErrorKind::Timeout | ErrorKind::Unavailable)) => Some(true),
+            _ => None,
+        };
+        self.bulkhead.learn(overloaded, began.since_start(), now.since_start());
     }
 
     /// Takes everything back that is held.

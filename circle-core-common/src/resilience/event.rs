@@ -99,6 +99,8 @@ pub enum RejectedBy {
     Bulkhead,
     /// The retry budget of the endpoint is used up.
     RetryBudget,
+    /// As many calls as may be are hedged already; the call goes on without.
+    HedgeRatio,
 }
 
 impl RejectedBy {
@@ -110,6 +112,7 @@ impl RejectedBy {
             Self::RateLimit => "rate_limit",
             Self::Bulkhead => "bulkhead",
             Self::RetryBudget => "retry_budget",
+            Self::HedgeRatio => "hedge_ratio",
         }
     }
 }

@@ -23,15 +23,15 @@ use super::settings::limit;
 use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Lasting, Permit, RemoteOperation, Resolved, Retry};
 use crate::clock::Tick;
 use crate::context::{CallContext, CallOptions, Cancel};
-use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::error::{Error, ErrorKind, FailedAttempt, Reason, Result, Sent};
 
 /// The least that a hedge waits when its delay comes from measurements.
 const HEDGE_DELAY_MIN: Duration = Duration::from_millis(50);
 
 /// Why a round came to nothing.
 pub(super) enum Failed {
-    /// The attempt failed.
-    Attempt(Error),
+    /// The attempt failed. Boxed: it must not make every answer as large.
+    Attempt(Box<FailedAttempt>),
     /// A policy refused the attempt; nothing was sent.
     Rejected(Error),
     /// The call ends with this.
@@ -64,8 +64,8 @@ pub(super) struct Machine<'c, 'a> {
     repaired: bool,
     /// Whether an attempt may have arrived that was not answered.
     unsure: bool,
-    /// Why the request is repeated, if it is.
-    last: Option<Error>,
+    /// The attempts that failed and are repeated, or were overtaken.
+    failed: Vec<FailedAttempt>,
 }
 
 impl<'c, 'a> Machine<'c, 'a> {
@@ -102,7 +102,7 @@ impl<'c, 'a> Machine<'c, 'a> {
             unspent: 0,
             repaired: false,
             unsure: false,
-            last: None,
+            failed: Vec::new(),
         };
         if let Some(options) = options {
             machine.choose(options);
@@ -207,16 +207,45 @@ impl<'c, 'a> Machine<'c, 'a> {
         }
         let result = result.unwrap_or_else(|| Err(self.timed_out(attempt, began)));
         let error = result.as_ref().err();
-        self.endpoint.settle(&mut running.permit.held, verdict(error), self.now);
+        let took = self.now.since(began);
+        let verdict = if self.was_cut_short(error, took) { None } else { verdict(error) };
+        self.endpoint.settle(&mut running.permit.held, verdict, self.now, took);
+        self.endpoint.learn(verdict, error, began, self.now);
         if self.hedges {
-            self.endpoint.latency.record(self.now.since(began));
+            self.endpoint.latency.record(took);
         }
         self.tell(|| Step::Ended { attempt, error });
         if let Some(error) = error {
             self.unsure |= error.sent() == Sent::Maybe;
             running.span.record("error.type", error.kind().code());
         }
-        result.map_err(Failed::Attempt)
+        result.map_err(|cause| self.failed_attempt(attempt, began, took, cause))
+    }
+
+    /// Whether the deadline ended an attempt that had time left by the service's own values. The impatience of a caller says
+    /// nothing of the service, nor does the end of a total timeout that other attempts have used up.
+    #[inline]
+    fn was_cut_short(&self, error: Option<&Error>, took: Duration) -> bool {
+        error.is_some_and(|error| error.is(ErrorKind::Timeout) && self.has_ended_before(error, took))
+    }
+
+    fn has_ended_before(&self, error: &Error, took: Duration) -> bool {
+        let answered = error.detail().is_some_and(|detail| detail.status.is_some());
+        let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.now && !answered) else { return false };
+        let total = self.cx.deadline().is_none().then(|| deadline.since(self.started));
+        self.attempt_timeout.into_iter().chain(total).min().is_none_or(|allowed| took < allowed)
+    }
+
+    #[cold]
+    fn failed_attempt(&self, attempt: Attempt, began: Tick, took: Duration, cause: Error) -> Failed {
+        let after = began.since(self.started);
+        Failed::Attempt(Box::new(FailedAttempt { number: attempt.number, hedged: attempt.hedged, after, took, cause }))
+    }
+
+    /// Takes the price of a repetition, where this call needs one.
+    fn draw(&self, throttled: bool) -> Option<u32> {
+        let free = self.chosen_retry().is_some_and(|retry| retry.budget.enabled == Some(false));
+        if free || !self.settings.budget { Some(0) } else { self.endpoint.budget.draw(self.now.since_start(), throttled) }
     }
 
     fn timed_out(&self, attempt: Attempt, began: Tick) -> Error {

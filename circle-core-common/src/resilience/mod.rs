@@ -23,8 +23,8 @@ pub use permit::{OwnedPermit, Permit};
 pub use policy::{Done, Policy};
 pub use remote::{Idempotency, RemoteOperation};
 pub use settings::{
-    BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, HedgeSettings, Profile, RateLimitSettings, Resilience,
-    Resolved, Retry, Writes,
+    BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, HedgeSettings, OperationSettings, Operations, Profile,
+    RateLimitSettings, Resilience, Resolved, Retry, Writes,
 };
 pub use telemetry::{BREAKER_STATE, REJECTED, RETRIES};
 

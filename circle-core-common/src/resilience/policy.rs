@@ -9,7 +9,7 @@ use tracing::Span;
 use super::endpoints::Endpoints;
 use super::machine::Machine;
 use super::telemetry::Telemetry;
-use super::{Attempt, Attempts, Endpoint, EndpointState, Permit, RemoteOperation, Resilience, Resolved};
+use super::{Attempt, Attempts, Endpoint, EndpointState, OperationSettings, Permit, RemoteOperation, Resilience, Resolved};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -35,10 +35,28 @@ pub struct Policy {
 
 struct Inner {
     settings: Resolved,
+    /// Those of single operations; few, or none.
+    operations: Box<[OfOperation]>,
     telemetry: Arc<Telemetry>,
     endpoints: Endpoints,
     /// The endpoint of a service that has one.
     only: OnceLock<Arc<Endpoint>>,
+}
+
+/// The values of one remote operation.
+struct OfOperation {
+    name: Box<str>,
+    settings: Resolved,
+    /// Whether its own timeouts were chosen: these hold for requests too that last by their nature.
+    attempt_timeout: bool,
+    total_timeout: bool,
+}
+
+impl Inner {
+    #[inline]
+    fn of(&self, operation: &str) -> Option<&OfOperation> {
+        self.operations.iter().find(|of| *of.name == *operation)
+    }
 }
 
 /// The policy of the service of a name, for its health.
@@ -64,6 +82,7 @@ impl Policy {
         let policy = Self {
             inner: Arc::new(Inner {
                 settings: resilience.resolved(),
+                operations: resilience.operations.iter().map(|(name, own)| of_operation(resilience, name, own)).collect(),
                 telemetry: Arc::new(Telemetry::new(environment, service)),
                 endpoints: Endpoints::default(),
                 only: OnceLock::new(),
@@ -84,10 +103,16 @@ impl Policy {
         policy.clone()
     }
 
-    /// The values that hold.
+    /// The values that hold for the service.
     #[must_use]
     pub fn resolved(&self) -> &Resolved {
         &self.inner.settings
+    }
+
+    /// The values that hold for one remote operation, such as `s3.GetObject`; [`Resolved::with`] tells those of a call.
+    #[must_use]
+    pub fn resolved_for(&self, operation: &str) -> &Resolved {
+        self.inner.of(operation).map_or(&self.inner.settings, |of| &of.settings)
     }
 
     /// The endpoint of this key, made when it is first asked for. Of very many, those are forgotten that were not used
@@ -137,7 +162,13 @@ impl Policy {
         endpoint: &'a Arc<Endpoint>,
         work: &A,
     ) -> Result<Done<'a, A::Output>> {
-        let mut machine = Machine::new(cx, operation, endpoint, &self.inner.settings, work.lasting());
+        let (mut settings, mut lasting) = (&self.inner.settings, work.lasting());
+        if let Some(of) = self.inner.of(operation.name()) {
+            settings = &of.settings;
+            lasting.attempt_timeout = lasting.attempt_timeout.filter(|_| !of.attempt_timeout);
+            lasting.total_timeout = lasting.total_timeout.filter(|_| !of.total_timeout);
+        }
+        let mut machine = Machine::new(cx, operation, endpoint, settings, lasting);
         machine.begin()?;
         loop {
             // An answer is returned from where it comes: brought together first, each would be copied once more.
@@ -153,6 +184,15 @@ impl Policy {
             };
             Box::pin(machine.recover(failed, work)).await?;
         }
+    }
+}
+
+fn of_operation(resilience: &Resilience, name: &str, own: &OperationSettings) -> OfOperation {
+    OfOperation {
+        name: name.into(),
+        settings: resilience.resolved_for(name),
+        attempt_timeout: own.attempt_timeout.is_some(),
+        total_timeout: own.total_timeout.is_some(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a user may choose about the policies: values, all of them optional.
 
 mod check;
+mod operations;
 mod profile;
 mod resolved;
 
 use std::time::Duration;
 
+pub use operations::Operations;
 pub use profile::Profile;
 pub use resolved::Resolved;
 pub(super) use resolved::limit;
@@ -112,6 +114,33 @@ settings! {
             bulkhead: BulkheadSettings;
             /// When a second attempt is started beside a slow one.
             hedge: HedgeSettings;
+            /// What is different for single remote operations.
+            operations: Operations;
+        }
+    }
+}
+
+settings! {
+    /// What is different for one remote operation of a service: over the service's values, and under those of a call.
+    ///
+    /// ```toml
+    /// [services.documents.resilience.operations."s3.GetObject"]
+    /// attempt_timeout = "2s"
+    /// hedge.enabled = true
+    /// ```
+    OperationSettings {
+        durations {
+            /// How long all attempts of one request and the waits between them may take. `0s` is no limit.
+            total_timeout;
+            /// How long one attempt may take. `0s` is no limit.
+            attempt_timeout;
+        }
+        values {}
+        tables {
+            /// When and how often a request is repeated. The budget is the endpoint's: only `enabled` can be chosen here.
+            retry: Retry;
+            /// When a second attempt is started beside a slow one. The `max_ratio` is the endpoint's.
+            hedge: HedgeSettings;
         }
     }
 }
@@ -198,6 +227,8 @@ settings! {
             open;
             /// The longest that it stays open.
             open_max;
+            /// From how long on an answer is slow; without it, none is.
+            slow_after;
         }
         values {
             /// Whether there is a breaker.
@@ -206,10 +237,20 @@ settings! {
             min_calls: u32;
             /// The share of failures that opens it, above 0 and at most 1.
             failure_ratio: f64;
+            /// The share of slow answers that opens it, above 0 and at most 1.
+            slow_ratio: f64;
             /// How many probes in a row must succeed to close it, 1 to 15.
             close_after: u32;
         }
         tables {}
+    }
+}
+
+impl BreakerSettings {
+    /// No breaker.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().enabled(false)
     }
 }
 
@@ -235,8 +276,11 @@ settings! {
         values {
             /// The most attempts at the same time. 0 is no limit.
             max_in_flight: u32;
-            /// How many wait for their turn; the next is refused at once.
+            /// How many wait for their turn, at most until their deadline; the next is refused at once. When more than half of
+            /// the queue is taken, the last come goes first.
             max_queued: u32;
+            /// Whether the limit adapts: lower when the service is overloaded, and up to `max_in_flight` again as it recovers.
+            adaptive: bool;
         }
         tables {}
     }
@@ -253,8 +297,18 @@ settings! {
         values {
             /// Whether slow attempts are hedged.
             enabled: bool;
+            /// The share of an endpoint's calls that are hedged at most, above 0 and at most 1; it cannot be chosen for one call.
+            max_ratio: f64;
         }
         tables {}
+    }
+}
+
+impl BudgetSettings {
+    /// Repetitions that cost nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().enabled(false)
     }
 }
 

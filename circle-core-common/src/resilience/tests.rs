@@ -3,6 +3,7 @@
 mod cancellation;
 mod hedging;
 mod limits;
+mod operations;
 mod order;
 mod retries;
 mod telemetry;

@@ -107,6 +107,15 @@ pub(in crate::resilience) struct Breaker {
     open: Duration,
     open_max: Duration,
     close_after: u32,
+    slow: Option<Slow>,
+}
+
+/// How many attempts were slow, where that opens the breaker too.
+#[derive(Debug)]
+struct Slow {
+    after: Duration,
+    ratio: f64,
+    windows: Box<[Window; SHARDS]>,
 }
 
 fn millis(time: Duration) -> u64 {
@@ -124,6 +133,7 @@ impl Breaker {
             open: settings.open,
             open_max: settings.open_max,
             close_after: settings.close_after.clamp(1, 15),
+            slow: settings.slow_after.map(|after| Slow { after, ratio: settings.slow_ratio, windows: Box::default() }),
         }
     }
 
@@ -172,25 +182,34 @@ impl Breaker {
         self.load().generation == ticket.generation
     }
 
-    /// Counts a result; answers the state that it led to, if it led to another. `jitter` is a number in `0.0..1.0`.
+    /// Counts a result; answers the state that it led to, if it led to another. A slow probe is as bad as one that failed.
+    /// `jitter` is a number in `0.0..1.0`.
     pub(in crate::resilience) fn settle(
         &self,
         ticket: Ticket,
         failed: bool,
+        took: Duration,
         now: Duration,
         jitter: impl FnOnce() -> f64,
     ) -> Option<BreakerState> {
         let now = millis(now);
+        let slow = self.slow.as_ref().filter(|slow| took >= slow.after);
         if !ticket.probe {
             if !self.is_current(ticket) {
                 return None;
             }
             let (stamp, generation) = (now / self.slot, u64::from(ticket.generation));
             self.windows[mine()].record(stamp, generation, failed);
-            if !failed || !self.is_failing(stamp, generation) {
+            if let Some(counted) = &self.slow {
+                counted.windows[mine()].record(stamp, generation, slow.is_some());
+            }
+            let reaches = |windows: &[Window; SHARDS], ratio: f64| self.reaches(ratio, sum(windows, stamp, generation));
+            let failing = failed && reaches(&self.windows, self.failure_ratio);
+            if !failing && !slow.is_some_and(|slow| reaches(&slow.windows, slow.ratio)) {
                 return None;
             }
         }
+        let failed = failed || slow.is_some();
         let jitter = if failed { jitter() } else { 0.0 };
         loop {
             let word = self.load();
@@ -237,22 +256,14 @@ impl Breaker {
         }
     }
 
-    fn sum(&self, stamp: u64, generation: u64) -> (u64, u64) {
-        self.windows.iter().fold((0, 0), |sum, window| {
-            let (calls, failures) = window.sum(stamp, generation);
-            (sum.0 + calls, sum.1 + failures)
-        })
-    }
-
     /// The attempts and failures in the window.
     #[cfg(test)]
     pub(in crate::resilience) fn counted(&self, now: Duration) -> (u64, u64) {
-        self.sum(millis(now) / self.slot, u64::from(self.load().generation))
+        sum(&self.windows, millis(now) / self.slot, u64::from(self.load().generation))
     }
 
-    fn is_failing(&self, stamp: u64, generation: u64) -> bool {
-        let (calls, failures) = self.sum(stamp, generation);
-        calls >= self.min_calls && failures as f64 >= self.failure_ratio * calls as f64
+    fn reaches(&self, ratio: f64, (calls, bad): (u64, u64)) -> bool {
+        calls >= self.min_calls && bad as f64 >= ratio * calls as f64
     }
 
     /// Doubling, and up to a tenth shorter, so that the breakers of many processes do not probe together.
@@ -260,6 +271,14 @@ impl Breaker {
         let doubled = self.open.saturating_mul(1 << streak.min(15)).min(self.open_max.max(self.open));
         doubled - doubled.mul_f64(jitter.clamp(0.0, 1.0) / 10.0)
     }
+}
+
+/// What all shards have counted.
+fn sum(windows: &[Window; SHARDS], stamp: u64, generation: u64) -> (u64, u64) {
+    windows.iter().fold((0, 0), |sum, window| {
+        let (calls, bad) = window.sum(stamp, generation);
+        (sum.0 + calls, sum.1 + bad)
+    })
 }
 
 #[cfg(test)]

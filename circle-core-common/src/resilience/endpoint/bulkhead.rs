@@ -1,46 +1,38 @@
-//! How many attempts run at the same time.
+//! How many attempts run at the same time, and who waits for a place.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::shard::{Padded, SHARDS, mine};
+use super::adaptive::Adaptive;
+use super::places::{Place, Places};
+use super::shard::mine;
 use crate::resilience::Resolved;
 
 /// Below this limit all threads count in one shard: an eighth of it would be too coarse.
 const SHARDED_FROM: u32 = 64;
 
 /// The places of one endpoint.
-///
-/// Each shard owns an eighth of them and gives those out alone. A full shard borrows: it sums all shards, and as long as
-/// anything is borrowed everybody does, so that there are never more attempts than places. The orderings are sequential
-/// for this: of a borrower that sums and another that takes from its own shard, at least one sees the other.
 #[derive(Debug)]
 pub(in crate::resilience) struct Bulkhead {
+    places: Places,
     /// 0 is no limit.
     limit: u32,
+    adaptive: Option<Adaptive>,
     max_queued: u32,
-    shards: [Padded<AtomicU64>; SHARDS],
-    borrowed: AtomicU64,
     waiting: AtomicU32,
     freed: Notify,
-}
-
-/// One place that is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::resilience) struct Place {
-    shard: u8,
-    borrowed: bool,
 }
 
 impl Bulkhead {
     pub(super) fn new(settings: &Resolved) -> Self {
         Self {
+            places: Places::default(),
             limit: settings.max_in_flight,
+            adaptive: settings.adaptive.then(|| Adaptive::new(settings.max_in_flight)),
             max_queued: settings.max_queued,
-            shards: Default::default(),
-            borrowed: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
             freed: Notify::new(),
         }
@@ -48,7 +40,12 @@ impl Bulkhead {
 
     /// The places that are taken.
     pub(super) fn in_flight(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.0.load(Ordering::SeqCst)).sum()
+        self.places.taken()
+    }
+
+    /// The places that there are; 0 is no limit.
+    pub(super) fn limit(&self) -> u32 {
+        self.adaptive.as_ref().map_or(self.limit, Adaptive::limit)
     }
 
     /// Takes a place, if there is one and nobody waits for it.
@@ -57,43 +54,44 @@ impl Bulkhead {
         if self.waiting.load(Ordering::SeqCst) > 0 { None } else { self.take() }
     }
 
-    fn take(&self) -> Option<Place> {
-        if self.limit != 0 && self.limit < SHARDED_FROM {
-            let below = |taken: u64| (taken < u64::from(self.limit)).then_some(taken + 1);
-            let taken = self.shards[0].0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, below);
-            return taken.ok().map(|_| Place { shard: 0, borrowed: false });
-        }
-        let shard = mine();
-        let own = self.shards[shard].0.fetch_add(1, Ordering::SeqCst);
-        let share = u64::from(self.limit) / SHARDS as u64;
-        // Below `SHARDS`, so it fits.
-        let shard = shard as u8;
-        if self.limit == 0 || (own < share && self.borrowed.load(Ordering::SeqCst) == 0) {
-            return Some(Place { shard, borrowed: false });
-        }
-        self.borrowed.fetch_add(1, Ordering::SeqCst);
-        let place = Place { shard, borrowed: true };
-        if self.in_flight() <= u64::from(self.limit) {
-            return Some(place);
-        }
-        self.untake(place);
-        None
-    }
-
     #[inline]
-    fn untake(&self, place: Place) {
-        self.shards[usize::from(place.shard)].0.fetch_sub(1, Ordering::SeqCst);
-        if place.borrowed {
-            self.borrowed.fetch_sub(1, Ordering::SeqCst);
+    fn take(&self) -> Option<Place> {
+        match &self.adaptive {
+            Some(adaptive) => self.places.take_exactly(adaptive.limit()),
+            None if self.limit != 0 && self.limit < SHARDED_FROM => self.places.take_exactly(self.limit),
+            None => self.places.take(mine(), self.limit),
         }
     }
 
     /// Gives a place back.
     #[inline]
     pub(super) fn leave(&self, place: Place) {
-        self.untake(place);
+        self.places.give_back(place);
         if self.waiting.load(Ordering::SeqCst) > 0 {
-            self.freed.notify_one();
+            self.wake();
+        }
+    }
+
+    /// Wakes one that waits: the first, so that each gets its turn; but when more than half of the queue is taken, the last.
+    /// Then the first have waited so long that their time is almost over: served in turn, all would be served too late.
+    fn wake(&self) {
+        // A limit that was lowered may leave no place for anybody: woken in vain, one would lose its turn.
+        let full = self.adaptive.as_ref().is_some_and(|adaptive| self.places.taken() >= u64::from(adaptive.limit()));
+        if full {
+            return;
+        }
+        if self.waiting.load(Ordering::SeqCst) > self.max_queued / 2 { self.freed.notify_last() } else { self.freed.notify_one() }
+    }
+
+    /// Learns from an attempt, where the limit adapts. `overloaded` is one that shows that the service cannot bear as many.
+    #[inline]
+    pub(super) fn learn(&self, overloaded: Option<bool>, began: Duration, now: Duration) {
+        if let (Some(adaptive), Some(overloaded)) = (&self.adaptive, overloaded) {
+            if overloaded {
+                adaptive.lower(began, now);
+            } else if adaptive.raise(self.places.taken()) && self.waiting.load(Ordering::SeqCst) > 0 {
+                self.wake();
+            }
         }
     }
 
@@ -125,6 +123,8 @@ impl Drop for Queued<'_> {
 #[cfg(test)]
 mod tests {
     use std::future::Future;
+    use std::pin::Pin;
+    use std::sync::atomic::AtomicU64;
     use std::task::{Context, Poll, Waker};
 
     use super::*;
@@ -141,7 +141,7 @@ mod tests {
             let places: Vec<Place> = std::iter::from_fn(|| bulkhead.enter()).collect();
             assert_eq!(places.len(), limit as usize);
             places.into_iter().for_each(|place| bulkhead.leave(place));
-            assert_eq!((bulkhead.in_flight(), bulkhead.borrowed.load(Ordering::SeqCst)), (0, 0));
+            assert!(bulkhead.places.is_empty());
         }
         let free = bulkhead(0, 0);
         assert_eq!(std::iter::from_fn(|| free.enter()).take(5000).count(), 5000);
@@ -197,5 +197,68 @@ mod tests {
         assert!(second.as_mut().poll(cx).is_ready());
         drop(second);
         assert_eq!(bulkhead.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    type Waiting<'a> = Pin<Box<dyn Future<Output = Option<Place>> + 'a>>;
+
+    /// Waits `count` times, in this order.
+    fn waiting(bulkhead: &Bulkhead, count: usize) -> Vec<Waiting<'_>> {
+        let mut waiting: Vec<Waiting<'_>> = (0..count).map(|_| Box::pin(bulkhead.queue()) as Waiting<'_>).collect();
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(waiting.iter_mut().all(|one| one.as_mut().poll(cx).is_pending()));
+        waiting
+    }
+
+    /// Whose turn it was, by the place in line, as one place goes from hand to hand.
+    fn served(bulkhead: &Bulkhead, mut place: Place, waiting: Vec<Waiting<'_>>) -> Vec<usize> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut waiting: Vec<Option<Waiting<'_>>> = waiting.into_iter().map(Some).collect();
+        let mut order = Vec::new();
+        while waiting.iter().any(Option::is_some) {
+            bulkhead.leave(place);
+            let next = waiting.iter_mut().enumerate().find_map(|(at, one)| match one.as_mut()?.as_mut().poll(cx) {
+                Poll::Ready(place) => Some((at, place.expect("they are in the queue"))),
+                Poll::Pending => None,
+            });
+            let (at, taken) = next.expect("a place is free");
+            (waiting[at], place) = (None, taken);
+            order.push(at);
+        }
+        bulkhead.leave(place);
+        order
+    }
+
+    #[test]
+    fn each_gets_its_turn_and_under_overload_the_last_come_goes_first() {
+        let calm = bulkhead(1, 8);
+        let place = calm.enter().unwrap();
+        assert_eq!(served(&calm, place, waiting(&calm, 4)), [0, 1, 2, 3]);
+        let crowded = bulkhead(1, 8);
+        let place = crowded.enter().unwrap();
+        // Until half of the queue is empty again; then in turn.
+        assert_eq!(served(&crowded, place, waiting(&crowded, 7)), [6, 5, 4, 0, 1, 2, 3]);
+        assert!(crowded.places.is_empty() && crowded.waiting.load(Ordering::SeqCst) == 0);
+    }
+
+    #[test]
+    fn a_limit_that_adapts_refuses_above_what_it_has_learnt_and_wakes_whom_it_makes_room_for() {
+        let settings = Resolved { max_in_flight: 100, max_queued: 8, adaptive: true, ..Profile::Interactive.values() };
+        let (bulkhead, second) = (Bulkhead::new(&settings), Duration::from_secs(1));
+        let mut places: Vec<Place> = std::iter::from_fn(|| bulkhead.enter()).collect();
+        assert_eq!((places.len(), bulkhead.limit()), (100, 100));
+        bulkhead.learn(Some(true), second, 2 * second);
+        bulkhead.learn(None, 3 * second, 3 * second);
+        assert_eq!(bulkhead.limit(), 90);
+        let mut one = waiting(&bulkhead, 1);
+        let cx = &mut Context::from_waker(Waker::noop());
+        // Ten more run than may.
+        for _ in 0..10 {
+            bulkhead.leave(places.pop().unwrap());
+            assert!(one[0].as_mut().poll(cx).is_pending());
+        }
+        while bulkhead.limit() == 90 {
+            bulkhead.learn(Some(false), second, second);
+        }
+        assert!(one[0].as_mut().poll(cx).is_ready());
     }
 }

@@ -75,6 +75,8 @@ impl<'a> Machine<'_, 'a> {
                 permit.held.ticket = Some(ticket);
                 Ok(())
             }
+            // A call that goes anyway holds no ticket: its result counts for nothing.
+            Err(_) if self.cx.options().is_some_and(|options| options.ignore_breaker == Some(true)) => Ok(()),
             Err(refusal) => {
                 let (text, wait) = match refusal {
                     Refusal::Open { remaining } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::admission::Interrupted;
 use super::{Failed, Machine};
-use crate::error::{Error, ErrorKind, Reason, Result, Sent};
+use crate::error::{Error, ErrorKind, FailedAttempt, Reason, Result, Sent};
 use crate::operation::Class;
 use crate::resilience::event::{RejectedBy, Stage, Step};
 use crate::resilience::{Attempts, Idempotency, Writes};
@@ -13,38 +13,56 @@ impl Machine<'_, '_> {
     /// Waits for another attempt, or ends the call with its error.
     pub(in crate::resilience) async fn recover<A: Attempts>(&mut self, failed: Failed, work: &A) -> Result<()> {
         self.cx.note_attempts(self.made);
-        let error = match failed {
-            Failed::Attempt(error) => error,
+        let failed = match failed {
+            Failed::Attempt(failed) => *failed,
             Failed::Rejected(error) => return self.wait_for_breaker(error).await,
             Failed::Over(error) => return Err(self.conclude_early(error)),
         };
+        let error = &failed.cause;
         let throttled = error.is(ErrorKind::RateLimited);
         let said_here = (throttled || error.is(ErrorKind::Unavailable)) && !error.is_of_preparing();
         if let Some(wait) = error.retry_after().filter(|_| said_here) {
             // One answer tells every caller.
             self.endpoint.limiter.hold(self.now.since_start(), wait);
         }
-        if self.repair(&error, work).await? {
-            return Ok(());
+        match self.repair(error, work).await {
+            Ok(false) => {}
+            Ok(true) => {
+                self.failed.push(failed);
+                return Ok(());
+            }
+            Err(cancelled) => return Err(self.conclude_instead(failed, cancelled)),
         }
+        let passes = match self.may_pass(error) {
+            Ok(passes) => passes,
+            Err(panicked) => return Err(self.conclude_instead(failed, panicked)),
+        };
         // A hedge is one more beside an attempt, not one of them; nor is the repetition after a repair.
-        if !error.is_retryable() || self.retries + 1 >= self.max_attempts || !self.may_repeat(&error) {
-            return Err(self.conclude(error));
+        if !passes || self.retries + 1 >= self.max_attempts || !self.may_repeat(error) {
+            return Err(self.conclude_with(failed, |error| error));
         }
         if !work.replayable() {
-            let told = error.context("not repeated, because the body can be sent only once");
-            let reason = told.reason().unwrap_or(Reason::BodyConsumed);
-            return Err(self.conclude(told.with_reason(reason)));
+            return Err(self.conclude_with(failed, |error| {
+                let told = error.context("not repeated, because the body can be sent only once");
+                let reason = told.reason().unwrap_or(Reason::BodyConsumed);
+                told.with_reason(reason)
+            }));
         }
-        let Some(wait) = self.wait_before_retry(&error, throttled) else { return Err(self.conclude(error)) };
-        let Some(drawn) = self.endpoint.budget.draw(self.now.since_start(), throttled) else {
+        let Some(wait) = self.wait_before_retry(error, throttled) else {
+            return Err(self.conclude_with(failed, |error| error));
+        };
+        let Some(drawn) = self.draw(throttled) else {
             self.endpoint.telemetry().rejected(self.operation, RejectedBy::RetryBudget);
             self.tell(|| Step::Rejected(RejectedBy::RetryBudget));
-            let told = error.context("not repeated, because the retry budget is used up");
-            return Err(self.conclude(told.with_reason(Reason::RetryBudget)));
+            return Err(self.conclude_with(failed, |error| {
+                let told = error.context("not repeated, because the retry budget is used up");
+                told.with_reason(Reason::RetryBudget)
+            }));
         };
         (self.drawn, self.unspent) = (drawn, drawn);
-        self.retry_after(wait, error).await
+        self.tell_retry(wait, error);
+        self.failed.push(failed);
+        self.wait(wait).await
     }
 
     /// Asks `work` to repair what the error complains of, once per call, within deadline and cancellation.
@@ -53,25 +71,27 @@ impl Machine<'_, '_> {
         if self.repaired || twice || !work.replayable() {
             return Ok(false);
         }
-        match self.within(self.deadline, work.repair(error)).await {
+        let repaired = self.within(self.deadline, work.repair(error)).await;
+        self.read_clock();
+        match repaired {
             Ok(repaired) => {
-                self.read_clock();
                 self.repaired = repaired;
                 if repaired {
                     self.tell(|| Step::Repaired(error));
-                    self.last = Some(error.clone());
                 }
                 Ok(repaired)
             }
-            Err(Interrupted::Deadline) => {
-                self.read_clock();
-                Ok(false)
-            }
-            Err(Interrupted::Cancelled) => {
-                let cancelled = Error::new(ErrorKind::Cancelled, "cancelled by the caller while it waited");
-                Err(self.conclude_early(cancelled.with_source(error.clone())))
-            }
+            Err(Interrupted::Deadline) => Ok(false),
+            Err(Interrupted::Cancelled) => Err(Error::new(ErrorKind::Cancelled, "cancelled by the caller while it waited")),
         }
+    }
+
+    /// Whether the failure may pass: as the caller judges, or else as the service's classification does.
+    pub(super) fn may_pass(&self, error: &Error) -> Result<bool> {
+        let Some(retry_on) = self.cx.options().and_then(|options| options.retry_on.as_ref()) else {
+            return Ok(error.is_retryable());
+        };
+        retry_on.judge(error).map(|judged| judged.unwrap_or_else(|| error.is_retryable()))
     }
 
     /// Whether repeating cannot have an effect twice.
@@ -118,10 +138,9 @@ impl Machine<'_, '_> {
         self.remaining().is_none_or(|remaining| wait < remaining).then_some(wait)
     }
 
-    /// Tells of the retry, and waits for it.
-    async fn retry_after(&mut self, wait: Duration, error: Error) -> Result<()> {
+    fn tell_retry(&mut self, wait: Duration, error: &Error) {
         self.retries = self.retries.saturating_add(1);
-        self.endpoint.telemetry().retry(self.operation, &error);
+        self.endpoint.telemetry().retry(self.operation, error);
         tracing::debug!(
             target: "circle",
             service = self.endpoint.telemetry().service(),
@@ -132,11 +151,14 @@ impl Machine<'_, '_> {
             "retry"
         );
         let number = self.made + 1;
-        self.tell(|| Step::Retry { number, wait, error: &error });
-        self.last = Some(error);
+        self.tell(|| Step::Retry { number, wait, error });
+    }
+
+    async fn wait(&mut self, wait: Duration) -> Result<()> {
         match self.pause(Stage::Retry, wait).await {
             Ok(()) => Ok(()),
-            Err(Failed::Over(error) | Failed::Rejected(error) | Failed::Attempt(error)) => Err(self.conclude_early(error)),
+            Err(Failed::Over(error) | Failed::Rejected(error)) => Err(self.conclude_early(error)),
+            Err(Failed::Attempt(failed)) => Err(self.conclude_early(failed.cause)),
         }
     }
 
@@ -151,28 +173,48 @@ impl Machine<'_, '_> {
             return Err(self.conclude_early(error));
         }
         // Nothing was sent, so nothing is paid.
-        self.retry_after(next, error).await
+        self.tell_retry(next, &error);
+        self.wait(next).await
     }
 
-    /// The error of a call that ends before its next attempt: what the attempts before came to is its source.
+    /// The error of a call that ends before its next attempt: what the last attempt came to is its source.
     fn conclude_early(&mut self, error: Error) -> Error {
-        let error = match self.last.take() {
-            Some(last) if self.made > 0 => error.with_source(last),
-            _ => error,
+        let error = match self.failed.last() {
+            Some(last) => error.with_source(last.cause.clone()),
+            None => error,
         };
         self.conclude(error)
     }
 
+    /// The error of a call that ends with another error than that of its last attempt, which is its source.
+    fn conclude_instead(&mut self, failed: FailedAttempt, error: Error) -> Error {
+        self.failed.push(failed);
+        self.conclude_early(error)
+    }
+
+    /// The error of a call that ends with that of its last attempt.
+    fn conclude_with(&mut self, failed: FailedAttempt, tell: impl FnOnce(Error) -> Error) -> Error {
+        let error = if self.failed.is_empty() {
+            failed.cause
+        } else {
+            let cause = failed.cause.clone();
+            self.failed.push(failed);
+            cause
+        };
+        self.conclude(tell(error))
+    }
+
     /// The error with what the whole call knows: its attempts, and whether any of them may have arrived.
-    fn conclude(&self, error: Error) -> Error {
+    fn conclude(&mut self, error: Error) -> Error {
+        let failed = std::mem::take(&mut self.failed);
         let error = error.with_attempts(self.made.max(1));
         if !self.unsure {
-            return error;
+            return error.with_failed_attempts(failed);
         }
         let error = error.with_sent(Sent::Maybe);
         let repeatable = self.operation.idempotency() != Idempotency::NonIdempotent;
         if repeatable || self.cx.operation().class() == Class::Read || error.is(ErrorKind::OutcomeUnknown) {
-            return error;
+            return error.with_failed_attempts(failed);
         }
         let text = "the request may have arrived, and is not repeated because a repetition would have its effect twice";
         let unknown = Error::new(ErrorKind::OutcomeUnknown, text).with_sent(Sent::Maybe).with_attempts(error.attempts());
@@ -181,6 +223,6 @@ impl Machine<'_, '_> {
             // Without an id the outcome is as unknown.
             Err(_) => unknown,
         };
-        unknown.with_source(error)
+        unknown.with_source(error).with_failed_attempts(failed)
     }
 }

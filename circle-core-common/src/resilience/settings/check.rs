@@ -1,65 +1,96 @@
 //! Values that make no sense.
 
-use super::{BackoffSettings, Resilience};
+use super::{BackoffSettings, HedgeSettings, OperationSettings, Resilience, Retry};
 
-/// A setting that makes no sense: where it stands, and what it must be.
-pub(crate) type Mistake = (&'static [&'static str], &'static str);
+/// A setting that makes no sense: the keys under which it stands, and what it must be.
+pub(crate) type Mistake = (Vec<String>, &'static str);
 
+const SHARE: &str = "expected a number above 0 and at most 1";
 const RATE: &str = "expected a number above 0";
+const OF_THE_ENDPOINT: &str = "the budget is that of an endpoint, for all its operations: only `enabled` can be chosen for one";
+
+fn no_share(ratio: Option<f64>) -> bool {
+    ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0))
+}
+
+/// Collects mistakes under a table.
+struct Check {
+    table: Vec<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check {
+    fn wrong(&mut self, wrong: bool, keys: &[&str], message: &'static str) {
+        if wrong {
+            let keys = self.table.iter().cloned().chain(keys.iter().map(|key| (*key).to_owned()));
+            self.mistakes.push((keys.collect(), message));
+        }
+    }
+
+    fn retry(&mut self, retry: &Retry) {
+        let expected = "expected at least 1, which is no retry";
+        self.wrong(retry.max_attempts == Some(0), &["retry", "max_attempts"], expected);
+        self.schedule("backoff", &retry.backoff);
+        self.schedule("throttle_backoff", &retry.throttle_backoff);
+    }
+
+    fn schedule(&mut self, name: &str, settings: &BackoffSettings) {
+        let shrinks = settings.multiplier.is_some_and(|by| !(by >= 1.0 && by.is_finite()));
+        self.wrong(shrinks, &["retry", name, "multiplier"], "expected a number from 1");
+        let strays = settings.randomization_factor.is_some_and(|by| !(0.0..=1.0).contains(&by));
+        self.wrong(strays, &["retry", name, "randomization_factor"], "expected a number from 0 to 1");
+    }
+
+    fn hedge(&mut self, hedge: &HedgeSettings) {
+        self.wrong(no_share(hedge.max_ratio), &["hedge", "max_ratio"], SHARE);
+    }
+
+    fn operation(&mut self, settings: &OperationSettings) {
+        self.retry(&settings.retry);
+        let budget = &settings.retry.budget;
+        for (key, chosen) in [
+            ("tokens", budget.tokens),
+            ("retry_cost", budget.retry_cost),
+            ("throttle_cost", budget.throttle_cost),
+            ("refill_per_second", budget.refill_per_second),
+        ] {
+            self.wrong(chosen.is_some(), &["retry", "budget", key], OF_THE_ENDPOINT);
+        }
+        let of_the_endpoint = "the share is that of an endpoint, for all its operations";
+        self.wrong(settings.hedge.max_ratio.is_some(), &["hedge", "max_ratio"], of_the_endpoint);
+    }
+}
 
 impl Resilience {
     /// The settings whose type is right and whose value makes no sense. The machine bends such values to the nearest that
     /// works; a config file is told.
     #[cfg_attr(not(any(feature = "config", test)), allow(dead_code, reason = "only a config file has somebody to tell"))]
     pub(crate) fn mistakes(&self) -> Vec<Mistake> {
-        let (retry, breaker) = (&self.retry, &self.breaker);
-        let table: [(bool, Mistake); 8] = [
-            (retry.max_attempts == Some(0), (&["retry", "max_attempts"], "expected at least 1, which is no retry")),
-            (breaker.min_calls == Some(0), (&["breaker", "min_calls"], "expected at least 1")),
-            (
-                breaker.failure_ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0)),
-                (&["breaker", "failure_ratio"], "expected a number above 0 and at most 1"),
-            ),
-            (
-                breaker.close_after.is_some_and(|probes| !(1..=15).contains(&probes)),
-                (&["breaker", "close_after"], "expected a whole number from 1 to 15"),
-            ),
-            (
-                breaker.window.is_some_and(|window| window.as_millis() < 30),
-                (&["breaker", "window"], "expected at least `30ms`: the window has 30 slots"),
-            ),
-            (
-                self.rate_limit.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())),
-                (&["rate_limit", "per_second"], RATE),
-            ),
-            (self.rate_limit.burst == Some(0), (&["rate_limit", "burst"], "expected at least 1")),
-            (
-                self.rate_limit.burst.is_some() && self.rate_limit.per_second.is_none(),
-                (&["rate_limit", "burst"], "without `per_second` there is no local limit that it could be a part of"),
-            ),
-        ];
-        let table = table.into_iter().filter_map(|(wrong, mistake)| wrong.then_some(mistake));
-        let backoff =
-            schedule(&retry.backoff, &["retry", "backoff", "multiplier"], &["retry", "backoff", "randomization_factor"]);
-        let throttle = schedule(
-            &retry.throttle_backoff,
-            &["retry", "throttle_backoff", "multiplier"],
-            &["retry", "throttle_backoff", "randomization_factor"],
-        );
-        table.chain(backoff).chain(throttle).collect()
+        let mut check = Check { table: Vec::new(), mistakes: Vec::new() };
+        check.retry(&self.retry);
+        check.hedge(&self.hedge);
+        let (breaker, rate) = (&self.breaker, &self.rate_limit);
+        check.wrong(breaker.min_calls == Some(0), &["breaker", "min_calls"], "expected at least 1");
+        check.wrong(no_share(breaker.failure_ratio), &["breaker", "failure_ratio"], SHARE);
+        check.wrong(no_share(breaker.slow_ratio), &["breaker", "slow_ratio"], SHARE);
+        let pointless = breaker.slow_ratio.is_some() && breaker.slow_after.is_none();
+        check.wrong(pointless, &["breaker", "slow_ratio"], "without `slow_after` no answer is slow");
+        let probes = breaker.close_after.is_some_and(|probes| !(1..=15).contains(&probes));
+        check.wrong(probes, &["breaker", "close_after"], "expected a whole number from 1 to 15");
+        let short = breaker.window.is_some_and(|window| window.as_millis() < 30);
+        check.wrong(short, &["breaker", "window"], "expected at least `30ms`: the window has 30 slots");
+        let no_rate = rate.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite()));
+        check.wrong(no_rate, &["rate_limit", "per_second"], RATE);
+        check.wrong(rate.burst == Some(0), &["rate_limit", "burst"], "expected at least 1");
+        let alone = rate.burst.is_some() && rate.per_second.is_none();
+        let message = "without `per_second` there is no local limit that it could be a part of";
+        check.wrong(alone, &["rate_limit", "burst"], message);
+        let endless = self.bulkhead.adaptive == Some(true) && self.bulkhead.max_in_flight == Some(0);
+        check.wrong(endless, &["bulkhead", "max_in_flight"], "a limit that adapts needs a most, above 0");
+        for (name, settings) in self.operations.iter() {
+            check.table = vec!["operations".to_owned(), name.to_owned()];
+            check.operation(settings);
+        }
+        check.mistakes
     }
-}
-
-fn schedule(
-    settings: &BackoffSettings,
-    multiplier: &'static [&'static str],
-    factor: &'static [&'static str],
-) -> impl Iterator<Item = Mistake> {
-    let shrinks = settings.multiplier.is_some_and(|by| !(by >= 1.0 && by.is_finite()));
-    let strays = settings.randomization_factor.is_some_and(|by| !(0.0..=1.0).contains(&by));
-    let mistakes = [
-        shrinks.then_some((multiplier, "expected a number from 1")),
-        strays.then_some((factor, "expected a number from 0 to 1")),
-    ];
-    mistakes.into_iter().flatten()
 }

@@ -48,6 +48,8 @@ impl Profile {
             window: Duration::from_secs(30),
             min_calls: 20,
             failure_ratio: 0.5,
+            slow_after: None,
+            slow_ratio: 0.8,
             open: Duration::from_secs(5),
             open_max: Duration::from_secs(60),
             close_after: 3,
@@ -55,8 +57,10 @@ impl Profile {
             burst: None,
             max_in_flight: 1000,
             max_queued: 0,
+            adaptive: false,
             hedge: false,
             hedge_delay: None,
+            hedge_max_ratio: 0.05,
         };
         match self {
             Self::Interactive => interactive,

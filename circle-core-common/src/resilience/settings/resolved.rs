@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BackoffSettings, Resilience, Writes};
+use crate::context::CallOptions;
 use crate::resilience::backoff::Backoff;
 
 /// The values that hold for a service: its own settings over those of its profile.
@@ -41,6 +42,10 @@ pub struct Resolved {
     pub min_calls: u32,
     /// The share of failures that opens the breaker.
     pub failure_ratio: f64,
+    /// From how long on an answer is slow for the breaker; `None` is never.
+    pub slow_after: Option<Duration>,
+    /// The share of slow answers that opens the breaker.
+    pub slow_ratio: f64,
     /// How long the breaker stays open the first time.
     pub open: Duration,
     /// The longest that it stays open.
@@ -55,10 +60,14 @@ pub struct Resolved {
     pub max_in_flight: u32,
     /// How many wait for their turn.
     pub max_queued: u32,
+    /// Whether the limit of attempts at the same time adapts.
+    pub adaptive: bool,
     /// Whether slow attempts are hedged.
     pub hedge: bool,
     /// How long the first attempt has before it is hedged; `None` is as long as 95 of 100 take.
     pub hedge_delay: Option<Duration>,
+    /// The share of an endpoint's calls that are hedged at most.
+    pub hedge_max_ratio: f64,
 }
 
 impl Resilience {
@@ -84,6 +93,8 @@ impl Resilience {
             window: breaker.window.unwrap_or(base.window),
             min_calls: breaker.min_calls.unwrap_or(base.min_calls),
             failure_ratio: breaker.failure_ratio.unwrap_or(base.failure_ratio),
+            slow_after: limit(breaker.slow_after, base.slow_after),
+            slow_ratio: breaker.slow_ratio.unwrap_or(base.slow_ratio),
             open: breaker.open.unwrap_or(base.open),
             open_max: breaker.open_max.unwrap_or(base.open_max),
             close_after: breaker.close_after.unwrap_or(base.close_after),
@@ -91,9 +102,42 @@ impl Resilience {
             burst: self.rate_limit.burst.or(base.burst),
             max_in_flight: self.bulkhead.max_in_flight.unwrap_or(base.max_in_flight),
             max_queued: self.bulkhead.max_queued.unwrap_or(base.max_queued),
+            adaptive: self.bulkhead.adaptive.unwrap_or(base.adaptive),
             hedge: self.hedge.enabled.unwrap_or(base.hedge),
             hedge_delay: self.hedge.delay.or(base.hedge_delay),
+            hedge_max_ratio: self.hedge.max_ratio.unwrap_or(base.hedge_max_ratio),
         }
+    }
+}
+
+impl Resilience {
+    /// The values that hold for one remote operation.
+    #[must_use]
+    pub fn resolved_for(&self, operation: &str) -> Resolved {
+        self.operations.get(operation).map_or_else(|| self.resolved(), |own| self.of_operation(own).resolved())
+    }
+}
+
+impl Resolved {
+    /// The values that hold for a call with these options. A `deadline` is a moment and no value: of a call's own limits only
+    /// its `timeout` is seen here.
+    #[must_use]
+    pub fn with(mut self, options: &CallOptions) -> Self {
+        self.total_timeout = options.timeout.or(self.total_timeout);
+        self.attempt_timeout = limit(options.attempt_timeout, self.attempt_timeout);
+        if let Some(retry) = &options.retry {
+            self.max_attempts = retry.max_attempts.unwrap_or(self.max_attempts).max(1);
+            self.writes = retry.writes.unwrap_or(self.writes);
+            self.retry_after_max = retry.retry_after_max.unwrap_or(self.retry_after_max);
+            self.backoff = retry.backoff.resolved(&self.backoff);
+            self.throttle_backoff = retry.throttle_backoff.resolved(&self.throttle_backoff);
+            self.budget = self.budget && retry.budget.enabled != Some(false);
+        }
+        if let Some(hedge) = &options.hedge {
+            self.hedge = hedge.enabled.unwrap_or(self.hedge);
+            self.hedge_delay = hedge.delay.or(self.hedge_delay);
+        }
+        self
     }
 }
 

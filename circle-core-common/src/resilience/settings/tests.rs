@@ -26,10 +26,10 @@ fn every_key_is_read() {
         retry.backoff = { initial_interval = "1s", max_interval = "2s", multiplier = 3, randomization_factor = 0.5 }
         retry.throttle_backoff.max_interval = "4s"
         retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
-        breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1 }
+        breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1, slow_after = "3s", slow_ratio = 0.9 }
         rate_limit = { per_second = 0.5, burst = 3 }
-        bulkhead = { max_in_flight = 10, max_queued = 20 }
-        hedge = { enabled = true, delay = "80ms" }
+        bulkhead = { max_in_flight = 10, max_queued = 20, adaptive = true }
+        hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
         "#,
     );
     assert_eq!(problems, "");
@@ -55,12 +55,16 @@ fn every_key_is_read() {
         open: second(1),
         open_max: second(2),
         close_after: 1,
+        slow_after: Some(second(3)),
+        slow_ratio: 0.9,
         per_second: Some(0.5),
         burst: Some(3),
         max_in_flight: 10,
         max_queued: 20,
+        adaptive: true,
         hedge: true,
         hedge_delay: Some(Duration::from_millis(80)),
+        hedge_max_ratio: 0.1,
     };
     assert_eq!(resilience.resolved(), expected);
 }
@@ -96,6 +100,21 @@ fn mistakes_are_told_with_their_line() {
         ),
         ("breaker = { window = \"10ms\" }", "services.a.resilience.breaker.window (f:4): expected at least `30ms`"),
         ("breaker.close_after = 16", "services.a.resilience.breaker.close_after (f:4): expected a whole number from 1 to 15"),
+        (
+            "[services.a.resilience.operations.\"s3.GetObject\"]\nattempt_timout = \"1s\"",
+            "services.a.resilience.operations.\"s3.GetObject\".attempt_timout (f:5): unknown key, did you mean `attempt_timeout`?",
+        ),
+        (
+            "[services.a.resilience.operations.\"s3.GetObject\".retry]\nmax_attempts = 0\nbudget.tokens = 3",
+            "services.a.resilience.operations.\"s3.GetObject\".retry.max_attempts (f:5): expected at least 1, which is no retry\n\
+             services.a.resilience.operations.\"s3.GetObject\".retry.budget.tokens (f:6): the budget is that of an endpoint",
+        ),
+        ("breaker.slow_ratio = 0.5", "services.a.resilience.breaker.slow_ratio (f:4): without `slow_after` no answer is slow"),
+        (
+            "bulkhead = { adaptive = true, max_in_flight = 0 }",
+            "services.a.resilience.bulkhead.max_in_flight (f:4): a limit that adapts needs a most, above 0",
+        ),
+        ("hedge.max_ratio = 0", "services.a.resilience.hedge.max_ratio (f:4): expected a number above 0 and at most 1"),
         ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),
         ("rate_limit.burst = 3", "services.a.resilience.rate_limit.burst (f:4): without `per_second` there is no local limit"),
         (
@@ -125,6 +144,35 @@ fn variables_set_single_values() {
 }
 
 #[test]
+fn an_operations_table_lies_over_the_services_and_that_over_the_profile() {
+    let (resilience, problems) = read(
+        r#"
+        profile = "batch"
+        retry.max_attempts = 5
+        retry.backoff.max_interval = "3s"
+        [services.a.resilience.operations."s3.GetObject"]
+        total_timeout = "9s"
+        hedge.enabled = true
+        retry.backoff.initial_interval = "1s"
+        [services.a.resilience.operations."s3.PutObject".retry]
+        max_attempts = 1
+        "#,
+    );
+    assert_eq!(problems, "");
+    let second = Duration::from_secs;
+    let get = resilience.resolved_for("s3.GetObject");
+    assert_eq!((get.total_timeout, get.attempt_timeout, get.max_attempts), (Some(second(9)), Some(second(30)), 5));
+    assert_eq!((get.backoff.initial_interval, get.backoff.max_interval, get.hedge), (second(1), second(3), true));
+    assert_eq!(resilience.resolved_for("s3.PutObject").max_attempts, 1);
+    assert_eq!(resilience.resolved_for("s3.ListObjectsV2"), resilience.resolved());
+    let over = Resilience::new().operation("s3.GetObject", OperationSettings::new().total_timeout(second(1))).over(&resilience);
+    assert_eq!(
+        (over.resolved_for("s3.GetObject").total_timeout, over.resolved_for("s3.GetObject").hedge),
+        (Some(second(1)), true)
+    );
+}
+
+#[test]
 fn options_of_a_call_lie_over_those_of_the_handle() {
     use crate::CallOptions;
     let base = CallOptions::new().retry(Retry::new().max_attempts(5).writes(Writes::Keyed)).hedge(HedgeSettings::on());
@@ -137,7 +185,7 @@ fn options_of_a_call_lie_over_those_of_the_handle() {
 fn the_schema_has_every_table_and_no_other_key() {
     let schema = schema_of::<Resilience>();
     assert_eq!(schema["additionalProperties"], false);
-    for table in ["retry", "breaker", "rate_limit", "bulkhead", "hedge"] {
+    for table in ["retry", "breaker", "rate_limit", "bulkhead", "hedge", "operations"] {
         assert!(schema["properties"].get(table).is_some(), "{table}");
     }
     let common = Common::remote_schema();

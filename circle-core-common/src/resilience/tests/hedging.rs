@@ -1,7 +1,12 @@
 use super::*;
 
+/// Hedging after a second, of as many calls as there are.
+fn always() -> HedgeSettings {
+    HedgeSettings::on().delay(SECOND).max_ratio(1.0)
+}
+
 fn bench() -> Bench {
-    Bench::new(Resilience::new().hedge(HedgeSettings::on().delay(SECOND)))
+    Bench::new(Resilience::new().hedge(always()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,22 +49,14 @@ async fn what_is_fast_or_not_harmless_is_not_hedged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_counts_for_the_breaker_whoever_wins_and_a_loser_does_not() {
-    let bench = Bench::new(
-        Resilience::new()
-            .hedge(HedgeSettings::on().delay(SECOND))
-            .breaker(BreakerSettings::new().min_calls(4).failure_ratio(0.5)),
-    );
+    let bench = Bench::new(Resilience::new().hedge(always()).breaker(BreakerSettings::new().min_calls(4).failure_ratio(0.5)));
     let lost = || Script::new([Answer::Never, Answer::Ok]);
     for _ in 0..10 {
         assert!(bench.plain(&SAFE, &lost()).await.result.is_ok());
     }
     assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Closed));
 
-    let bench = Bench::new(
-        Resilience::new()
-            .hedge(HedgeSettings::on().delay(SECOND))
-            .breaker(BreakerSettings::new().min_calls(4).failure_ratio(0.5)),
-    );
+    let bench = Bench::new(Resilience::new().hedge(always()).breaker(BreakerSettings::new().min_calls(4).failure_ratio(0.5)));
     let failing = || Script::new([Answer::after(1500 * MILLI, Answer::Fail(unavailable())), Answer::after(SECOND, Answer::Ok)]);
     for _ in 0..3 {
         let came = bench.plain(&SAFE, &failing()).await;
@@ -93,8 +90,7 @@ async fn an_empty_budget_and_a_full_bulkhead_only_keep_the_hedge_back() {
     let came = bench.plain(&SAFE, &slow()).await;
     assert_eq!((came.result.ok(), came.hits), (Some(1), 1));
 
-    let hedge = HedgeSettings::on().delay(SECOND);
-    let bench = Bench::new(Resilience::new().hedge(hedge).bulkhead(BulkheadSettings::new().max_in_flight(1).max_queued(5)));
+    let bench = Bench::new(Resilience::new().hedge(always()).bulkhead(BulkheadSettings::new().max_in_flight(1).max_queued(5)));
     let came = bench.plain(&SAFE, &slow()).await;
     assert_eq!((came.result.ok(), came.hits, came.took.as_secs()), (Some(1), 1, 3));
     bench.assert_at_rest();
@@ -112,4 +108,30 @@ async fn without_a_delay_it_is_what_most_attempts_take() {
     let came = bench.plain(&SAFE, &slow()).await;
     assert_eq!(came.hits, 2);
     assert!((100..=130).contains(&came.took.as_millis()), "{:?}", came.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_twentieth_of_the_calls_is_hedged_and_the_rest_go_on_without() {
+    let bench = Bench::new(Resilience::new().hedge(HedgeSettings::on().delay(SECOND)));
+    let slow = Script::always(|| Answer::after(1500 * MILLI, Answer::Ok));
+    for _ in 0..200 {
+        assert_eq!(bench.plain(&SAFE, &slow).await.result.ok(), Some(1));
+    }
+    assert_eq!(slow.hits() - 200, 200 / 20 + 1);
+    let kept_back = bench.notes.take().into_iter().filter(|note| note == "rejected by hedge_ratio").count();
+    assert_eq!(kept_back, 189);
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loser_that_fails_in_the_moment_of_the_answer_counts_for_the_breaker() {
+    let breaker = BreakerSettings::new().min_calls(4).failure_ratio(0.5);
+    let bench = Bench::new(Resilience::new().hedge(always()).breaker(breaker));
+    // The first is polled first: the failure of the second, which is due as well, would go unseen.
+    let both = || Script::new([Answer::after(1500 * MILLI, Answer::Ok), Answer::after(500 * MILLI, Answer::Fail(cut()))]);
+    for _ in 0..2 {
+        assert_eq!(bench.plain(&SAFE, &both()).await.result.ok(), Some(1));
+    }
+    assert!(matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. })), "{:?}", bench.endpoint);
+    bench.assert_at_rest();
 }

@@ -269,3 +269,125 @@ async fn the_local_rate_limit_holds_behind_the_gate() {
         bench.assert_at_rest();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_breaker_hears_of_attempts_that_had_their_time_and_not_of_callers_that_have_none() {
+    let timeout = |seconds| CallOptions::new().timeout(seconds * SECOND);
+    for (resilience, options, opens) in [
+        // What a caller allows, and what the policy allows.
+        (Resilience::new(), timeout(1), false),
+        (Resilience::new(), timeout(9), false),
+        (Resilience::new(), timeout(10), true),
+        (Resilience::new(), timeout(11), true),
+        (Resilience::new(), CallOptions::new(), true),
+        (Resilience::new(), CallOptions::new().attempt_timeout(SECOND), true),
+        (Resilience::new().attempt_timeout(Duration::ZERO), timeout(1), false),
+        (Resilience::new().attempt_timeout(Duration::ZERO), CallOptions::new(), true),
+        (Resilience::new().total_timeout(2 * SECOND), CallOptions::new(), true),
+        (Resilience::new().total_timeout(2 * SECOND), timeout(1), false),
+    ] {
+        let bench = Bench::new(resilience.retry(Retry::off()).breaker(BreakerSettings::new().window(1000 * SECOND)));
+        for _ in 0..20 {
+            let error = bench.call(&SAFE, &Script::always(|| Answer::Never), options.clone()).await.result.unwrap_err();
+            assert_eq!((error.kind(), error.sent()), (ErrorKind::Timeout, Sent::Maybe));
+        }
+        let open = matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. }));
+        assert_eq!(open, opens, "{options:?} {:?}", bench.policy.resolved());
+    }
+    // An attempt that a total timeout ends, which others have used up, had no time of its own.
+    let bench = Bench::new(Resilience::new().total_timeout(15 * SECOND).breaker(BreakerSettings::new().min_calls(2)));
+    assert_eq!(bench.plain(&SAFE, &Script::always(|| Answer::Never)).await.hits, 2);
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_open_the_breaker_where_it_is_told_what_slow_is() {
+    let slow = || Script::always(|| Answer::after(3 * SECOND, Answer::Ok));
+    let breaker = || BreakerSettings::new().window(1000 * SECOND);
+    for (settings, opens) in
+        [(breaker(), false), (breaker().slow_after(3 * SECOND), true), (breaker().slow_after(4 * SECOND), false)]
+    {
+        let bench = Bench::new(Resilience::new().breaker(settings));
+        for _ in 0..20 {
+            assert!(bench.plain(&SAFE, &slow()).await.result.is_ok());
+        }
+        assert_eq!(matches!(bench.endpoint.state().breaker, Some(BreakerState::Open { .. })), opens);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_can_pass_a_breaker_that_stops_the_others() {
+    let bench = Bench::new(Resilience::new());
+    bench.endpoint.isolate();
+    let anyway = || CallOptions::new().ignore_breaker();
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.hits, 0);
+    assert!(bench.call(&SAFE, &Script::new([]), anyway()).await.result.is_ok());
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Isolated));
+    // Nor does it take the place of a probe.
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::new().min_calls(1)).retry(Retry::off()));
+    bench.plain(&SAFE, &Script::new([Answer::Fail(unavailable())])).await.result.unwrap_err();
+    assert!(bench.call(&SAFE, &Script::new([]), anyway()).await.result.is_ok());
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Open { remaining: 5 * SECOND }));
+    bench.assert_at_rest();
+}
+
+/// All of them at the same time.
+async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *output = Some(ready);
+            }
+        }
+        if futures.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_adapts_falls_under_overload_and_comes_back() {
+    let bulkhead = BulkheadSettings::new().max_in_flight(20).adaptive(true);
+    let bench = Bench::new(Resilience::new().bulkhead(bulkhead).breaker(BreakerSettings::off()).retry(Retry::off()));
+    let limit = || bench.endpoint.state().max_in_flight;
+    let mut limits = vec![limit()];
+    let overloaded = || Error::new(ErrorKind::Timeout, "408").with_sent(Sent::Yes);
+    for error in
+        [unavailable, overloaded, cut, || throttled(None), || Error::new(ErrorKind::NotFound, "404").with_sent(Sent::Yes)]
+    {
+        tokio::time::sleep(SECOND).await;
+        bench.plain(&SAFE, &Script::new([Answer::Fail(error())])).await.result.unwrap_err();
+        limits.push(limit());
+    }
+    // A cut connection and too many requests in a while are no sign of too many at the same time; nor is one call alone a sign
+    // that more can be borne.
+    assert_eq!(limits, [20, 18, 16, 16, 16, 16]);
+    let busy = Script::always(|| Answer::after(SECOND, Answer::Ok));
+    let came = together((0..40).map(|_| bench.plain(&SAFE, &busy))).await;
+    assert_eq!(came.iter().filter(|came| came.result.is_ok()).count(), 16);
+    assert!(came.iter().filter_map(|came| came.result.as_ref().err()).all(|error| error.reason() == Some(Reason::BulkheadFull)));
+    for _ in 0..20 {
+        together((0..20).map(|_| bench.plain(&SAFE, &busy))).await;
+    }
+    assert_eq!(limit(), 20);
+    // Attempts that run into their timeout together lower it once.
+    tokio::time::sleep(SECOND).await;
+    let (silent, hurry) = (Script::always(|| Answer::Never), CallOptions::new().attempt_timeout(SECOND));
+    together((0..20).map(|_| bench.call(&SAFE, &silent, hurry.clone()))).await;
+    assert_eq!(limit(), 18);
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowded_queue_serves_the_last_come_first_and_nobody_beyond_the_deadline() {
+    // One place, and a second for each call: of six that wait, three come in time.
+    let bench = Bench::new(Resilience::new().bulkhead(BulkheadSettings::new().max_in_flight(1).max_queued(6)));
+    let busy = Script::always(|| Answer::after(SECOND, Answer::Ok));
+    let patience = CallOptions::new().timeout(4500 * MILLI);
+    let came = together((0..8).map(|_| bench.call(&SAFE, &busy, patience.clone()))).await;
+    let took: Vec<_> = came.iter().map(|came| came.result.is_ok().then_some(came.took.as_secs())).collect();
+    assert_eq!(took, [Some(1), None, None, None, Some(4), Some(3), Some(2), None]);
+    assert!(came.iter().all(|came| came.took <= 4500 * MILLI + MILLI));
+    bench.assert_at_rest();
+}

@@ -231,3 +231,97 @@ async fn retries_do_not_multiply_an_outage() {
     }
     assert!(script.hits() < 30, "{}", script.hits());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_tells_what_every_attempt_came_to() {
+    let bench = Bench::with_dice(Resilience::new(), 128);
+    let script = Script::new([
+        Answer::after(SECOND, Answer::Fail(cut())),
+        Answer::Fail(unavailable()),
+        Answer::after(2 * SECOND, Answer::Fail(refused())),
+    ]);
+    let error = bench.plain(&SAFE, &script).await.result.unwrap_err();
+    let told: Vec<_> = error.failed_attempts().iter().map(|failed| (failed.number, failed.cause.message().to_owned())).collect();
+    assert_eq!(told, [(1, "cut".to_owned()), (2, "503".to_owned()), (3, "refused".to_owned())]);
+    let times: Vec<_> = error.failed_attempts().iter().map(|failed| (failed.after, failed.took)).collect();
+    let near = |(after, took): (Duration, Duration), expected: (Duration, Duration)| {
+        after.abs_diff(expected.0) <= 3 * MILLI && took.abs_diff(expected.1) <= 3 * MILLI
+    };
+    let expected = [(Duration::ZERO, SECOND), (1025 * MILLI, Duration::ZERO), (1075 * MILLI, 2 * SECOND)];
+    assert!(times.iter().zip(expected).all(|(time, expected)| near(*time, expected)), "{times:?}");
+
+    // One attempt is the error itself.
+    let missing = Error::new(ErrorKind::NotFound, "404").with_sent(Sent::Yes);
+    let error = bench.plain(&SAFE, &Script::new([Answer::Fail(missing)])).await.result.unwrap_err();
+    assert!(error.failed_attempts().is_empty());
+    // What ends the call between two attempts, and an outcome that is open, tell of those before.
+    let script = Script::new([Answer::Fail(unavailable()), Answer::Never]);
+    let error = bench.call(&SAFE, &script, CallOptions::new().timeout(SECOND)).await.result.unwrap_err();
+    assert_eq!((error.kind(), error.failed_attempts().len()), (ErrorKind::Timeout, 2));
+    let script = Script::new([Answer::Fail(refused()), Answer::Fail(cut())]);
+    let error = bench.plain(&ONCE, &script).await.result.unwrap_err();
+    assert_eq!((error.kind(), error.failed_attempts().len()), (ErrorKind::OutcomeUnknown, 2));
+    // Two at the same time.
+    let bench = Bench::new(Resilience::new().hedge(HedgeSettings::on().delay(SECOND)).retry(Retry::off()));
+    let script = Script::always(|| Answer::after(1500 * MILLI, Answer::Fail(unavailable())));
+    let error = bench.plain(&SAFE, &script).await.result.unwrap_err();
+    let hedged: Vec<_> = error.failed_attempts().iter().map(|failed| (failed.hedged, failed.after.as_secs())).collect();
+    assert_eq!(hedged, [(false, 0), (true, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_judges_what_may_pass() {
+    use crate::RetryOn;
+    let missing = || Answer::Fail(Error::new(ErrorKind::NotFound, "404").with_sent(Sent::Yes));
+    let always = |passes: Option<bool>| CallOptions::new().retry_on(RetryOn::new(move |_| passes));
+    let bench = || Bench::new(Resilience::new());
+    for (operation, answer, passes, hits) in [
+        (&SAFE, missing as fn() -> Answer, Some(true), 3),
+        (&SAFE, missing, None, 1),
+        (&SAFE, || Answer::Fail(unavailable()), Some(false), 1),
+        (&SAFE, || Answer::Fail(unavailable()), None, 3),
+        // What would have its effect twice is not repeated, whatever the caller thinks of the failure.
+        (&ONCE, || Answer::Fail(cut()), Some(true), 1),
+        (&ONCE, || Answer::Fail(refused()), Some(true), 3),
+    ] {
+        let came = bench().call(operation, &Script::always(answer), always(passes)).await;
+        assert_eq!(came.hits, hits, "{operation} {passes:?}");
+    }
+    // Of two hedged attempts, one that the caller gives up ends the round.
+    let bench = Bench::new(Resilience::new().hedge(HedgeSettings::on().delay(SECOND)));
+    let script = Script::new([Answer::after(1500 * MILLI, Answer::Fail(unavailable())), Answer::Never]);
+    let came = bench.call(&SAFE, &script, always(Some(false))).await;
+    assert_eq!((came.hits, came.took.as_millis()), (2, 1500));
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_that_panics_is_an_error_and_nothing_stays_held() {
+    let judge = crate::RetryOn::new(|_| panic!("a bug of the application"));
+    for hedge in [HedgeSettings::off(), HedgeSettings::on().delay(SECOND)] {
+        let bench = Bench::new(Resilience::new().hedge(hedge));
+        let script = Script::always(|| Answer::after(1500 * MILLI, Answer::Fail(unavailable())));
+        let came = bench.call(&SAFE, &script, CallOptions::new().retry_on(judge.clone())).await;
+        let error = came.result.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Internal, came.hits));
+        assert!(error.provider_error::<Error>().is_some_and(|last| last.message() == "503"), "{error:?}");
+        bench.assert_at_rest();
+        assert!(bench.endpoint.state().retry_tokens >= 500 - 14 * (came.hits - 1));
+        // The next call is as if nothing had happened.
+        assert!(bench.plain(&SAFE, &Script::new([])).await.result.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_can_be_repeated_without_the_budget() {
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::off()));
+    let down = Script::always(|| Answer::Fail(unavailable()));
+    for _ in 0..18 {
+        bench.plain(&SAFE, &down).await.result.unwrap_err();
+    }
+    assert_eq!(bench.plain(&SAFE, &down).await.hits, 1);
+    let tokens = bench.endpoint.state().retry_tokens;
+    let free = CallOptions::new().retry(Retry::new().budget(BudgetSettings::off()));
+    assert_eq!(bench.call(&SAFE, &down, free).await.hits, 3);
+    assert_eq!(bench.endpoint.state().retry_tokens, tokens);
+}

@@ -8,7 +8,7 @@ fn breaker() -> Breaker {
 }
 
 fn call(breaker: &Breaker, failed: bool, now: Duration) -> Option<BreakerState> {
-    breaker.settle(breaker.admit(now).0.unwrap(), failed, now, || 0.0)
+    breaker.settle(breaker.admit(now).0.unwrap(), failed, Duration::ZERO, now, || 0.0)
 }
 
 /// A breaker that has just opened, at one second.
@@ -37,6 +37,37 @@ fn it_opens_at_exactly_the_threshold() {
 }
 
 #[test]
+fn slow_answers_open_it_at_exactly_their_own_threshold() {
+    let slow = || {
+        let settings = Resolved { slow_after: Some(SECOND), slow_ratio: 0.8, ..Profile::Interactive.values() };
+        Breaker::new(&settings)
+    };
+    let answer = |breaker: &Breaker, took: Duration, now: Duration| {
+        breaker.settle(breaker.admit(now).0.unwrap(), false, took, now, || 0.0)
+    };
+    // (quick, slow before the last, opens at the last slow one)
+    for (quick, slowly, opens) in [(0, 18, false), (0, 19, true), (4, 15, true), (5, 18, false), (5, 19, true), (10, 10, false)] {
+        let breaker = slow();
+        for _ in 0..quick {
+            assert_eq!(answer(&breaker, SECOND - Duration::from_nanos(1), SECOND), None);
+        }
+        for _ in 0..slowly {
+            assert_eq!(answer(&breaker, SECOND, SECOND), None, "{quick} {slowly}");
+        }
+        assert_eq!(answer(&breaker, SECOND, SECOND).is_some(), opens, "{quick} {slowly}");
+    }
+    let breaker = slow();
+    (0..20).for_each(|_| _ = answer(&breaker, 2 * SECOND, SECOND));
+    // A slow probe opens it again, for twice as long; quick ones close it.
+    assert_eq!(answer(&breaker, SECOND, 7 * SECOND), Some(BreakerState::Open { remaining: 10 * SECOND }));
+    let closed = (0..3).filter_map(|_| answer(&breaker, Duration::ZERO, 20 * SECOND)).last();
+    assert_eq!(closed, Some(BreakerState::Closed));
+    // Without a threshold nothing is slow.
+    let breaker = self::breaker();
+    assert!((0..100).all(|_| answer(&breaker, Duration::MAX, SECOND).is_none()));
+}
+
+#[test]
 fn failures_leave_the_window() {
     let breaker = breaker();
     (0..19).for_each(|_| assert_eq!(call(&breaker, true, SECOND), None));
@@ -51,7 +82,7 @@ fn it_refuses_until_the_time_is_over_then_probes_and_closes() {
         let (ticket, entered) = breaker.admit(6 * SECOND);
         assert_eq!(entered, (probe == 1).then_some(BreakerState::HalfOpen));
         assert_eq!(breaker.admit(6 * SECOND).0, Err(Refusal::Probing));
-        let state = breaker.settle(ticket.unwrap(), false, 6 * SECOND, || 0.0);
+        let state = breaker.settle(ticket.unwrap(), false, Duration::ZERO, 6 * SECOND, || 0.0);
         assert_eq!(state, (probe == 3).then_some(BreakerState::Closed));
     }
     // What was counted before is forgotten.
@@ -102,8 +133,8 @@ fn results_of_an_earlier_state_are_ignored() {
     let stale = breaker.admit(SECOND).0.unwrap();
     (0..20).for_each(|_| _ = call(&breaker, true, SECOND));
     let probe = breaker.admit(6 * SECOND).0.unwrap();
-    assert_eq!(breaker.settle(stale, true, 6 * SECOND, || 0.0), None);
-    assert_eq!(breaker.settle(stale, false, 6 * SECOND, || 0.0), None);
+    assert_eq!(breaker.settle(stale, true, Duration::ZERO, 6 * SECOND, || 0.0), None);
+    assert_eq!(breaker.settle(stale, false, Duration::ZERO, 6 * SECOND, || 0.0), None);
     breaker.release(stale);
     assert_eq!(breaker.admit(6 * SECOND).0, Err(Refusal::Probing), "the stale ticket has freed nothing");
     assert!(breaker.is_current(probe) && !breaker.is_current(stale));
@@ -138,24 +169,27 @@ mod model {
     #[derive(Clone, Copy, Debug)]
     enum Do {
         Call {
-            failed: bool,
+            came: Came,
         },
         /// A call that is admitted and settled later, by its number.
         Begin,
         Settle {
             which: usize,
-            failed: Option<bool>,
+            came: Option<Came>,
         },
         Wait {
             millis: u64,
         },
     }
 
+    /// Failed, slow.
+    type Came = (bool, bool);
+
     fn step() -> impl Strategy<Value = Do> {
         prop_oneof![
-            6 => any::<bool>().prop_map(|failed| Do::Call { failed }),
+            6 => any::<Came>().prop_map(|came| Do::Call { came }),
             2 => Just(Do::Begin),
-            2 => (0_usize..8, any::<Option<bool>>()).prop_map(|(which, failed)| Do::Settle { which, failed }),
+            2 => (0_usize..8, any::<Option<Came>>()).prop_map(|(which, came)| Do::Settle { which, came }),
             2 => (0_u64..7000).prop_map(|millis| Do::Wait { millis }),
         ]
     }
@@ -171,8 +205,8 @@ mod model {
         state: State,
         epoch: u32,
         streak: u32,
-        /// Second and failure of each result since it was closed.
-        results: Vec<(u64, bool)>,
+        /// Second, failure and slowness of each result since it was closed.
+        results: Vec<(u64, Came)>,
     }
 
     impl Model {
@@ -193,31 +227,33 @@ mod model {
             Some((self.epoch, true))
         }
 
-        fn settle(&mut self, (epoch, _): (u32, bool), failed: Option<bool>, now: u64) {
+        fn settle(&mut self, (epoch, _): (u32, bool), came: Option<Came>, now: u64) {
             if epoch != self.epoch {
                 return;
             }
             let open = |streak: u32| State::Open { until: now + (5000 << streak.min(4)).min(60_000) };
-            match (self.state, failed) {
-                (State::Closed, Some(failed)) => {
-                    self.results.push((now / 1000, failed));
-                    let recent: Vec<bool> =
-                        self.results.iter().filter(|(at, _)| at + 30 > now / 1000).map(|(_, failed)| *failed).collect();
-                    let failures = recent.iter().filter(|failed| **failed).count();
-                    if failed && recent.len() >= 20 && failures * 2 >= recent.len() {
+            match (self.state, came) {
+                (State::Closed, Some(came)) => {
+                    self.results.push((now / 1000, came));
+                    let recent: Vec<Came> =
+                        self.results.iter().filter(|(at, _)| at + 30 > now / 1000).map(|(_, came)| *came).collect();
+                    let failures = recent.iter().filter(|(failed, _)| *failed).count();
+                    let slow = recent.iter().filter(|(_, slow)| *slow).count();
+                    let opens = came.0 && failures * 2 >= recent.len() || came.1 && slow * 5 >= recent.len() * 4;
+                    if opens && recent.len() >= 20 {
                         self.enter(open(self.streak));
                         self.streak += 1;
                     }
                 }
-                (State::HalfOpen { .. }, Some(true)) => {
+                (State::HalfOpen { .. }, Some((true, _) | (_, true))) => {
                     self.enter(open(self.streak));
                     self.streak += 1;
                 }
-                (State::HalfOpen { successes: 2, .. }, Some(false)) => {
+                (State::HalfOpen { successes: 2, .. }, Some(_)) => {
                     self.enter(State::Closed);
                     self.streak = 0;
                 }
-                (State::HalfOpen { successes, .. }, Some(false)) => {
+                (State::HalfOpen { successes, .. }, Some(_)) => {
                     self.state = State::HalfOpen { probing: false, successes: successes + 1 };
                 }
                 (State::HalfOpen { successes, .. }, None) => self.state = State::HalfOpen { probing: false, successes },
@@ -229,21 +265,24 @@ mod model {
     proptest! {
         #[test]
         fn the_breaker_does_what_the_model_does(steps in prop::collection::vec(step(), 1..400)) {
-            let breaker = breaker();
+            let settings = Resolved { slow_after: Some(SECOND), ..Profile::Interactive.values() };
+            let breaker = Breaker::new(&settings);
             let mut model = Model { state: State::Closed, epoch: 0, streak: 0, results: Vec::new() };
             let (mut now, mut begun) = (1000_u64, Vec::new());
-            let settle = |ticket: Ticket, failed: Option<bool>, now: u64| match failed {
-                Some(failed) => _ = breaker.settle(ticket, failed, Duration::from_millis(now), || 0.0),
+            let settle = |ticket: Ticket, came: Option<Came>, now: u64| match came {
+                Some((failed, slow)) => {
+                    _ = breaker.settle(ticket, failed, SECOND * u32::from(slow), Duration::from_millis(now), || 0.0);
+                }
                 None => breaker.release(ticket),
             };
             for step in steps {
                 match step {
                     Do::Wait { millis } => now += millis,
-                    Do::Settle { which, failed } => {
+                    Do::Settle { which, came } => {
                         if which < begun.len() {
                             let (ticket, known) = begun.swap_remove(which);
-                            settle(ticket, failed, now);
-                            model.settle(known, failed, now);
+                            settle(ticket, came, now);
+                            model.settle(known, came, now);
                         }
                     }
                     Do::Call { .. } | Do::Begin => {
@@ -251,9 +290,9 @@ mod model {
                         prop_assert_eq!(real.map(|ticket| ticket.probe), known.map(|(_, probe)| probe));
                         if let (Some(ticket), Some(known)) = (real, known) {
                             match step {
-                                Do::Call { failed } => {
-                                    settle(ticket, Some(failed), now);
-                                    model.settle(known, Some(failed), now);
+                                Do::Call { came } => {
+                                    settle(ticket, Some(came), now);
+                                    model.settle(known, Some(came), now);
                                 }
                                 _ => begun.push((ticket, known)),
                             }
