@@ -296,12 +296,12 @@ mod tests {
                 yield_now().await;
                 at % 7
             };
-            let mut run = pin!(answers.run(at % 7, work, |_| at % 3 != 0));
+            let mut run = pin!(answers.run(at % 7, work, |_| !at.is_multiple_of(3)));
             // Some are dropped where they are.
             let first = begin(run.as_mut()).await;
             match first {
                 Some(done) => assert_eq!(done.output, at % 7),
-                None if at % 5 == 0 => {}
+                None if at.is_multiple_of(5) => {}
                 None => assert_eq!(run.await.output, at % 7),
             }
         };

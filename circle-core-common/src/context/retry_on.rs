@@ -18,7 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// let options = CallOptions::new().retry_on(soon);
 /// ```
 #[derive(Clone)]
-pub struct RetryOn(Arc<dyn Fn(&Error) -> Option<bool> + Send + Sync>);
+pub struct RetryOn(Arc<Judge>);
+
+type Judge = dyn Fn(&Error) -> Option<bool> + Send + Sync;
 
 impl RetryOn {
     /// Judges by `judge`. If that panics, the call ends with `Internal`.
