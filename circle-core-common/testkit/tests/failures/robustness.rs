@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use circle_core_common::http::{Answer, Auth, Interceptor, Outcome, Outgoing, Req
 use circle_core_common::resilience::{
     BackoffSettings, BulkheadSettings, HedgeSettings, Observer, PolicyEvent, Resilience, Retry,
 };
-use circle_core_common::{CallContext, CallOptions, Error, ErrorKind, Result, Sent};
+use circle_core_common::{CallContext, CallOptions, Clock, Error, ErrorKind, Result, Sent, Timestamp};
 use circle_core_testkit::soak::{self, Calls};
 use circle_core_testkit::{Break, Place, Reply, drop_sweep};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
@@ -46,6 +47,56 @@ async fn t47_a_credential_that_stays_refused_is_two_requests() {
     let trial = plain().canned();
     trial.always(Reply::status(401));
     trial.get().await.failed(ErrorKind::Unauthenticated, None).cost(1, 0);
+}
+
+/// Sends the time with every request, and learns what time it is for the service.
+#[derive(Default)]
+struct Dated {
+    /// Seconds that the service is ahead.
+    ahead: AtomicI64,
+}
+
+fn unix(at: Timestamp) -> i64 {
+    at.since(Timestamp::UNIX_EPOCH).as_secs().cast_signed()
+}
+
+#[async_trait::async_trait]
+impl Sign for Dated {
+    async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
+        let time = unix(cx.clock().timestamp()) + self.ahead.load(Ordering::SeqCst);
+        request.headers.insert("x-signed-at", time.into());
+        Ok(())
+    }
+
+    async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
+        let Some(service) = error.detail().and_then(|detail| detail.answered_at) else { return false };
+        self.ahead.store(unix(service) - unix(cx.clock().timestamp()), Ordering::SeqCst);
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t48_a_clock_that_is_wrong_either_way_is_corrected_once() {
+    const SERVICE: i64 = 784_111_777;
+    for (wrong_by, age, hits) in [(0, false, [1, 1]), (960, false, [2, 1]), (-960, false, [2, 1]), (960, true, [1, 1])] {
+        let clock = Clock::from_source(Wrong::by(SERVICE + wrong_by - unix(Clock::System.timestamp())));
+        let setting = plain().environment(|environment| environment.clock(clock));
+        let trial = setting.client(|client| client.auth(Auth::custom(Dated::default()))).canned();
+        trial.at("/").always_with(move |request| {
+            let signed: i64 = request.header("x-signed-at").and_then(|text| text.parse().ok()).unwrap_or_default();
+            // A service allows a quarter of an hour.
+            let reply = Reply::status(if signed.abs_diff(SERVICE) > 900 { 403 } else { 200 });
+            let reply = reply.header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+            // An answer that a cache has kept says nothing about the time.
+            if age { reply.header("age", "3") } else { reply }
+        });
+        let spent = [trial.post().await, trial.post().await].map(|came| {
+            assert_eq!(came.result.is_err_and(|error| error.is(ErrorKind::PermissionDenied)), age, "{wrong_by}");
+            assert_eq!(came.spent, 0);
+            came.hits
+        });
+        assert_eq!(spent, hits, "{wrong_by}");
+    }
 }
 
 /// Everything that can wait at once: a queue, a hedge, a schedule of waits.
