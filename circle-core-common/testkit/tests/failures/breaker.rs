@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use circle_core_common::http::{Request, Target, Transport, TransportRequest, TransportResponse};
-use circle_core_common::resilience::{BreakerState, BulkheadSettings, HedgeSettings, RateLimitSettings, Resilience, Retry};
+use circle_core_common::resilience::{
+    BreakerSettings, BreakerState, BulkheadSettings, HedgeSettings, RateLimitSettings, Resilience, Retry,
+};
 use circle_core_common::{CallOptions, Cancel, Clock, ErrorKind, Reason, Result, Sent};
 use circle_core_testkit::{CannedTransport, Reply, soak};
 
@@ -71,7 +73,7 @@ async fn t34_of_ten_thousand_callers_one_probes() {
 
 #[tokio::test(start_paused = true)]
 async fn t35_a_probe_that_is_cancelled_leaves_its_place() {
-    for how in ["dropped", "cancelled", "timed out"] {
+    for how in ["dropped", "cancelled", "hurried", "timed out"] {
         let trial = half_broken(once());
         trial.fail(20).await;
         tokio::time::sleep(OPEN).await;
@@ -79,7 +81,9 @@ async fn t35_a_probe_that_is_cancelled_leaves_its_place() {
         let cancel = Cancel::new();
         let options = match how {
             "cancelled" => CallOptions::new().cancel(cancel.clone()),
-            _ => CallOptions::new().timeout(SECOND),
+            // Less time than the service's own values give it, which says nothing of the service.
+            "hurried" => CallOptions::new().timeout(SECOND),
+            _ => CallOptions::new(),
         };
         let cx = trial.cx(&GET, options);
         let probe = cx.guard(trial.http.send(&cx, &GET, trial.to("/slow")));
@@ -98,8 +102,8 @@ async fn t35_a_probe_that_is_cancelled_leaves_its_place() {
         trial.assert_at_rest();
         if how == "timed out" {
             // That is a failed probe: the pause is doubled.
-            assert!(matches!(trial.breaker(), BreakerState::Open { remaining } if remaining > OPEN), "{:?}", trial.breaker());
-            continue;
+            assert_eq!(trial.breaker(), BreakerState::Open { remaining: 2 * OPEN });
+            tokio::time::sleep(2 * OPEN).await;
         }
         for _ in 0..3 {
             trial.get().await.succeeded().cost(1, 0);
@@ -162,6 +166,39 @@ async fn t37_what_is_not_the_services_fault_does_not_open_the_breaker() {
     }
     assert_eq!(trial.breaker(), BreakerState::Closed);
     trial.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn t38_slow_answers_open_the_breaker() {
+    let slow = |ratio: f64| {
+        let breaker = BreakerSettings::new().slow_after(SECOND).slow_ratio(ratio);
+        let trial = with(Resilience::new().retry(Retry::off()).breaker(breaker)).dice(0).canned();
+        trial.at("/slow").always(Reply::ok("").after(SECOND + MILLI));
+        trial.always(Reply::ok(""));
+        trial
+    };
+    // 16 of 20 are 80 %, whoever came last.
+    let trial = slow(0.8);
+    for call in 0..20 {
+        assert_eq!(trial.breaker(), BreakerState::Closed, "{call}");
+        let path = if call % 5 == 0 { "/a" } else { "/slow" };
+        trial.send(&GET, trial.to(path)).await.succeeded().cost(1, 0);
+    }
+    assert_eq!(trial.breaker(), BreakerState::Open { remaining: OPEN });
+    trial.get().await.failed(ErrorKind::Unavailable, Reason::BreakerOpen).cost(0, 0);
+    // A probe that is slow opens it again, though it succeeds.
+    tokio::time::sleep(OPEN).await;
+    trial.send(&GET, trial.to("/slow")).await.succeeded().cost(1, 0);
+    assert!(matches!(trial.breaker(), BreakerState::Open { .. }));
+    // Fewer are not enough; and where nobody has said what is slow, nothing is.
+    for (trial, calls) in [(slow(0.9), 16), (plain().canned(), 40)] {
+        for number in 0..calls + 4 {
+            let reply = Reply::ok("").after(if number < calls { SECOND + MILLI } else { Duration::ZERO });
+            trial.script([reply]);
+            trial.send(&GET, trial.to("/b")).await.succeeded().cost(1, 0);
+        }
+        assert_eq!(trial.breaker(), BreakerState::Closed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +312,7 @@ async fn t41_idle_time_saves_up_no_burst_and_endpoints_are_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn t42_a_hedge_gives_one_result_and_is_bounded() {
-    let hedged = || Resilience::new().hedge(HedgeSettings::on().delay(SECOND));
+    let hedged = || Resilience::new().hedge(HedgeSettings::on().delay(SECOND).max_ratio(1.0));
     // The second wins, and the first is dropped with all that it held.
     let trial = with(hedged()).canned();
     trial.script([Reply::silent(), Reply::ok("second").after(SECOND)]);
@@ -293,15 +330,17 @@ async fn t42_a_hedge_gives_one_result_and_is_bounded() {
         let request = if operation.idempotency() == GET.idempotency() { trial.to("/a") } else { trial.write() };
         assert_eq!(trial.send(operation, request).await.succeeded().hits, hits, "{operation}");
     }
-    // An empty budget keeps the hedge back, and nothing else.
-    let trial = with(hedged()).canned();
-    trial.always(Reply::ok("").after(3 * SECOND));
-    let mut hits = Vec::new();
-    for _ in 0..60 {
-        hits.push(trial.get().await.succeeded().hits);
+    // An empty budget keeps the hedge back, and nothing else; and so does the share of calls that may have one.
+    for (resilience, hedges) in [(hedged(), 35..=40), (Resilience::new().hedge(HedgeSettings::on().delay(SECOND)), 3..=4)] {
+        let trial = with(resilience).canned();
+        trial.always(Reply::ok("").after(3 * SECOND));
+        let mut hits = Vec::new();
+        for _ in 0..60 {
+            hits.push(trial.get().await.succeeded().hits);
+        }
+        let made = hits.iter().filter(|hits| **hits == 2).count();
+        assert!(hedges.contains(&made) && hits[0] == 2, "{hits:?}");
     }
-    let hedges = hits.iter().filter(|hits| **hits == 2).count();
-    assert!((35..=40).contains(&hedges) && hits[0] == 2, "{hits:?}");
 }
 
 #[tokio::test(start_paused = true)]
