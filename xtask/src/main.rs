@@ -15,6 +15,7 @@ mod outcome;
 mod process;
 mod product;
 mod schemas;
+mod soak;
 mod source;
 mod sync;
 mod tree;
@@ -58,6 +59,7 @@ const TASKS: &[Task] = &[
     Task { name: "coverage", summary: "line coverage per crate", help: coverage::HELP, run: coverage::run },
     Task { name: "budget", summary: "crates and cold-build seconds per provider", help: budget::HELP, run: budget::run },
     Task { name: "fuzz", summary: "mutated inputs for every parser of outside text", help: fuzz::HELP, run: fuzz::run },
+    Task { name: "soak", summary: "storms of calls, and a million of them, on the policies", help: soak::HELP, run: soak::run },
 ];
 
 fn main() -> ExitCode {

@@ -14,7 +14,6 @@ mod upgrade;
 mod upload;
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
@@ -28,10 +27,6 @@ use super::redact;
 use super::target::Target;
 use crate::body::ByteStream;
 use crate::error::{Error, ErrorKind, Result};
-
-/// With both, an HTTP/2 connection whose other end has vanished is found within 30 s, used or not.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends one request and gives its answer: no retry, no redirect, no credential of its own, no body kept back.
 ///

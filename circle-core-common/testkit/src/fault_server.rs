@@ -16,6 +16,8 @@ use async_trait::async_trait;
 pub(crate) use connection::{Connection, Handler, Listener};
 pub use received::Received;
 pub(crate) use received::{malformed, parse_head};
+#[cfg(feature = "http")]
+pub(crate) use reply::Http2Fault;
 pub use reply::{Break, Place, Reply};
 
 use crate::replies::Replies;
@@ -56,6 +58,14 @@ impl FaultServer {
         let replies = Arc::new(Replies::default());
         let listener = Listener::start(Arc::clone(&replies) as Arc<dyn Handler>).await?;
         Ok(Self { listener, replies })
+    }
+
+    /// Starts a server that accepts connections, and neither reads nor says anything: a tarpit.
+    ///
+    /// # Errors
+    /// Why no port can be had.
+    pub async fn tarpit() -> std::io::Result<Self> {
+        Ok(Self { listener: Listener::tarpit().await?, replies: Arc::default() })
     }
 
     /// Where it listens.

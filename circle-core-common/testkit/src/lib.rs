@@ -16,7 +16,10 @@
 //! A provider that speaks HTTP is held to more, mostly in `tests/contract.rs`: what it sends, byte for byte, to a
 //! [`FaultServer`]; what it makes of every [`Failure`], with [`FailureMatrix`]; what it gives back when a call is dropped, with
 //! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`]. [`FaultProxy`] breaks the network before a real server.
-//! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`.
+//! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`; a server of
+//! HTTP/2 over TLS, `Http2Server`.
+//!
+//! [`Storm`] makes many calls at once.
 //!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
@@ -29,10 +32,15 @@ mod failure_matrix;
 mod fault_proxy;
 mod fault_server;
 mod fixture;
+#[cfg(feature = "http")]
+mod http2_server;
 mod interface;
 mod metadata;
 mod replies;
 mod runner;
+#[cfg(feature = "http")]
+pub mod soak;
+mod storm;
 #[cfg(feature = "http")]
 mod transport;
 
@@ -49,9 +57,12 @@ pub use failure_matrix::{Expected, Failure, FailureMatrix};
 pub use fault_proxy::FaultProxy;
 pub use fault_server::{Break, FaultServer, Place, Received, Reply};
 pub use fixture::Fixture;
+#[cfg(feature = "http")]
+pub use http2_server::{Certificate, Http2Server};
 pub use interface::Suited;
 pub use metadata::assert_metadata;
 pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};
+pub use storm::Storm;
 #[cfg(feature = "http")]
 pub use transport::{CannedTransport, RecordingTransport, ReplayTransport, Stranger};

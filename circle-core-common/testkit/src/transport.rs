@@ -7,8 +7,6 @@ mod replay;
 mod secrets;
 mod stranger;
 #[cfg(test)]
-mod sweep;
-#[cfg(test)]
 mod tests;
 
 use std::time::Instant;

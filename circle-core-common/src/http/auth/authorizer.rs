@@ -1,7 +1,11 @@
 //! The auth of one client, with the cache of its secret.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::uri;
 
@@ -54,7 +58,10 @@ impl Authorizer {
     ) -> Result<Option<Arc<Lease<Ready>>>> {
         let cache = match &self.means {
             Means::None => return Ok(None),
-            Means::Custom(sign) => return sign.sign(cx, request).await.map(|()| None),
+            Means::Custom(sign) => {
+                let panicked = || Err(Error::new(ErrorKind::Internal, "what signs the requests panicked"));
+                return caught(sign.sign(cx, request)).await.unwrap_or_else(panicked).map(|()| None);
+            }
             Means::Secret(cache) => cache,
         };
         let origin = &*request.target.origin;
@@ -80,13 +87,22 @@ impl Authorizer {
     /// Whether the request may be repeated: there is another credential now, or the scheme says so.
     pub(in crate::http) async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
         match (&self.means, error.credential()) {
-            (Means::Custom(sign), _) => sign.repair(cx, error).await,
+            (Means::Custom(sign), _) => caught(sign.repair(cx, error)).await.unwrap_or(false),
             (Means::Secret(cache), Some(version)) if error.is(ErrorKind::Unauthenticated) => {
                 cache.renew(cx, version, Ready::differs).await
             }
             _ => false,
         }
     }
+}
+
+/// Somebody else's code: `None` if it panics.
+async fn caught<T>(mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Option<T> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 impl fmt::Debug for Authorizer {

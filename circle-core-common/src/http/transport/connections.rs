@@ -10,6 +10,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(18);
 /// Unused connections for each host.
 const MAX_IDLE: usize = 32;
+/// With both, an HTTP/2 connection whose other end has vanished is found within 30 s, used or not.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+const _: () = assert!(PING_INTERVAL.as_secs() + PING_TIMEOUT.as_secs() <= 30);
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -17,12 +21,21 @@ pub(super) struct Connections {
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) max_idle: usize,
+    pub(super) ping_interval: Duration,
+    pub(super) ping_timeout: Duration,
     pub(super) roots: Vec<CertificateDer<'static>>,
 }
 
 impl Connections {
     pub(super) const fn new() -> Self {
-        Self { connect_timeout: CONNECT_TIMEOUT, idle_timeout: IDLE_TIMEOUT, max_idle: MAX_IDLE, roots: Vec::new() }
+        Self {
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            max_idle: MAX_IDLE,
+            ping_interval: PING_INTERVAL,
+            ping_timeout: PING_TIMEOUT,
+            roots: Vec::new(),
+        }
     }
 }
 
@@ -44,6 +57,13 @@ macro_rules! connection_setters {
         /// How many unused connections are kept for each host.
         pub fn max_idle_per_host(mut self, count: usize) -> Self {
             self.connections.max_idle = count;
+            self
+        }
+
+        /// How often an HTTP/2 connection is asked for a sign of life, used or not, and how long that may take: 20 s and 10 s
+        /// where nothing is said. A connection without one is closed, and its requests fail.
+        pub fn http2_pings(mut self, interval: ::std::time::Duration, timeout: ::std::time::Duration) -> Self {
+            (self.connections.ping_interval, self.connections.ping_timeout) = (interval, timeout);
             self
         }
 

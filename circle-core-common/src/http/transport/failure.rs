@@ -30,11 +30,21 @@ fn connect(failed: &(dyn StdError + 'static), place: &str) -> Error {
             connection(format!("no TLS connection to {place}: {why}")).with_retryable(false)
         }
         Some(why) => connection(format!("no TLS connection to {place}: {why}")),
+        None if is_refused_by_proxy(failed) => {
+            let text =
+                format!("no connection to {place}: the proxy refuses the user and password that it was given, or wants some");
+            Error::new(ErrorKind::ConfigInvalid, text)
+        }
         None => match find::<io::Error>(failed) {
             Some(why) if why.kind() == io::ErrorKind::TimedOut => connection(format!("no connection to {place} in time")),
             _ => connection(format!("no connection to {place}: {}", innermost(failed))),
         },
     }
+}
+
+/// Whether a proxy has answered CONNECT with 407. The type that says so is not public, so its words are looked at.
+fn is_refused_by_proxy(failed: &(dyn StdError + 'static)) -> bool {
+    innermost(failed).to_string().contains("proxy authorization required")
 }
 
 fn exchange(failed: &(dyn StdError + 'static), place: &str) -> Error {

@@ -53,8 +53,8 @@ impl HttpTransportBuilder {
             .pool_max_idle_per_host(connections.max_idle)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            .http2_keep_alive_interval(super::PING_INTERVAL)
-            .http2_keep_alive_timeout(super::PING_TIMEOUT)
+            .http2_keep_alive_interval(connections.ping_interval)
+            .http2_keep_alive_timeout(connections.ping_timeout)
             .http2_keep_alive_while_idle(true)
             .build(connector.clone());
         // What has left HTTP does not come back: there is nothing to keep.

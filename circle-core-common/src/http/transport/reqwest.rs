@@ -94,8 +94,8 @@ impl ReqwestTransportBuilder {
             .connect_timeout(connections.connect_timeout)
             .pool_idle_timeout(connections.idle_timeout)
             .pool_max_idle_per_host(connections.max_idle)
-            .http2_keep_alive_interval(super::PING_INTERVAL)
-            .http2_keep_alive_timeout(super::PING_TIMEOUT)
+            .http2_keep_alive_interval(connections.ping_interval)
+            .http2_keep_alive_timeout(connections.ping_timeout)
             .http2_keep_alive_while_idle(true);
         if !self.system_proxies {
             builder = builder.no_proxy();

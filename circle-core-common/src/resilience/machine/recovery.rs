@@ -37,8 +37,10 @@ impl Machine<'_, '_> {
             Ok(passes) => passes,
             Err(panicked) => return Err(self.conclude_instead(failed, panicked)),
         };
+        // What a policy within the attempt has repeated to its end is not multiplied.
+        let repeated_within = error.attempts() > 1;
         // A hedge is one more beside an attempt, not one of them; nor is the repetition after a repair.
-        if !passes || self.retries + 1 >= self.max_attempts || !self.may_repeat(error) {
+        if repeated_within || !passes || self.retries + 1 >= self.max_attempts || !self.may_repeat(error) {
             return Err(self.conclude_with(failed, |error| error));
         }
         if !work.replayable() {

@@ -24,6 +24,8 @@ pub(crate) const LONGEST_BODY: usize = 128 * 1024 * 1024;
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 /// How many connections are served at a time; others wait to be accepted.
 const MOST_CONNECTIONS: usize = 4096;
+/// What a body is filled up with, piece by piece.
+static FILLER: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// Decides what a request is answered with.
 #[async_trait]
@@ -70,6 +72,15 @@ impl Drop for Counted<'_> {
 
 impl Listener {
     pub(crate) async fn start(handler: Arc<dyn Handler>) -> io::Result<Self> {
+        Self::open(Some(handler)).await
+    }
+
+    /// A port whose connections are accepted, and never looked at.
+    pub(crate) async fn tarpit() -> io::Result<Self> {
+        Self::open(None).await
+    }
+
+    async fn open(handler: Option<Arc<dyn Handler>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
@@ -101,7 +112,7 @@ impl Drop for Listener {
 }
 
 /// The connections are tasks of a set, so that they end with it.
-async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, counts: Arc<Counts>) {
+async fn accept(listener: TcpListener, handler: Option<Arc<dyn Handler>>, counts: Arc<Counts>) {
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
@@ -112,12 +123,13 @@ async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, counts: Arc<Co
         };
         while connections.try_join_next().is_some() {}
         let number = counts.accepted.fetch_add(1, Ordering::SeqCst);
-        let (handler, counts) = (Arc::clone(&handler), Arc::clone(&counts));
+        let (handler, counts) = (handler.clone(), Arc::clone(&counts));
         connections.spawn(async move {
             let _permit = permit;
             let _open = Counted::new(&counts.open);
             // Pieces are sent when they are written, not when they fill a packet.
             let _ = stream.set_nodelay(true);
+            let Some(handler) = handler else { return std::future::pending().await };
             // A client that goes away is no failure of the server's.
             let _ = Connection::new(stream, number).serve(&*handler, &counts).await;
         });
@@ -316,12 +328,13 @@ impl Connection {
             Some(raw) => (Bytes::new(), raw.clone()),
             None => (reply.head().into(), reply.framed_body(is_head)),
         };
-        let (head_end, body_end) = match reply.broken {
-            None => (head.len(), body.len()),
+        let (head_end, sent) = match reply.broken {
+            None => (head.len(), u64::MAX),
             Some((Place::Start, _)) => (0, 0),
             Some((Place::Head, _)) => (head.len() / 2, 0),
-            Some((Place::Body(sent), _)) => (head.len(), body.len().min(usize::try_from(sent).unwrap_or(usize::MAX))),
+            Some((Place::Body(sent), _)) => (head.len(), sent),
         };
+        let body_end = body.len().min(usize::try_from(sent).unwrap_or(usize::MAX));
         match reply.head_pace {
             Some(each) => self.drip(&head[..head_end], 1, each).await?,
             None => self.send(&head[..head_end]).await?,
@@ -330,6 +343,7 @@ impl Connection {
             Some((bytes, each)) => self.drip(&body[..body_end], bytes, each).await?,
             None => self.send(&body[..body_end]).await?,
         }
+        self.fill(reply.filling(is_head).min(sent - body_end as u64)).await?;
         match reply.broken {
             Some((_, how)) => self.break_off(how).await,
             None => self.end(reply.end).await,
@@ -342,6 +356,16 @@ impl Connection {
                 tokio::time::sleep(each).await;
             }
             self.send(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self, bytes: u64) -> io::Result<()> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece = FILLER.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.send(&FILLER[..piece]).await?;
+            left -= piece as u64;
         }
         Ok(())
     }

@@ -26,6 +26,20 @@ pub struct Reply {
     pub(super) end: End,
     /// All of it, instead of everything above but delay and break.
     pub(super) raw: Option<Bytes>,
+    /// How many bytes follow the body that are made while they are sent.
+    pub(super) filler: u64,
+    /// What an HTTP/2 server does in place of an answer.
+    #[cfg(feature = "http")]
+    http2: Option<Http2Fault>,
+}
+
+/// What an HTTP/2 server does to a stream or its connection in place of an answer.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Http2Fault {
+    RefusedStream,
+    GoAway,
+    BlackHole,
 }
 
 /// Where an answer breaks.
@@ -86,6 +100,9 @@ impl Reply {
             broken: None,
             end: End::Keep,
             raw: None,
+            filler: 0,
+            #[cfg(feature = "http")]
+            http2: None,
         }
     }
 
@@ -150,6 +167,27 @@ impl Reply {
         reply
     }
 
+    /// The server resets the request's stream with `REFUSED_STREAM`, which says that it has not looked at the request. For an
+    /// [`Http2Server`](crate::Http2Server); any other one hangs up.
+    #[cfg(feature = "http")]
+    pub fn refused_stream() -> Self {
+        Self { http2: Some(Http2Fault::RefusedStream), ..Self::hang_up() }
+    }
+
+    /// The server says `GOAWAY`, that this request comes after the last one that it has looked at, and closes the connection.
+    /// For an [`Http2Server`](crate::Http2Server); any other one hangs up.
+    #[cfg(feature = "http")]
+    pub fn go_away() -> Self {
+        Self { http2: Some(Http2Fault::GoAway), ..Self::hang_up() }
+    }
+
+    /// The connection becomes a black hole, as behind a firewall that has forgotten it: it stays open, and from now on nothing
+    /// that comes is looked at, a PING neither. For an [`Http2Server`](crate::Http2Server); any other one is silent.
+    #[cfg(feature = "http")]
+    pub fn black_hole() -> Self {
+        Self { http2: Some(Http2Fault::BlackHole), ..Self::silent() }
+    }
+
     /// Adds a header; one name may come several times. A `content-length` or `transfer-encoding` of yours replaces the
     /// server's own.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -166,6 +204,13 @@ impl Reply {
     /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// Adds so many bytes behind the body, which are made while they are sent: a gigabyte takes no memory here. Not for a body
+    /// in chunks.
+    pub fn filled(mut self, bytes: u64) -> Self {
+        self.filler = bytes;
         self
     }
 
@@ -257,6 +302,21 @@ impl Reply {
     }
 
     #[cfg(feature = "http")]
+    pub(crate) fn filler(&self) -> u64 {
+        self.filler
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn body_pace(&self) -> Option<(usize, Duration)> {
+        self.body_pace
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn http2(&self) -> Option<Http2Fault> {
+        self.http2
+    }
+
+    #[cfg(feature = "http")]
     pub(crate) fn broken(&self) -> Option<(Place, Break)> {
         self.broken
     }
@@ -272,7 +332,7 @@ impl Reply {
             _ if has("content-length") || has("transfer-encoding") => {}
             Framing::Length(None) if bodiless => {}
             Framing::Length(length) => {
-                head.push_str(&format!("content-length: {}\r\n", length.unwrap_or(self.body.len() as u64)));
+                head.push_str(&format!("content-length: {}\r\n", length.unwrap_or(self.body.len() as u64 + self.filler)));
             }
             Framing::Chunked | Framing::BadChunks => head.push_str("transfer-encoding: chunked\r\n"),
             Framing::UntilClose => {}
@@ -283,9 +343,19 @@ impl Reply {
         head + "\r\n"
     }
 
+    fn has_no_body(&self, is_head: bool) -> bool {
+        is_head || matches!(self.status, 100..=199 | 204 | 304)
+    }
+
+    /// How many bytes follow the framed body.
+    pub(super) fn filling(&self, is_head: bool) -> u64 {
+        let fits = self.raw.is_none() && matches!(self.framing, Framing::Length(_) | Framing::UntilClose);
+        if fits && !self.has_no_body(is_head) { self.filler } else { 0 }
+    }
+
     /// The body with its framing. Of an answer to HEAD, and of one that has no body, nothing.
     pub(super) fn framed_body(&self, is_head: bool) -> Bytes {
-        if is_head || matches!(self.status, 100..=199 | 204 | 304) {
+        if self.has_no_body(is_head) {
             return Bytes::new();
         }
         let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();

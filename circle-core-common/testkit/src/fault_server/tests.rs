@@ -145,6 +145,30 @@ async fn framing_is_right_or_wrong_as_asked() {
 }
 
 #[tokio::test]
+async fn a_body_can_be_larger_than_anybody_holds() -> io::Result<()> {
+    let server = FaultServer::start().await?;
+    server
+        .script([Reply::status(500).body("ab").filled(1 << 30), Reply::ok("").filled(9).breaking(Place::Body(5), Break::Close)]);
+    let mut stream = TcpStream::connect(server.address()).await?;
+    stream.write_all(GET.as_bytes()).await?;
+    let mut beginning = vec![0; 100_000];
+    stream.read_exact(&mut beginning).await?;
+    let text = String::from_utf8_lossy(&beginning);
+    assert!(text.contains("content-length: 1073741826\r\n\r\nabxxx") && text.ends_with("xxx"));
+    drop(stream);
+    assert!(send(&server, GET).await.0.ends_with("content-length: 9\r\n\r\nxxxxx"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tarpit_takes_connections_and_says_nothing() -> io::Result<()> {
+    let server = FaultServer::tarpit().await?;
+    assert!(tokio::time::timeout(Duration::from_millis(100), send(&server, GET)).await.is_err());
+    assert_eq!((server.connections(), server.hits()), (1, 0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_connection_can_close_just_when_it_is_used_again() -> io::Result<()> {
     let server = FaultServer::start().await?;
     server.always(Reply::ok("a").closing_on_reuse());

@@ -84,6 +84,7 @@ impl Transport for CannedTransport {
         let content = if is_head { Bytes::new() } else { reply.content().clone() };
         let body = match broken {
             Some((after, how)) if !is_head => breaking(content.slice(..after.min(content.len())), how),
+            _ if reply.filler() > 0 && !is_head => filled(content, reply.filler()),
             _ => ByteStream::from(content),
         };
         Ok(TransportResponse { status, headers, body })
@@ -92,6 +93,19 @@ impl Transport for CannedTransport {
 
 fn connection_broke() -> Error {
     Error::new(ErrorKind::Connection, "the connection broke (canned)").with_sent(Sent::Maybe)
+}
+
+/// The content, and so many bytes behind it.
+fn filled(content: Bytes, bytes: u64) -> ByteStream {
+    static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    ByteStream::unfold((content, bytes), |(content, left)| async move {
+        if !content.is_empty() {
+            return Ok(Some((content, (Bytes::new(), left))));
+        }
+        let piece = PIECE.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let rest = left - piece as u64;
+        Ok((piece > 0).then(|| (Bytes::from_static(&PIECE[..piece]), (Bytes::new(), rest))))
+    })
 }
 
 fn breaking(content: Bytes, how: Break) -> ByteStream {
