@@ -398,24 +398,28 @@ impl fmt::Display for Error {
     }
 }
 
+/// What `Display` says, then everything else: a `main` that returns an error and an `unwrap` print this, and people read it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.inner;
-        f.debug_struct("Error")
-            .field("kind", &inner.kind)
-            .field("reason", &inner.reason)
-            .field("message", &inner.message)
-            .field("operation", &inner.operation.map(Operation::name))
-            .field("service", &inner.service)
-            .field("provider", &inner.provider)
-            .field("resource", &inner.resource)
-            .field("sent", &inner.sent)
-            .field("attempts", &inner.attempts)
-            .field("failed_attempts", &inner.failed_attempts)
-            .field("capability", &inner.capability)
-            .field("detail", &inner.detail)
-            .field("source", &inner.source)
-            .finish_non_exhaustive()
+        write!(f, "{self}\n    ")?;
+        let mut rest = f.debug_struct("Error");
+        rest.field("kind", &inner.kind);
+        for (name, value) in [
+            ("reason", inner.reason.as_ref().map(|reason| reason as &dyn fmt::Debug)),
+            ("resource", inner.resource.as_ref().map(|resource| resource as &dyn fmt::Debug)),
+            ("capability", inner.capability.as_ref().map(|capability| capability as &dyn fmt::Debug)),
+            ("detail", inner.detail.as_ref().map(|detail| detail as &dyn fmt::Debug)),
+            ("source", inner.source.as_ref().map(|source| source as &dyn fmt::Debug)),
+        ] {
+            if let Some(value) = value {
+                rest.field(name, value);
+            }
+        }
+        if !inner.failed_attempts.is_empty() {
+            rest.field("failed_attempts", &inner.failed_attempts);
+        }
+        rest.field("sent", &inner.sent).field("attempts", &inner.attempts).finish_non_exhaustive()
     }
 }
 
@@ -484,6 +488,15 @@ mod tests {
             })
             .with_attempts(2);
         assert_eq!(error.to_string(), "not found: object `a.txt` does not exist (404 NoSuchKey, request 4F2A) after 2 attempts");
+    }
+
+    #[test]
+    fn debug_begins_with_what_a_person_reads_and_leaves_nothing_out() {
+        let error = Error::new(ErrorKind::NotFound, "object `a.txt` does not exist").with_source(Native(7)).with_attempts(2);
+        let text = format!("{error:?}");
+        assert_eq!(text.lines().next(), Some(error.to_string().as_str()));
+        let rest = "Error { kind: NotFound, source: Native(7), sent: No, attempts: 2, .. }";
+        assert_eq!(text.lines().nth(1).map(str::trim), Some(rest));
     }
 
     #[test]
