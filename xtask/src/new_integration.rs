@@ -11,7 +11,7 @@ use std::{
 
 use toml_edit::DocumentMut;
 
-use templates::{FILES, TEMPLATES, Template, chosen, filled, parts, sections};
+use templates::{Does, FILES, Part, TEMPLATES, Template, chosen, filled, parts, sections};
 
 use crate::{
     outcome::{Context as _, Failure, Result},
@@ -26,7 +26,8 @@ interfaces and `cargo xtask check`, and waits for its client to be replaced by c
 Usage: cargo xtask new-integration <category> <provider> [--interface NAME,…] [--path DIR [--circle-core PATH]]
 
   --interface NAME,…    what it offers (default ObjectStore); there are templates for ChatModel, EmbeddingModel,
-                        KeyValueStore, Messenger, Notifier, ObjectStore and VectorStore
+                        KeyValueStore, Messenger, Notifier, ObjectStore, VectorStore and
+                        WebhookVerifier
   --path DIR            write a crate of its own there, outside this workspace, for a private provider
   --circle-core PATH    where that crate finds circle-core: a checkout; without it, the published version
 
@@ -189,14 +190,26 @@ fn values(category: &str, provider: &str, templates: &[&Template]) -> Vec<(&'sta
         lines.join(between)
     };
     let parts = parts(templates);
+    let does = |what: Does| parts.iter().any(|part| part.does == what);
+    let only_if = |what: Does, text: &str| if does(what) { text.to_owned() } else { String::new() };
+    let signs = does(Does::Sign);
+    let suite_config = [
+        only_if(Does::Keep, ".capacity(ByteSize::gib(1))"),
+        only_if(Does::Sign, ".secrets(secrets(fixture).map(SecretRef::literal))"),
+    ];
     let each_part = |line: &dyn Fn(&str) -> String| parts.iter().map(|part| line(part.name)).collect::<Vec<_>>().join("\n");
     vec![
         ("client_modules", each_part(&|part| format!("pub(crate) mod {part};"))),
         ("client_fields", each_part(&|part| format!("    pub(crate) {part}: {part}::{},", camel_case(part)))),
-        ("client_values", each_part(&|part| format!("{part}: {part}::{}::new(config),", camel_case(part)))),
-        ("roomy", if parts.iter().any(|part| part.keeps) { ".capacity(ByteSize::gib(1))".to_owned() } else { String::new() }),
+        ("client_values", parts.iter().map(|part| client_value(part)).collect()),
+        ("suite_config", suite_config.concat()),
+        ("fixture", if signs { "fixture" } else { "_" }.to_owned()),
+        ("example_config", only_if(Does::Sign, ".secrets([circle_core_common::SecretRef::literal(\"a secret\")])")),
+        ("features", if signs { "\"config\", \"webhook\"" } else { "\"config\"" }.to_owned()),
+        ("auth", if signs { "shared-secret" } else { "none" }.to_owned()),
         ("category", category.to_owned()),
         ("provider", provider.to_owned()),
+        ("PROVIDER", provider.replace('-', "_").to_ascii_uppercase()),
         ("Provider", camel_case(provider)),
         ("interfaces", each(&|name, _| name.to_owned(), " and ")),
         ("interface_list", each(&|name, _| format!("\"{name}\""), ", ")),
@@ -222,6 +235,12 @@ fn values(category: &str, provider: &str, templates: &[&Template]) -> Vec<(&'sta
     ]
 }
 
+/// How a part of the client is made.
+fn client_value(part: &Part) -> String {
+    let Part { name, does, .. } = part;
+    format!("{name}: {name}::{}::new(config){},", camel_case(name), if *does == Does::Sign { "?" } else { "" })
+}
+
 /// What a crate outside the workspace depends on, in the versions of the workspace.
 fn versions(workspace: &Workspace, circle_core: Option<&Path>) -> Result<Vec<(&'static str, String)>> {
     let manifest = workspace.text("Cargo.toml").unwrap_or_default();
@@ -242,6 +261,7 @@ fn versions(workspace: &Workspace, circle_core: Option<&Path>) -> Result<Vec<(&'
         ("async-trait", entry("async-trait")?),
         ("bytes", entry("bytes")?),
         ("schemars", entry("schemars")?),
+        ("secrecy", entry("secrecy")?),
         ("serde", entry("serde")?),
         ("tokio_version", tokio.map_or_else(|| "\"1\"".to_owned(), |version| version.to_string().trim().to_owned())),
         ("common", source("circle-core-common")),
@@ -259,13 +279,15 @@ mod tests {
     }
 
     /// Cases that are ignored when their skeleton can no more do what its stand-in for the service is there for.
-    const TELLING: [&str; 6] = [
+    const TELLING: [&str; 8] = [
         "ObjectStore::list_pages_cover_everything_once",
         "KeyValueStore::list_pages_cover_everything_once",
         "VectorStore::delete_where_deletes_exactly_what_matches",
         "Messenger::history_pages_cover_everything_once",
         "Messenger::history_of_a_span_of_time_is_exact",
         "Notifier::status_pages_cover_everything_once",
+        "WebhookVerifier::every_live_secret_is_accepted",
+        "WebhookVerifier::moment_beyond_the_tolerance_is_refused_both_ways",
     ];
 
     /// Every interface that there is a template for, as `--interface` takes them.

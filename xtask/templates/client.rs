@@ -2,6 +2,8 @@
 
 {{client_modules}}
 
+use circle_core_common::Result;
+
 use crate::config::{{Provider}}Config;
 
 {{#models}}
@@ -15,7 +17,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(config: &{{Provider}}Config) -> Self {
-        Self { {{client_values}} }
+    pub(crate) fn new(config: &{{Provider}}Config) -> Result<Self> {
+        Ok(Self { {{client_values}} })
     }
 }

@@ -3,6 +3,9 @@
 {{#keeps}}
 use circle_core_common::ByteSize;
 {{/keeps}}
+{{#signs}}
+use circle_core_common::SecretRef;
+{{/signs}}
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +22,11 @@ pub struct {{Provider}}Config {
     /// The model that is asked, as the service calls it.
     pub model: String,
 {{/models}}
+{{#signs}}
+    /// The secrets that webhooks are signed with and that are live: one, and while it is changed the old one too. By default the one
+    /// in the environment variable `{{PROVIDER}}_WEBHOOK_SECRET`.
+    pub secrets: Vec<SecretRef>,
+{{/signs}}
 }
 
 impl {{Provider}}Config {
@@ -45,6 +53,15 @@ impl {{Provider}}Config {
         self
     }
 {{/models}}
+{{#signs}}
+
+    /// Sets the secrets that are live.
+    #[must_use]
+    pub fn secrets(mut self, secrets: impl IntoIterator<Item = SecretRef>) -> Self {
+        self.secrets = secrets.into_iter().collect();
+        self
+    }
+{{/signs}}
 }
 
 impl Default for {{Provider}}Config {
@@ -56,6 +73,9 @@ impl Default for {{Provider}}Config {
 {{#models}}
             model: "{{provider}}-1".to_owned(),
 {{/models}}
+{{#signs}}
+            secrets: vec![SecretRef::environment("{{PROVIDER}}_WEBHOOK_SECRET")],
+{{/signs}}
         }
     }
 }

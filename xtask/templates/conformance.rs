@@ -10,14 +10,37 @@
 //! names that it does not know are ignored.
 {{/outbox}}
 
+{{#signs}}
+use std::sync::Arc;
+
+{{/signs}}
 {{#keeps}}
 use circle_core_common::ByteSize;
 {{/keeps}}
+{{#signs}}
+use circle_core_common::{SecretRef, interfaces::webhook_verifier::conformance::SchemeSigner};
+{{/signs}}
 use circle_core_testkit::Conformance;
+{{#signs}}
+use circle_core_testkit::Fixture;
+{{/signs}}
 use {{library}}::{{{Provider}}, {{Provider}}Config};
 
+{{#signs}}
+/// The live secrets: the new one and the old one.
+fn secrets(fixture: &Fixture) -> [String; 2] {
+    [fixture.canary().secret().to_owned(), format!("old-{}", fixture.canary().secret())]
+}
+
+{{/signs}}
 fn main() {
-    Conformance::<{{Provider}}>::of(env!("CARGO_MANIFEST_DIR"), |_| Ok({{Provider}}Config::new(){{roomy}}))
+    Conformance::<{{Provider}}>::of(env!("CARGO_MANIFEST_DIR"), |{{fixture}}| Ok({{Provider}}Config::new(){{suite_config}}))
+{{#signs}}
+        .webhooks(|fixture| match SchemeSigner::new({{library}}::scheme(), secrets(fixture)) {
+            Ok(signer) => Arc::new(signer),
+            Err(error) => panic!("the signer of the suite: {error}"),
+        })
+{{/signs}}
         .native::<{{Provider}}>()
         .main();
 }

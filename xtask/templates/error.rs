@@ -44,6 +44,10 @@ pub enum {{Provider}}Error {
         words: usize,
     },
 {{/models}}
+{{#signs}}
+    /// There is no secret that webhooks could be signed with.
+    NoSecret,
+{{/signs}}
 }
 
 impl fmt::Display for {{Provider}}Error {
@@ -62,6 +66,9 @@ impl fmt::Display for {{Provider}}Error {
 {{#models}}
             Self::TooLong { words } => write!(f, "{words} words are more than the model takes"),
 {{/models}}
+{{#signs}}
+            Self::NoSecret => f.write_str("`secrets` is empty: anyone could sign webhooks"),
+{{/signs}}
         }
     }
 }
@@ -83,6 +90,9 @@ impl From<{{Provider}}Error> for Error {
 {{#models}}
             {{Provider}}Error::TooLong { .. } => (ErrorKind::InvalidInput, Some(Reason::ContextLength)),
 {{/models}}
+{{#signs}}
+            {{Provider}}Error::NoSecret => (ErrorKind::ConfigInvalid, None),
+{{/signs}}
         };
         let translated = Self::new(kind, error.to_string()).with_source(error);
         match reason {
@@ -125,4 +135,11 @@ mod tests {
         check({{Provider}}Error::TooLong { words: 9000 }, ErrorKind::InvalidInput, Some(Reason::ContextLength));
     }
 {{/models}}
+{{#signs}}
+
+    #[test]
+    fn a_verifier_without_a_secret_is_a_matter_of_the_config() {
+        check({{Provider}}Error::NoSecret, ErrorKind::ConfigInvalid, None);
+    }
+{{/signs}}
 }

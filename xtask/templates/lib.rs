@@ -7,7 +7,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> circle_core_common::Result<()> {
-//! let provider = {{Provider}}::new({{Provider}}Config::new(), &Environment::default())?;
+//! let provider = {{Provider}}::new({{Provider}}Config::new(){{example_config}}, &Environment::default())?;
 //! let {{handle}} = {{interface}}::new(provider);
 {{example}}
 //! # Ok(())
@@ -20,6 +20,9 @@ mod error;
 {{modules}}
 mod provider;
 
+{{#signs}}
+pub use client::signing::scheme;
+{{/signs}}
 pub use config::{{Provider}}Config;
 pub use error::{{Provider}}Error;
 pub use provider::{{Provider}};

@@ -10,6 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 {{interface_imports}}
+{{#signs}}
+use circle_core_common::interfaces::webhook_verifier::Seen;
+{{/signs}}
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service};
 
 use crate::{client::Client, config::{{Provider}}Config, {{module_list}}};
@@ -20,6 +23,9 @@ pub struct {{Provider}} {
     environment: Environment,
     closed: AtomicBool,
     client: Client,
+{{#signs}}
+    pub(crate) seen: Seen,
+{{/signs}}
 {{fields}}
 }
 
@@ -27,14 +33,17 @@ impl {{Provider}} {
     /// A provider of this config.
     ///
     /// # Errors
-    /// None yet; `ConfigInvalid` once a config can be wrong in ways that its types allow.
+    /// `ConfigInvalid` for a config that is wrong in a way that its types allow.
     pub fn new(config: {{Provider}}Config, cx: impl Into<BuildContext>) -> Result<Self> {
         let cx = cx.into();
         Ok(Self {
             info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), ""),
             environment: cx.environment().clone(),
             closed: AtomicBool::new(false),
-            client: Client::new(&config),
+            client: Client::new(&config)?,
+{{#signs}}
+            seen: Seen::in_process(),
+{{/signs}}
 {{field_values}}
         })
     }

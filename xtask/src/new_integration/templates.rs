@@ -16,18 +16,39 @@ pub(super) struct Template {
 pub(super) struct Part {
     pub(super) name: &'static str,
     pub(super) source: &'static str,
-    /// Whether it keeps what it is given; else it is a model.
-    pub(super) keeps: bool,
+    pub(super) does: Does,
 }
 
-static TABLES: Part = Part { name: "tables", source: include_str!("../../templates/client/tables.rs"), keeps: true };
-static COLLECTIONS: Part =
-    Part { name: "collections", source: include_str!("../../templates/client/collections.rs"), keeps: true };
-static OUTBOX: Part = Part { name: "outbox", source: include_str!("../../templates/client/outbox.rs"), keeps: true };
-static LEXICON: Part = Part { name: "lexicon", source: include_str!("../../templates/client/lexicon.rs"), keeps: false };
-static ECHO: Part = Part { name: "echo", source: include_str!("../../templates/client/echo.rs"), keeps: false };
+/// What a part of the client does; the sections of the templates are named by it.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Does {
+    /// It keeps what it is given, within a capacity.
+    Keep,
+    /// It is a model.
+    Model,
+    /// It signs, by secrets that can be wrong.
+    Sign,
+}
 
-pub(super) const TEMPLATES: [Template; 7] = [
+impl Does {
+    fn section(self) -> &'static str {
+        match self {
+            Self::Keep => "keeps",
+            Self::Model => "models",
+            Self::Sign => "signs",
+        }
+    }
+}
+
+static TABLES: Part = Part { name: "tables", source: include_str!("../../templates/client/tables.rs"), does: Does::Keep };
+static COLLECTIONS: Part =
+    Part { name: "collections", source: include_str!("../../templates/client/collections.rs"), does: Does::Keep };
+static OUTBOX: Part = Part { name: "outbox", source: include_str!("../../templates/client/outbox.rs"), does: Does::Keep };
+static LEXICON: Part = Part { name: "lexicon", source: include_str!("../../templates/client/lexicon.rs"), does: Does::Model };
+static SIGNING: Part = Part { name: "signing", source: include_str!("../../templates/client/signing.rs"), does: Does::Sign };
+static ECHO: Part = Part { name: "echo", source: include_str!("../../templates/client/echo.rs"), does: Does::Model };
+
+pub(super) const TEMPLATES: [Template; 8] = [
     Template {
         interface: "ObjectStore",
         source: include_str!("../../templates/interfaces/object_store.rs"),
@@ -86,6 +107,21 @@ pub(super) const TEMPLATES: [Template; 7] = [
                   notifier.notify(Notification::new(\"Disk 95 %\").to([\"ana\"])).await?.all()?;\n\
                   assert_eq!(notifier.status().all().await?[0].state, DeliveryState::Accepted);",
     },
+    Template {
+        interface: "WebhookVerifier",
+        source: include_str!("../../templates/interfaces/webhook_verifier.rs"),
+        part: &SIGNING,
+        handle: "hooks",
+        example: "use circle_core_common::webhook::{Delivery, Verification};\n\n\
+                  // A request, as the service signs it.\nlet body = r#\"{\"id\":\"1\",\"type\":\"greeting\"}\"#;\n\
+                  let service = Verification::new({{library}}::scheme())?;\n\
+                  let signed = Delivery { id: \"\", at: std::time::SystemTime::now().into(), body: body.as_bytes() };\n\
+                  let headers = service.sign(&[service.key(\"a secret\")?], signed)?;\n\n\
+                  let event = hooks.verify(&headers, &body.into()).await?;\n\
+                  assert!(event.is(\"greeting\"));\n\
+                  assert_eq!(hooks.once(&event, || async { Ok(\"handled\") }).await?, Some(\"handled\"));\n\
+                  assert_eq!(hooks.once(&event, || async { Ok(\"again\") }).await?, None);",
+    },
 ];
 
 /// The files of every skeleton: where, and the template.
@@ -114,7 +150,7 @@ pub(super) fn parts(templates: &[&Template]) -> Vec<&'static Part> {
 pub(super) fn sections(templates: &[&Template]) -> Vec<&'static str> {
     let mut sections = Vec::new();
     for part in parts(templates) {
-        sections.extend([part.name, if part.keeps { "keeps" } else { "models" }]);
+        sections.extend([part.name, part.does.section()]);
     }
     sections
 }
