@@ -416,8 +416,8 @@ impl fmt::Debug for Error {
                 rest.field(name, value);
             }
         }
-        if !inner.failed_attempts.is_empty() {
-            rest.field("failed_attempts", &inner.failed_attempts);
+        if let Some(failed) = &inner.failed_attempts {
+            rest.field("failed_attempts", failed);
         }
         rest.field("sent", &inner.sent).field("attempts", &inner.attempts).finish_non_exhaustive()
     }
