@@ -306,7 +306,7 @@ impl Place {
             [COMMON] => Self::Common,
             [COMMON, "testkit"] => Self::Testkit,
             [FACADE] => Self::Facade,
-            ["examples" | "benches" | "xtask"] => Self::Leaf,
+            ["examples" | "benches" | "xtask"] | [COMMON, "loom"] => Self::Leaf,
             ["integrations", PROTOCOLS, _] => Self::Protocol,
             ["integrations", category, provider] => {
                 Self::Provider { category: category.to_owned(), provider: provider.to_owned() }
@@ -330,6 +330,7 @@ mod tests {
     #[test]
     fn the_folder_decides_the_place() {
         assert_eq!(Place::of("circle-core-common/testkit"), Place::Testkit);
+        assert_eq!(Place::of("circle-core-common/loom"), Place::Leaf);
         assert_eq!(Place::of("integrations/protocols/s3"), Place::Protocol);
         assert_eq!(Place::of("tools/extra"), Place::Unknown);
         let Place::Provider { category, provider } = Place::of("integrations/cloud/aws") else {

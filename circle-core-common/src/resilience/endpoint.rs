@@ -1,11 +1,13 @@
 //! What the machine knows of one endpoint: breaker, retry budget, rate limit, places.
 
 mod adaptive;
+mod atomic;
 mod breaker;
 mod budget;
 mod bulkhead;
 mod hedges;
 mod latency;
+mod lent;
 mod limiter;
 mod places;
 mod shard;
@@ -17,11 +19,11 @@ use std::time::Duration;
 
 pub(super) use self::breaker::{Breaker, Refusal, Ticket};
 pub(super) use self::budget::Budget;
-pub(crate) use self::budget::Lent;
-pub use self::budget::RetryBudget;
 pub(super) use self::bulkhead::Bulkhead;
 pub(super) use self::hedges::Hedges;
 pub(super) use self::latency::Latency;
+pub(crate) use self::lent::Lent;
+pub use self::lent::RetryBudget;
 pub(super) use self::limiter::Limiter;
 pub(super) use self::places::Place;
 use super::event::Step;

@@ -1,7 +1,8 @@
 //! A limit of attempts at the same time that finds out what the service can bear.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::atomic::{AtomicU64, Ordering};
 
 /// Parts of a place that the limit is counted in.
 const PLACE: u64 = 1 << 16;

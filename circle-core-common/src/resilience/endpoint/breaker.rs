@@ -1,9 +1,9 @@
 //! The circuit breaker of one endpoint: lock-free, with one reserved probe.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::BreakerState;
+use super::atomic::{AtomicU64, Ordering};
 use super::shard::{SHARDS, mine};
 use super::window::{SLOTS, Window};
 use crate::resilience::Resolved;

@@ -1,7 +1,6 @@
 //! Which share of the calls of one endpoint may be hedged.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
+use super::atomic::{AtomicU32, Ordering};
 use crate::resilience::Resolved;
 
 /// The parts that a hedge is counted in.

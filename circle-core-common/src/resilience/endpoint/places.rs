@@ -1,7 +1,6 @@
 //! The count of attempts that run at the same time: lock-free, and never more than the limit.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::atomic::{AtomicU64, Ordering};
 use super::shard::{Padded, SHARDS};
 
 /// The places that are taken.

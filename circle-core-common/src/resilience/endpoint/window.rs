@@ -1,7 +1,6 @@
 //! How many attempts succeeded and failed lately, as one shard of threads saw it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::atomic::{AtomicU64, Ordering};
 use super::shard::Padded;
 
 /// How many slots the window has.
