@@ -75,7 +75,7 @@ impl SlackEndpoint {
     ///
     /// | Status | Of |
     /// |---|---|
-    /// | 200 | what was taken, with the application's answer where there is one; an event that was taken before; Slack's own questions, whether this address listens and its certificate is right |
+    /// | 200 | what was taken, with the application's answer where there is one; what was taken before; Slack's own questions, whether this address listens and its certificate is right |
     /// | 400 | what was signed and is nothing that Slack is known to send; it is asked not to come again |
     /// | 401 | what was not signed, or not within five minutes |
     /// | 405, 413 | another method; a body beyond 1 MiB |
@@ -122,13 +122,15 @@ impl Shared {
             tracing::warn!(target: "circle", "Slack sent what is no event, no interaction and no command");
             return Ok(with(empty(StatusCode::BAD_REQUEST), NO_RETRY, "1"));
         };
-        match self.given.arrived(&event) {
+        // What is no event is not repeated by Slack: under what was signed, somebody replays it.
+        let key = event.id().unwrap_or(verified.id.as_str()).to_owned();
+        match self.given.arrived(Some(&key)) {
             Verdict::Acknowledge => return Ok(empty(StatusCode::OK)),
             Verdict::Pass => return Err(unavailable),
             Verdict::Give => {}
         }
         let (reply, mut answer) = oneshot::channel();
-        let delivery = SlackDelivery::new(event, redelivery, accepts_answer, Reply::Http(reply), &self.given);
+        let delivery = SlackDelivery::new(event, Some(key), redelivery, accepts_answer, Reply::Http(reply), &self.given);
         // One that finds no place is given up with the error, and may come again.
         self.queue.try_send(delivery).map_err(|_| unavailable)?;
         let taken = match cx.guard(async { Ok((&mut answer).await) }).await {

@@ -50,6 +50,7 @@ enum Source {
 #[must_use = "what is not acknowledged comes again"]
 pub struct SlackDelivery {
     event: SlackEvent,
+    key: Option<String>,
     redelivery: Option<SlackRedelivery>,
     accepts_answer: bool,
     /// Until it has answered.
@@ -101,7 +102,7 @@ pub(crate) enum Reply {
     Http(oneshot::Sender<Option<Value>>),
 }
 
-/// Which events the application has; of one stream.
+/// What the application has of one stream, by the keys that repetitions are known by.
 #[derive(Clone, Default)]
 pub(crate) struct Given(Arc<Mutex<Seen>>);
 
@@ -146,7 +147,7 @@ impl SlackEvent {
     }
 
     /// By which a repetition is known. Slack repeats nothing but events.
-    fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         if let Self::Event { id, .. } = self { Some(id) } else { None }
     }
 }
@@ -163,9 +164,9 @@ impl Given {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be done with an event that comes. One that is to be given is the application's until its delivery is gone.
-    pub(crate) fn arrived(&self, event: &SlackEvent) -> Verdict {
-        event.id().map_or(Verdict::Give, |id| self.seen().arrived(id))
+    /// What is to be done with what comes under a key. What is to be given is the application's until its delivery is gone.
+    pub(crate) fn arrived(&self, key: Option<&str>) -> Verdict {
+        key.map_or(Verdict::Give, |key| self.seen().arrived(key))
     }
 }
 
@@ -187,15 +188,16 @@ impl Reply {
 }
 
 impl SlackDelivery {
-    /// A delivery of what [`Given`] lets through.
+    /// A delivery of what [`Given`] lets through under this key.
     pub(crate) fn new(
         event: SlackEvent,
+        key: Option<String>,
         redelivery: Option<SlackRedelivery>,
         accepts_answer: bool,
         reply: Reply,
         given: &Given,
     ) -> Self {
-        Self { event, redelivery, accepts_answer, reply: Some(reply), given: given.clone() }
+        Self { event, key, redelivery, accepts_answer, reply: Some(reply), given: given.clone() }
     }
 
     /// What happened.
@@ -242,10 +244,12 @@ impl SlackDelivery {
 
     async fn take(mut self, answer: Option<Value>) -> Result<()> {
         // Before it is sent: Slack may repeat it while the acknowledgement is on its way.
-        let is_repeated = self.event.id().map(|id| self.given.seen().taken(id)).is_some();
+        if let Some(key) = &self.key {
+            self.given.seen().taken(key);
+        }
         let Some(reply) = self.reply.take() else { return Ok(()) };
         match reply.send(answer).await {
-            Err(error) if is_repeated => {
+            Err(error) if self.event.id().is_some() => {
                 tracing::debug!(target: "circle", %error, "an acknowledgement is left to the repetition of the event");
                 Ok(())
             }
@@ -256,9 +260,9 @@ impl SlackDelivery {
 
 impl Drop for SlackDelivery {
     fn drop(&mut self) {
-        if let Some(id) = self.event.id() {
+        if let Some(key) = &self.key {
             // Before the request that it came with is answered: Slack may repeat it at once.
-            self.given.seen().given_up(id);
+            self.given.seen().given_up(key);
         }
     }
 }

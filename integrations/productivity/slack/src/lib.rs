@@ -1,4 +1,4 @@
-//! Messages and notifications on Slack, by its Web API and by incoming webhooks.
+//! Messages and notifications on Slack, by its Web API and by incoming webhooks; and what happens there, through Socket Mode or over HTTP.
 //!
 //! ```no_run
 //! use circle_core_common::interfaces::messenger::Messenger;

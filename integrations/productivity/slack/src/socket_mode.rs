@@ -99,11 +99,12 @@ impl SocketMode {
         let Some((_, sender)) = self.open.iter().find(|(id, _)| *id == socket) else { return Ok(None) };
         let event = event(&envelope.kind, envelope.payload, &envelope_id);
         let reply = Reply::Socket { envelope: envelope_id, sender: sender.clone() };
-        match self.given.arrived(&event) {
+        match self.given.arrived(event.id()) {
             Verdict::Give => {
                 let redelivery = SlackRedelivery::of(envelope.retry_attempt, envelope.retry_reason);
                 let accepts_answer = envelope.accepts_response_payload;
-                Ok(Some(SlackDelivery::new(event, redelivery, accepts_answer, reply, &self.given)))
+                let key = event.id().map(str::to_owned);
+                Ok(Some(SlackDelivery::new(event, key, redelivery, accepts_answer, reply, &self.given)))
             }
             Verdict::Acknowledge => {
                 // Where it does not arrive, the event comes again.

@@ -14,7 +14,7 @@ pub(super) struct Content {
 impl Content {
     /// `None` for what Slack is not known to send; `id` stands in for the id of an event that has none.
     pub(super) fn read(body: &[u8], id: &str) -> Option<Self> {
-        if body.trim_ascii_start().starts_with(b"{") { Self::of_json(body, id) } else { Self::of_form(body) }
+        if is_json(body) { Self::of_json(body, id) } else { Self::of_form(body) }
     }
 
     fn of_json(body: &[u8], id: &str) -> Option<Self> {
@@ -46,9 +46,14 @@ fn accepts_answer(kind: &str) -> bool {
     matches!(kind, "view_submission" | "block_suggestion" | "interactive_message" | "dialog_submission" | "dialog_suggestion")
 }
 
+fn is_json(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
 /// Whether a form is by what Slack looks at a certificate: <https://docs.slack.dev/interactivity/implementing-slash-commands>.
 pub(super) fn checks_certificate(form: &[u8]) -> bool {
-    form_urlencoded::parse(form).any(|(name, value)| name == "ssl_check" && value == "1")
+    // An event with a link in it could be taken for one, and be lost.
+    !is_json(form) && form_urlencoded::parse(form).any(|(name, value)| name == "ssl_check" && value == "1")
 }
 
 #[cfg(test)]
@@ -108,7 +113,14 @@ mod tests {
     #[test]
     fn a_look_at_the_certificate_is_one_by_its_field() {
         assert!(checks_certificate(b"ssl_check=1") && checks_certificate(b"token=x&ssl_check=1"));
-        for form in ["", "ssl_check=0", "ssl_check", "text=ssl_check%3D1", r#"{"ssl_check":"1"}"#] {
+        for form in [
+            "",
+            "ssl_check=0",
+            "ssl_check",
+            "text=ssl_check%3D1",
+            r#"{"ssl_check":"1"}"#,
+            r#"{"url":"https://a.example/?a&ssl_check=1&b"}"#,
+        ] {
             assert!(!checks_certificate(form.as_bytes()), "{form}");
         }
     }

@@ -194,12 +194,38 @@ async fn interactions_are_given_and_those_that_take_an_answer_get_it() {
     delivery.answer(&json!({"response_action": "errors", "errors": {"b1": "too short"}})).await.unwrap();
     assert_eq!(said(&soon(answer).await), (200, r#"{"errors":{"b1":"too short"},"response_action":"errors"}"#));
 
-    let (delivery, answer) = app.given(app.signed(interaction(&form))).await;
-    delivery.acknowledge().await.unwrap();
-    assert_eq!(said(&soon(answer).await), (200, ""), "two clicks are two");
-
     let (delivery, _) = app.given(app.signed(r#"{"type":"app_rate_limited","team_id":"T1"}"#)).await;
     assert!(matches!(delivery.event(), SlackEvent::Other { kind, .. } if kind == "app_rate_limited"));
+}
+
+/// Slack repeats no command: who sends one again has caught it.
+#[tokio::test]
+async fn a_command_that_was_caught_is_not_carried_out_again() {
+    let mut app = App::new();
+    let caught = app.signed("command=%2Fdeploy&trigger_id=1.2");
+    let (delivery, answer) = app.given(caught.clone()).await;
+    assert_eq!(said(&app.answered(caught.clone()).await), (503, ""));
+    delivery.answer(&json!({"text": "done"})).await.unwrap();
+    assert_eq!(said(&soon(answer).await), (200, r#"{"text":"done"}"#));
+    app.clock.advance(Duration::from_secs(300));
+    assert_eq!(said(&app.answered(caught.clone()).await), (200, ""));
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(said(&app.answered(caught).await), (401, ""));
+    // Typed again, it is another one.
+    let (delivery, answer) = app.given(app.signed("command=%2Fdeploy&trigger_id=1.3")).await;
+    delivery.acknowledge().await.unwrap();
+    assert_eq!(soon(answer).await.status(), 200);
+}
+
+/// What people write is no question of Slack's.
+#[tokio::test]
+async fn an_event_with_a_link_is_an_event() {
+    let mut app = App::new();
+    let mut body = callback("Ev1");
+    body["event"]["attachments"] = json!([{"from_url": "https://a.example/?a=1&ssl_check=1&b=2"}]);
+    let (delivery, answer) = app.given(app.signed(body.to_string())).await;
+    delivery.acknowledge().await.unwrap();
+    assert_eq!(soon(answer).await.status(), 200);
 }
 
 #[tokio::test]
