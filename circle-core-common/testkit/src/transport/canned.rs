@@ -86,7 +86,7 @@ impl Transport for CannedTransport {
             Some((after, how)) if !is_head => breaking(content.slice(..after.min(content.len())), how),
             _ => ByteStream::from(content),
         };
-        Ok(TransportResponse { status, headers, body })
+        Ok(TransportResponse::new(status, headers, body))
     }
 }
 
