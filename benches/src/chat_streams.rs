@@ -289,7 +289,7 @@ impl Transport for Canned {
     async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))]);
         let body = ByteStream::new(Reads { reads: Arc::clone(&self.0), next: 0 });
-        Ok(TransportResponse { status: StatusCode::OK, headers, body })
+        Ok(TransportResponse::new(StatusCode::OK, headers, body))
     }
 }
 

@@ -62,7 +62,7 @@ impl Transport for Canned {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
         debug_assert_eq!(request.headers[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer "), Some(TOKEN.as_bytes()));
         let body = ByteStream::from(self.document.clone());
-        Ok(TransportResponse { status: StatusCode::OK, headers: self.headers.clone(), body })
+        Ok(TransportResponse::new(StatusCode::OK, self.headers.clone(), body))
     }
 }
 

@@ -46,7 +46,7 @@ impl Transport for Service {
     async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
         let stream = self.requests.fetch_add(1, Ordering::Relaxed);
         let body = ByteStream::new(Body { stream, next: 0, sent: Arc::clone(&self.sent) });
-        Ok(TransportResponse { status: StatusCode::OK, headers: HeaderMap::new(), body })
+        Ok(TransportResponse::new(StatusCode::OK, HeaderMap::new(), body))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::http::{HttpTransport, Interceptor, Transport};
 use crate::random::Random;
 use crate::resilience::Observer;
+use crate::telemetry::Propagator;
 
 /// Everything around a call that is not the call: one per hub, cheap to clone, complete by default.
 ///
@@ -34,6 +35,7 @@ struct Parts {
     access: Option<Arc<dyn AccessControl>>,
     audit: Option<(Arc<dyn AuditSink>, AuditMode)>,
     observer: Option<Arc<dyn Observer>>,
+    propagator: Option<Arc<dyn Propagator>>,
     #[cfg(feature = "http")]
     transport: Arc<OnceLock<Arc<dyn Transport>>>,
     #[cfg(feature = "http")]
@@ -83,6 +85,12 @@ impl Environment {
     #[must_use]
     pub fn observer(&self) -> Option<&Arc<dyn Observer>> {
         self.parts.observer.as_ref()
+    }
+
+    /// Who says which trace a request belongs to.
+    #[must_use]
+    pub fn propagator(&self) -> Option<&Arc<dyn Propagator>> {
+        self.parts.propagator.as_ref()
     }
 
     /// The transport of HTTP requests: the application's own, or one [`HttpTransport`] made when it is first asked for.
@@ -186,6 +194,12 @@ impl EnvironmentBuilder {
     /// Tells this observer what the policies do.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.parts.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Asks this propagator which trace a request belongs to.
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.parts.propagator = Some(Arc::new(propagator));
         self
     }
 

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod service;
 #[cfg(feature = "testkit")]
 pub mod suite;
+pub mod telemetry;
 mod units;
 mod watch;
 #[cfg(feature = "webhook")]

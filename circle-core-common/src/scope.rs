@@ -6,18 +6,23 @@
 
 mod admission;
 mod call;
+mod instruments;
 mod resources;
+mod slo;
 mod stats;
+mod usage;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use metrics::{Key, Level, Metadata};
-
 pub use call::Call;
+pub(crate) use instruments::{Model, Taken};
 pub use resources::Resources;
+pub use slo::{Measured, Objective, ObjectiveReport, Slo, SloReport, SloState};
 pub use stats::ServiceStats;
+pub(crate) use usage::Account;
+pub use usage::Usage;
 
 use crate::audit::{AuditParties, Losses};
 use crate::context::{CallContext, CallOptions};
@@ -28,8 +33,6 @@ use crate::operation::Operation;
 /// The histogram of call durations, in seconds; labels: operation, service, provider, and `error.type` on failure.
 pub const CALL_DURATION: &str = "circle.call.duration";
 
-static CALL_DURATION_METADATA: Metadata<'static> = Metadata::new("circle", Level::INFO, Some(module_path!()));
-
 /// What every handle holds besides its provider.
 #[derive(Clone)]
 pub struct HandleCore {
@@ -37,6 +40,8 @@ pub struct HandleCore {
     options: Option<Arc<CallOptions>>,
     /// Made at the first record.
     parties: OnceLock<Arc<AuditParties>>,
+    /// Where the calls of the tenant are counted; made at the first call that has one.
+    account: OnceLock<Arc<Account>>,
 }
 
 struct Shared {
@@ -48,9 +53,7 @@ struct Shared {
     guarded: bool,
     /// Records that the audit sink refused.
     lost: Losses,
-    /// Metric keys, made at the first call of each operation; an exporter may be installed at any time, so the
-    /// instruments themselves are looked up at every call.
-    keys: [OnceLock<Key>; Operation::MAX_PER_INTERFACE],
+    instruments: instruments::Instruments,
 }
 
 impl HandleCore {
@@ -65,9 +68,9 @@ impl HandleCore {
             environment,
             service,
             provider,
-            keys: [const { OnceLock::new() }; Operation::MAX_PER_INTERFACE],
+            instruments: instruments::Instruments::new(),
         };
-        Self { shared: Arc::new(shared), options: None, parties: OnceLock::new() }
+        Self { shared: Arc::new(shared), options: None, parties: OnceLock::new(), account: OnceLock::new() }
     }
 
     /// The same core with these options merged over its own.
@@ -77,7 +80,12 @@ impl HandleCore {
             Some(base) => options.over(base),
             None => options,
         };
-        Self { shared: Arc::clone(&self.shared), options: Some(Arc::new(options)), parties: OnceLock::new() }
+        Self {
+            shared: Arc::clone(&self.shared),
+            options: Some(Arc::new(options)),
+            parties: OnceLock::new(),
+            account: OnceLock::new(),
+        }
     }
 
     /// The same core with its timeout turned into a deadline from now: for a method that makes several calls, all of
@@ -142,6 +150,12 @@ impl HandleCore {
                 provider: self.shared.provider,
             })
         })
+    }
+
+    /// Where the calls of the options' tenant are counted; `None` without one.
+    fn account(&self) -> Option<&Arc<Account>> {
+        let tenant = self.options()?.tenant.as_deref()?;
+        Some(self.account.get_or_init(|| self.shared.stats.of_tenant(tenant)))
     }
 
     /// Opens the scope of one call, which [`Call::start`] then makes.

@@ -6,6 +6,7 @@ use super::suggest::nearest;
 use super::tree::unknown_key;
 use super::{KeyPath, Node, Problem, Problems, decode};
 use crate::resilience::Resilience;
+use crate::scope::Slo;
 
 /// The common keys of a service's table.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,15 +18,17 @@ pub struct Common {
     pub required: bool,
     /// Whether endpoints on this machine are allowed.
     pub allow_loopback: bool,
+    /// Whether requests carry the trace that the application's calls belong to.
+    pub trace: bool,
     /// Overrides of the resilience policy: a table.
     pub resilience: Option<Node>,
-    /// The service level objective: a table.
+    /// The service level objectives: a table.
     pub slo: Option<Node>,
 }
 
 impl Common {
     /// The keys, for [`decode`] to suggest.
-    pub const KEYS: &'static [&'static str] = &["provider", "required", "allow_loopback", "resilience", "slo"];
+    pub const KEYS: &'static [&'static str] = &["provider", "required", "allow_loopback", "trace", "resilience", "slo"];
 
     /// Takes the common keys out of a service's table, so that what is left is the provider's own.
     ///
@@ -42,8 +45,9 @@ impl Common {
         let provider = take("provider");
         let common = Self {
             provider: String::new(),
-            required: flag(take("required"), problems),
-            allow_loopback: flag(take("allow_loopback"), problems),
+            required: flag(take("required"), false, problems),
+            allow_loopback: flag(take("allow_loopback"), false, problems),
+            trace: flag(take("trace"), true, problems),
             resilience: subtable(take("resilience"), problems),
             slo: subtable(take("slo"), problems),
         };
@@ -90,6 +94,26 @@ impl Common {
         resilience
     }
 
+    /// The table `slo`, where there is one. `service` is where the service's table stands.
+    pub fn decode_slo(&self, service: &KeyPath, problems: &mut Problems) -> Option<Slo> {
+        let table = self.slo.as_ref()?;
+        let path = service.key("slo");
+        let slo = match decode::<Slo>(table, &path, &[]).value {
+            Ok(slo) => slo,
+            Err(found) => {
+                problems.extend(found);
+                return None;
+            }
+        };
+        let mistakes = slo.mistakes();
+        let sound = mistakes.is_empty();
+        for (key, message) in mistakes {
+            let (at, node) = if key.is_empty() { (path.clone(), None) } else { (path.key(key), table.get(key)) };
+            problems.push(Problem::new(at, node.unwrap_or(table).origin.clone(), message));
+        }
+        sound.then_some(slo)
+    }
+
     /// As [`schema`](Self::schema), for a provider whose calls leave the process: what `resilience` may hold is in it.
     #[must_use]
     pub fn remote_schema() -> serde_json::Value {
@@ -106,6 +130,8 @@ impl Common {
     /// table in it.
     #[must_use]
     pub fn schema() -> serde_json::Value {
+        let mut slo = super::schema_of::<Slo>();
+        slo["description"] = "The service level objectives that calls are measured against.".into();
         json!({
             "type": "object",
             "properties": {
@@ -119,23 +145,27 @@ impl Common {
                     "description": "Whether endpoints on this machine are allowed.",
                 },
                 "resilience": { "type": "object", "description": "Overrides of the resilience policy." },
-                "slo": { "type": "object", "description": "The service level objective." },
+                "trace": {
+                    "type": "boolean", "default": true,
+                    "description": "Whether requests carry the trace that the application's calls belong to.",
+                },
+                "slo": slo,
             },
             "required": ["provider"],
         })
     }
 }
 
-fn flag(entry: Option<(KeyPath, Node)>, problems: &mut Problems) -> bool {
+fn flag(entry: Option<(KeyPath, Node)>, default: bool, problems: &mut Problems) -> bool {
     let Some((path, node)) = entry else {
-        return false;
+        return default;
     };
     // A variable that is set to nothing is the default.
     match decode::<Option<bool>>(&node, &path, &[]).value {
-        Ok(value) => value.unwrap_or(false),
+        Ok(value) => value.unwrap_or(default),
         Err(found) => {
             problems.extend(found);
-            false
+            default
         }
     }
 }
@@ -173,7 +203,7 @@ mod tests {
             take("provider = \"s3\"\nrequired = true\nallow_loopback = true\nresilience = { x = 1 }\nslo.y = 2\nbucket = \"b\"");
         let common = common.unwrap();
         assert_eq!(common.provider, "s3");
-        assert!(common.required && common.allow_loopback);
+        assert!(common.required && common.allow_loopback && common.trace);
         assert!(common.resilience.unwrap().get("x").is_some() && common.slo.unwrap().get("y").is_some());
         assert_eq!((left, problems), (vec!["bucket".to_owned()], String::new()));
 
@@ -203,6 +233,31 @@ mod tests {
         ] {
             let (common, _, problems) = take(service);
             assert_eq!((common.is_some(), problems.as_str()), (known, message), "{service}");
+        }
+    }
+
+    #[test]
+    fn objectives_are_read_and_mistakes_named_with_their_line() {
+        let read = |text: &str| {
+            let (common, ..) = take(&format!("provider = \"s3\"\ntrace = false\n{text}"));
+            let (common, mut problems) = (common.unwrap(), Problems::new());
+            assert!(!common.trace);
+            let slo = common.decode_slo(&KeyPath::root().key("services").key("a"), &mut problems);
+            (slo, problems.to_string())
+        };
+        let (slo, problems) = read("slo = { p99 = \"300ms\", success = 0.999 }");
+        assert_eq!(problems, "");
+        assert_eq!(slo, Some(Slo::new().p99(std::time::Duration::from_millis(300)).success(0.999)));
+        for (text, message) in [
+            ("slo = {}", "services.a.slo (f:4): expected an objective"),
+            ("slo = { p98 = \"1s\" }", "services.a.slo.p98 (f:4): unknown key, did you mean `p99`?"),
+            ("slo.success = 1.0", "services.a.slo.success (f:4): expected a number above 0 and below 1"),
+            ("slo.p99 = 300", "services.a.slo.p99 (f:4): "),
+            ("slo.p50 = \"2s\"\nslo.p99 = \"1s\"", "services.a.slo.p99 (f:5): expected at least what fewer calls may take"),
+            ("slo.p50 = \"2s\"\nslo.window = \"1s\"", "services.a.slo.window (f:5): expected `1m` to `30d`"),
+        ] {
+            let (slo, problems) = read(text);
+            assert!(slo.is_none() && problems.contains(message), "{text}: {problems}");
         }
     }
 

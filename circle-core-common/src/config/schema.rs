@@ -264,7 +264,20 @@ mod tests {
         let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(
             keys,
-            ["allow_loopback", "auth", "boxed", "bucket", "more", "parts", "provider", "region", "required", "resilience", "slo"]
+            [
+                "allow_loopback",
+                "auth",
+                "boxed",
+                "bucket",
+                "more",
+                "parts",
+                "provider",
+                "region",
+                "required",
+                "resilience",
+                "slo",
+                "trace"
+            ]
         );
         assert_eq!(schema["properties"]["provider"]["const"], "s3");
         assert_eq!(schema["properties"]["bucket"]["description"], "The bucket.");

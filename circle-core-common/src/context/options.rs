@@ -8,6 +8,7 @@ use crate::clock::Tick;
 use crate::error::Error;
 use crate::identifier::OperationId;
 use crate::resilience::{HedgeSettings, Retry};
+use crate::telemetry::TraceContext;
 use crate::units::ByteSize;
 
 /// What to do about a call that needs a capability that the provider lacks.
@@ -62,6 +63,8 @@ pub struct CallOptions {
     pub ignore_breaker: Option<bool>,
     /// Whether slow attempts are hedged, over the service's settings.
     pub hedge: Option<HedgeSettings>,
+    /// The trace that the call belongs to, where no [`Propagator`](crate::telemetry::Propagator) knows better.
+    pub trace: Option<TraceContext>,
     /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
     pub(crate) unrepeatable: bool,
 }
@@ -182,6 +185,13 @@ impl CallOptions {
         self
     }
 
+    /// Says which trace the call belongs to: that of the request which the application is answering, say.
+    #[must_use]
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// These options over `base`: what is not chosen here is taken from there.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
@@ -201,6 +211,7 @@ impl CallOptions {
             retry_on: self.retry_on.or_else(|| base.retry_on.clone()),
             ignore_breaker: self.ignore_breaker.or(base.ignore_breaker),
             retry: merged(self.retry, base.retry.as_ref(), Retry::over),
+            trace: self.trace.or_else(|| base.trace.clone()),
             hedge: merged(self.hedge, base.hedge.as_ref(), HedgeSettings::over),
         }
     }

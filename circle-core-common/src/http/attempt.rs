@@ -1,30 +1,31 @@
 //! One attempt: render, intercept, sign, send, judge.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tracing::Span;
 use tracing::field::Empty;
-use tracing::{Level, Span};
 
 use super::classify::Answer;
 use super::client::Inner;
 use super::compress;
-use super::flow::Flow;
-use super::interceptor::{Outcome, Outgoing};
-use super::rate_limit::RateLimit;
-use super::redact::Secrets;
+use super::flow::{Flow, Received};
+use super::interceptor::Outgoing;
+use super::measure::Measure;
+use super::redact::{REDACTED, Secrets};
 use super::request::Request;
 use super::response::{Opened, Response};
-use super::said;
+use super::target::Target;
 use super::transport::{TransportBody, TransportRequest, TransportResponse};
 use crate::body::{Body, ByteStream};
-use crate::clock::Tick;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
 use crate::resilience::{Attempt, Attempts, Endpoint, Lasting, Permit, RemoteOperation};
+use crate::telemetry::{Propagator, TraceContext};
 use crate::units::ByteSize;
 
 /// The attempts of one request.
@@ -74,9 +75,9 @@ impl Attempts for Whole<'_> {
     type Output = Response;
 
     async fn attempt(&self, attempt: Attempt) -> Result<Response> {
-        let observed = self.0.observed();
-        let result = self.0.whole(attempt, observed.as_ref()).await;
-        observed.inspect(|observed| self.0.tell(attempt, observed, result.as_ref().err()));
+        let measure = self.0.measure(attempt);
+        let result = self.0.whole(attempt, &measure).await;
+        measure.end(result.as_ref().err());
         result
     }
 
@@ -102,9 +103,9 @@ impl Attempts for Streamed<'_> {
     type Output = Begun;
 
     async fn attempt(&self, attempt: Attempt) -> Result<Begun> {
-        let observed = self.0.observed();
-        let result = self.0.begun(attempt, observed.as_ref()).await;
-        observed.inspect(|observed| self.0.tell(attempt, observed, result.as_ref().err()));
+        let measure = self.0.measure(attempt);
+        let result = self.0.begun(attempt, &measure).await;
+        measure.end(result.as_ref().err());
         result
     }
 
@@ -126,16 +127,8 @@ impl Attempts for Streamed<'_> {
     }
 }
 
-/// What interceptors will be told, where there are any.
-pub(super) struct Observed {
-    started: Tick,
-    /// Status and headers, once they are there.
-    answer: Mutex<Option<(StatusCode, HeaderMap)>>,
-}
-
 impl Exchange<'_> {
-    /// The span around an attempt, named as OpenTelemetry's HTTP conventions have it. The address itself is not told: it may
-    /// hold a credential.
+    /// The span around an attempt, named as OpenTelemetry's HTTP conventions have it.
     pub(super) fn span(&self, attempt: Attempt) -> Span {
         let (origin, method) = (&self.request.target.origin, &self.request.method);
         tracing::debug_span!(
@@ -148,41 +141,37 @@ impl Exchange<'_> {
             circle.hedged = attempt.hedged,
             circle.remote_operation = self.operation.name(),
             http.request.method = method.as_str(),
-            http.request.resend_count = attempt.number.saturating_sub(1),
+            http.request.resend_count = (attempt.number > 1).then(|| attempt.number - 1),
             http.response.status_code = Empty,
+            network.protocol.version = Empty,
             server.address = origin.host(),
             server.port = origin.port(),
+            url.full = display(Shown { target: &self.request.target, template: self.operation.template() }),
             url.scheme = origin.scheme().as_str(),
             url.template = self.operation.template(),
             error.r#type = Empty,
         )
     }
 
-    pub(super) fn observed(&self) -> Option<Observed> {
-        let wanted = !self.inner.interceptors.is_empty();
-        wanted.then(|| Observed { started: self.cx.clock().now(), answer: Mutex::new(None) })
+    /// The trace that the attempt belongs to: as the application's tracing has it, else as the caller has said.
+    fn trace(&self) -> Option<TraceContext> {
+        let current = |propagator: &Arc<dyn Propagator>| {
+            // What a propagator breaks is its own: the request goes out.
+            catch_unwind(AssertUnwindSafe(|| propagator.current())).unwrap_or_else(|_| {
+                tracing::warn!(target: "circle", "a propagator panicked");
+                None
+            })
+        };
+        let current = self.inner.propagator.as_ref().and_then(current);
+        current.or_else(|| self.cx.options().and_then(|options| options.trace.clone()))
     }
 
-    /// Tells interceptors what came of the attempt.
-    pub(super) fn tell(&self, attempt: Attempt, observed: &Observed, error: Option<&Error>) {
-        let duration = self.cx.clock().now().since(observed.started);
-        let answer = observed.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (status, headers) = answer.as_ref().map(|(status, headers)| (*status, headers)).unzip();
-        let origin = &*self.request.target.origin;
-        let outcome = Outcome { operation: self.operation, attempt, origin, status, headers, duration, error };
-        for interceptor in &*self.inner.interceptors {
-            // What an observer breaks is its own: the answer is there.
-            if catch_unwind(AssertUnwindSafe(|| interceptor.after(&outcome))).is_err() {
-                tracing::warn!(target: "circle", "an interceptor panicked");
-            }
-        }
-    }
-
-    async fn whole(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Response> {
+    async fn whole(&self, attempt: Attempt, measure: &Measure<'_>) -> Result<Response> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let length = outgoing.body.length();
         let mut answer = self.inner.transport.send(outgoing).await?;
-        self.received(answer.status, &answer.headers, observed);
+        measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -197,15 +186,17 @@ impl Exchange<'_> {
             false => body,
         };
         let body = body.collect(Some(limit)).await.map_err(answered)?;
+        self.inner.stats.account(self.cx.tenant(), |account| account.bytes(0, body.len() as u64));
         self.judge(answer.status, &answer.headers, &body, &signed)?;
         Ok(Response::new(answer.status, answer.headers, body))
     }
 
-    async fn begun(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Begun> {
+    async fn begun(&self, attempt: Attempt, measure: &Measure<'_>) -> Result<Begun> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let length = outgoing.body.length();
         let mut answer = self.inner.transport.send(outgoing).await?;
-        self.received(answer.status, &answer.headers, observed);
+        measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
@@ -220,7 +211,8 @@ impl Exchange<'_> {
             }
             false => (answer.body, announced),
         };
-        let flow = Flow::new(source, self.cx.clock(), self.stall(), announced);
+        let received = Received { stats: Arc::clone(&self.inner.stats), tenant: self.cx.tenant().cloned(), bytes: 0 };
+        let flow = Flow::new(source, self.cx.clock(), self.stall(), announced).counted(received);
         Ok(Begun { status: answer.status, headers: answer.headers, secrets: signed.secrets, flow })
     }
 
@@ -270,26 +262,13 @@ impl Exchange<'_> {
                 return Err(Error::new(ErrorKind::InvalidInput, text));
             }
         };
+        // Behind the signature, which covers no header that proxies and tracing agents may rewrite.
+        if self.inner.traced && self.inner.trusts(origin) {
+            self.trace().inspect(|trace| trace.add_to(&mut outgoing.headers));
+        }
         // Nothing but a credential is ever marked as one: where a scheme of the client's has signed, it has said all.
         let secrets = lease.map_or_else(|| Secrets::of(&outgoing.headers), Secrets::signed).and(&outgoing.extensions);
         Ok(Signed { secrets, credential: outgoing.credential })
-    }
-
-    /// Notes what the headers of an answer tell.
-    pub(super) fn received(&self, status: StatusCode, headers: &HeaderMap, observed: Option<&Observed>) {
-        if tracing::enabled!(target: "circle", Level::DEBUG) {
-            // The machine has entered the span of the attempt.
-            Span::current().record("http.response.status_code", status.as_u16());
-        }
-        if let Some(observed) = observed {
-            let seen = (status, headers.clone());
-            *observed.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
-        }
-        if let Some(wait) = RateLimit::closed_for(headers, self.cx.clock()) {
-            // The quota is used up: whoever else waits for this endpoint need not find that out too.
-            self.endpoint.hold(wait);
-        }
-        self.cx.report(|report| report.request_ids.extend(said::request_id(headers).map(str::to_owned)));
     }
 
     pub(super) fn is_failure(&self, answer: &TransportResponse) -> bool {
@@ -360,6 +339,19 @@ impl Exchange<'_> {
 
     pub(super) async fn repair(&self, error: &Error) -> bool {
         !self.request.anonymous && self.inner.auth.repair(self.cx, error).await
+    }
+}
+
+/// An address without what may be a secret, or the name of a thing: the template in place of its path, and no query.
+struct Shown<'a> {
+    target: &'a Target,
+    template: &'static str,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.target.origin, self.template)?;
+        if self.target.query_only().is_some() { write!(f, "?{REDACTED}") } else { Ok(()) }
     }
 }
 

@@ -21,7 +21,9 @@ use super::transport::Transport;
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::resilience::{Endpoint, Policy, RemoteOperation};
+use crate::scope::ServiceStats;
 use crate::service::BuildContext;
+use crate::telemetry::Propagator;
 use crate::units::ByteSize;
 
 /// The largest body that is read into memory where nobody says otherwise.
@@ -50,6 +52,10 @@ pub(super) struct Inner {
     pub(super) headers: Fields,
     pub(super) body_limit: ByteSize,
     pub(super) stall: Duration,
+    pub(super) stats: Arc<ServiceStats>,
+    /// Whether requests carry the application's trace.
+    pub(super) traced: bool,
+    pub(super) propagator: Option<Arc<dyn Propagator>>,
 }
 
 /// Another origin that the credential may be sent to.
@@ -188,6 +194,13 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Whether requests carry the trace that the application's calls belong to (`traceparent`): the service's choice where
+    /// nothing is said. They never do at an origin that the credential may not go to.
+    pub fn traced(mut self, traced: bool) -> Self {
+        self.inner.traced = traced;
+        self
+    }
+
     /// The client.
     #[must_use]
     pub fn build(self) -> HttpClient {
@@ -221,6 +234,9 @@ impl BuildContext {
                 headers,
                 body_limit: BODY_LIMIT,
                 stall: STALL,
+                stats: ServiceStats::of(self.environment(), self.name()),
+                traced: self.is_traced(),
+                propagator: self.environment().propagator().cloned(),
             },
         }
     }

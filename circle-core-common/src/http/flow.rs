@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::body::ByteStream;
 use crate::clock::{Clock, Sleep, Tick};
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::resilience::OwnedPermit;
+use crate::scope::ServiceStats;
 
 /// Ends in an error when nothing comes for too long while somebody waits, or when less or more comes than was announced.
 pub(super) struct Flow {
@@ -23,7 +25,21 @@ pub(super) struct Flow {
     left: Option<u64>,
     waiting: Option<Waiting>,
     permit: Option<OwnedPermit>,
+    received: Option<Received>,
     ended: bool,
+}
+
+/// Counts what is received for the account of a tenant, when the body ends or is dropped.
+pub(super) struct Received {
+    pub(super) stats: Arc<ServiceStats>,
+    pub(super) tenant: Option<Arc<str>>,
+    pub(super) bytes: u64,
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.stats.account(self.tenant.as_ref(), |account| account.bytes(0, self.bytes));
+    }
 }
 
 struct Waiting {
@@ -33,7 +49,13 @@ struct Waiting {
 
 impl Flow {
     pub(super) fn new(source: ByteStream, clock: &Clock, stall: Duration, left: Option<u64>) -> Self {
-        Self { source, clock: clock.clone(), stall, left, waiting: None, permit: None, ended: false }
+        Self { source, clock: clock.clone(), stall, left, waiting: None, permit: None, received: None, ended: false }
+    }
+
+    /// Counts its bytes.
+    pub(super) fn counted(mut self, received: Received) -> Self {
+        self.received = Some(received);
+        self
     }
 
     /// Gives `permit` back when the body ends or is dropped.
@@ -46,6 +68,7 @@ impl Flow {
         self.ended = true;
         self.waiting = None;
         self.permit = None;
+        self.received = None;
         Poll::Ready(result)
     }
 
@@ -86,6 +109,9 @@ impl Stream for Flow {
         match Pin::new(&mut this.source).poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
                 this.waiting = None;
+                if let Some(received) = &mut this.received {
+                    received.bytes += chunk.len() as u64;
+                }
                 if let Some(left) = &mut this.left {
                     match left.checked_sub(chunk.len() as u64) {
                         Some(rest) => *left = rest,

@@ -18,6 +18,7 @@ mod guard;
 pub mod headers;
 mod interceptor;
 mod json;
+mod measure;
 mod multipart;
 mod origin;
 pub mod paging;

@@ -16,7 +16,7 @@ mod upload;
 use std::fmt;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
@@ -120,6 +120,16 @@ pub struct TransportResponse {
     pub headers: HeaderMap,
     /// The body; one that ends early ends in an error.
     pub body: ByteStream,
+    /// The version of HTTP that it came in, where that is known.
+    pub version: Option<Version>,
+}
+
+impl TransportResponse {
+    /// An answer of these parts, in a version that is not known.
+    #[must_use]
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<ByteStream>) -> Self {
+        Self { status, headers, body: body.into(), version: None }
+    }
 }
 
 impl fmt::Debug for TransportRequest {

@@ -1,11 +1,12 @@
 //! Requests that ask to leave HTTP on their connection.
 
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use tracing::Span;
 
-use super::attempt::{Exchange, Observed};
+use super::attempt::Exchange;
 use super::client::HttpClient;
+use super::measure::Measure;
 use super::request::Request;
 use super::transport::{RawConnection, TransportUpgrade};
 use super::{headers, said};
@@ -58,10 +59,9 @@ impl Attempts for Switching<'_> {
     type Output = Upgraded;
 
     async fn attempt(&self, attempt: Attempt) -> Result<Upgraded> {
-        let exchange = &self.exchange;
-        let observed = exchange.observed();
-        let result = self.switched(attempt, observed.as_ref()).await;
-        observed.inspect(|observed| exchange.tell(attempt, observed, result.as_ref().err()));
+        let measure = self.exchange.measure(attempt);
+        let result = self.switched(attempt, &measure).await;
+        measure.end(result.as_ref().err());
         result
     }
 
@@ -79,7 +79,7 @@ impl Attempts for Switching<'_> {
 }
 
 impl Switching<'_> {
-    async fn switched(&self, attempt: Attempt, observed: Option<&Observed>) -> Result<Upgraded> {
+    async fn switched(&self, attempt: Attempt, measure: &Measure<'_>) -> Result<Upgraded> {
         let exchange = &self.exchange;
         let mut outgoing = exchange.outgoing();
         // Before the request is signed: a signature may cover them.
@@ -89,15 +89,15 @@ impl Switching<'_> {
         let signed = exchange.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         match exchange.inner.transport.upgrade(outgoing).await? {
             TransportUpgrade::Answered(answer) if exchange.is_failure(&answer) => {
-                exchange.received(answer.status, &answer.headers, observed);
+                measure.received(None, (answer.status, answer.version), &answer.headers);
                 Err(Box::pin(exchange.failed(answer, &signed)).await)
             }
             TransportUpgrade::Answered(answer) => {
-                exchange.received(answer.status, &answer.headers, observed);
+                measure.received(None, (answer.status, answer.version), &answer.headers);
                 Err(stayed(answer.status, &answer.headers))
             }
             TransportUpgrade::Switched { headers, connection } => {
-                exchange.received(StatusCode::SWITCHING_PROTOCOLS, &headers, observed);
+                measure.received(None, (StatusCode::SWITCHING_PROTOCOLS, Some(Version::HTTP_11)), &headers);
                 let agreed = headers::text(&headers, UPGRADE.as_str());
                 match agreed.is_some_and(|name| name.eq_ignore_ascii_case(self.protocol)) {
                     true => Ok(Upgraded { headers, connection }),

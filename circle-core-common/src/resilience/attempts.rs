@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 pub struct Attempt {
     /// Which it is; the first is 1.
     pub number: u32,
+    /// When it began.
+    pub began: Tick,
     /// When it must have ended: the attempt timeout or the deadline of the call, whichever is earlier.
     pub deadline: Option<Tick>,
     /// Whether it was started beside one that is still running.

@@ -10,11 +10,11 @@ mod latency;
 mod lent;
 mod limiter;
 mod places;
-mod shard;
+pub(crate) mod shard;
 mod window;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(super) use self::breaker::{Breaker, Refusal, Ticket};
@@ -31,6 +31,7 @@ use super::telemetry::Telemetry;
 use super::{RemoteOperation, Resolved};
 use crate::clock::Tick;
 use crate::error::{Error, ErrorKind};
+use crate::telemetry::{OTHER, Series};
 
 /// One place that requests go to: an origin, a region, a host. [`Policy::endpoint`](super::Policy::endpoint) gives it.
 pub struct Endpoint {
@@ -38,6 +39,8 @@ pub struct Endpoint {
     /// Whether its key is a label of metrics; of very many endpoints only the first are.
     labelled: bool,
     telemetry: Arc<Telemetry>,
+    /// The metrics of its attempts; made when the first is told.
+    series: OnceLock<Box<Series>>,
     pub(super) breaker: Option<Breaker>,
     pub(super) budget: Arc<Budget>,
     lent: [Lent; shard::SHARDS],
@@ -109,6 +112,7 @@ impl Endpoint {
             key: key.into(),
             labelled,
             telemetry,
+            series: OnceLock::new(),
             breaker: settings.breaker.then(|| Breaker::new(settings)),
             lent: std::array::from_fn(|_| Lent::new(&budget)),
             budget,
@@ -175,7 +179,7 @@ impl Endpoint {
 
     /// Tells that the breaker has changed.
     pub(super) fn entered(&self, state: BreakerState) {
-        self.telemetry.breaker(if self.labelled { &self.key } else { "_OTHER" }, state);
+        self.telemetry.breaker(if self.labelled { &self.key } else { OTHER }, state);
         self.tell(None, || Step::Breaker(state));
     }
 
@@ -183,6 +187,18 @@ impl Endpoint {
     #[inline]
     pub(super) fn tell<'e>(&'e self, operation: Option<&'static RemoteOperation>, step: impl FnOnce() -> Step<'e>) {
         self.telemetry.tell(&self.key, operation, step);
+    }
+
+    /// Whether it is told apart from others in metrics.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.labelled
+    }
+
+    /// The metrics of its attempts; endpoints that are not told apart share theirs.
+    #[cfg(feature = "http")]
+    pub(crate) fn series(&self) -> &Series {
+        if self.labelled { self.series.get_or_init(|| Box::new(Series::new())) } else { self.telemetry.others() }
     }
 
     pub(super) fn telemetry(&self) -> &Telemetry {

@@ -187,7 +187,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         self.unspent = 0;
         self.tell(|| Step::Passed(Stage::AttemptTimeout));
         let timeout = self.attempt_timeout.map(|timeout| self.now.after(timeout));
-        Attempt { number: self.made, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
+        Attempt { number: self.made, began: self.now, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
     }
 
     #[inline]

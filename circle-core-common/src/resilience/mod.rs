@@ -16,8 +16,8 @@ mod settings;
 mod telemetry;
 
 pub use attempts::{Attempt, Attempts, Lasting};
-pub(crate) use endpoint::Lent;
 pub use endpoint::{BreakerState, Endpoint, EndpointState, RetryBudget};
+pub(crate) use endpoint::{Lent, shard};
 pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{Done, Policy};

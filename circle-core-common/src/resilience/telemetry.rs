@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tracing::Span;
 use tracing::field::Empty;
@@ -13,6 +13,7 @@ use crate::clock::{Clock, Tick};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::random::Random;
+use crate::telemetry::Series;
 
 /// The counter of repetitions; labels: service, remote operation, and `error.type` of what was repeated.
 pub const RETRIES: &str = "circle.retries";
@@ -29,6 +30,8 @@ pub(super) struct Telemetry {
     clock: Clock,
     random: Random,
     observer: Option<Arc<dyn Observer>>,
+    /// The metrics of the attempts at all endpoints that are not told apart.
+    others: OnceLock<Box<Series>>,
 }
 
 impl Telemetry {
@@ -38,11 +41,17 @@ impl Telemetry {
             clock: environment.clock().clone(),
             random: environment.random().clone(),
             observer: environment.observer().cloned(),
+            others: OnceLock::new(),
         }
     }
 
     pub(super) fn service(&self) -> &str {
         &self.service
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) fn others(&self) -> &Series {
+        self.others.get_or_init(|| Box::new(Series::new()))
     }
 
     pub(super) fn now(&self) -> Tick {

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{IntoF64, Key, Label};
 use tracing::{Instrument, Span};
 
-use super::{CALL_DURATION, CALL_DURATION_METADATA, HandleCore};
+use super::HandleCore;
+use super::instruments::{Model, Taken};
 use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
@@ -27,16 +27,6 @@ pub(super) fn taken(recording: Recording<'_>) -> Result<()> {
 pub(super) fn unrecorded(error: Error) -> Error {
     let text = "the audit record could not be written, and audit is required";
     Error::new(ErrorKind::Unavailable, text).with_reason(Reason::AuditUnavailable).with_source(error)
-}
-
-/// The time since a call started, in seconds, as a histogram wants it. The clock is read when one takes it: without an
-/// exporter none does, and a reading is a good part of a call in memory.
-struct TimeTaken<'a>(&'a CallContext);
-
-impl IntoF64 for TimeTaken<'_> {
-    fn into_f64(self) -> f64 {
-        self.0.elapsed().as_secs_f64()
-    }
 }
 
 /// The core of the handle that a call is made through: its own where the call outlives the handle's method.
@@ -121,11 +111,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The handle's part of the call: who is called.
-    pub(crate) fn core(&self) -> &HandleCore {
-        &self.core
-    }
-
     /// The span of the call.
     pub(crate) fn span(&self) -> &Span {
         &self.span
@@ -151,14 +136,17 @@ impl<'a> Call<'a> {
     pub async fn finish<T>(&mut self, result: Result<T>) -> Result<T> {
         let kind = result.as_ref().err().map(Error::kind);
         if self.core.shared.environment.audit().is_none() {
-            self.measure(kind, TimeTaken(&self.cx));
-            return self.close(result);
+            let heard = self.measure(kind, &Taken::now(&self.cx));
+            return self.close(result, heard);
         }
         let shared = Arc::clone(&self.core.shared);
-        let Some((sink, mode)) = shared.environment.audit() else { return self.close(result) };
-        let took = self.cx.elapsed();
-        self.measure(kind, took);
-        let result = self.close(result);
+        let Some((sink, mode)) = shared.environment.audit() else { return self.close(result, false) };
+        let (took, heard) = {
+            let taken = Taken::now(&self.cx);
+            let heard = self.measure(kind, &taken);
+            (taken.get(), heard)
+        };
+        let result = self.close(result, heard);
         let error = result.as_ref().err();
         let event = self.outcome(AuditEvent::outcome_of(kind), error, took);
         // The last that is said of the call, unless the loss of this very record is an error that names its resource.
@@ -190,11 +178,12 @@ impl<'a> Call<'a> {
     /// Ends a call that never reached the provider. Waits for nothing: its deadline may be over.
     pub(super) fn refuse(&mut self, error: Error) -> Error {
         let error = error.with_sent(Sent::No);
-        let took = self.cx.elapsed();
+        let taken = Taken::now(&self.cx);
+        let heard = self.measure(Some(error.kind()), &taken);
+        let took = taken.get();
         let intended = std::mem::take(&mut self.open);
         self.span.record("error.type", error.kind().code());
-        self.measure(Some(error.kind()), took);
-        self.core.shared.stats.count(Some(&error));
+        self.core.shared.stats.count(self.core.account().map(|account| &**account), Some(&error), heard);
         if intended {
             self.record_outcome(error.kind().code(), Some(&error), took);
         }
@@ -209,10 +198,10 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
+    fn close<T>(&mut self, result: Result<T>, heard: bool) -> Result<T> {
         self.open = false;
         let error = result.as_ref().err();
-        self.core.shared.stats.count(error);
+        self.core.shared.stats.count(self.core.account().map(|account| &**account), error, heard);
         self.cx.note_attempts(error.map_or(1, Error::attempts));
         self.cx.report(|report| {
             report.attempts += self.cx.attempts();
@@ -240,23 +229,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn measure(&self, error: Option<ErrorKind>, took: impl IntoF64) {
-        let operation = self.cx.operation();
-        let key = self.core.shared.keys[operation.index()].get_or_init(|| {
-            let labels = vec![
-                Label::from_static_parts("circle.operation", operation.name()),
-                Label::new("circle.service", self.core.shared.service.to_string()),
-                Label::from_static_parts("circle.provider", self.core.shared.provider),
-            ];
-            Key::from_parts(CALL_DURATION, labels)
-        });
-        metrics::with_recorder(|recorder| match error {
-            None => recorder.register_histogram(key, &CALL_DURATION_METADATA).record(took),
-            Some(kind) => {
-                let key = key.with_extra_labels(vec![Label::from_static_parts("error.type", kind.code())]);
-                recorder.register_histogram(&key, &CALL_DURATION_METADATA).record(took);
-            }
-        });
+    /// Measures the call as one that ends now, and says whether anybody listens to metrics.
+    fn measure(&self, error: Option<ErrorKind>, taken: &Taken<'_>) -> bool {
+        let shared = &*self.core.shared;
+        let place = (&*shared.service, shared.provider);
+        let heard = shared.instruments.record(self.cx.operation(), place, self.resource.as_ref(), error, taken);
+        // What was refused here says nothing of the service, unless there is none to make the call with.
+        if shared.stats.is_measured() && (self.open || error.is_some_and(ErrorKind::is_service_fault)) {
+            shared.stats.judge(self.cx.started().since_start(), taken.get(), error);
+        }
+        heard
+    }
+
+    /// The instruments of the model that is asked, where one is.
+    pub(crate) fn model(&self) -> Option<Arc<Model>> {
+        let shared = &*self.core.shared;
+        shared.instruments.model(self.cx.operation(), (&shared.service, shared.provider), self.resource.as_ref())
+    }
+
+    /// Counts the tokens of a call of a model.
+    pub(crate) fn count_tokens(&self, input: Option<u64>, output: Option<u64>) {
+        self.core.shared.stats.account(self.cx.tenant(), |account| account.tokens(input, output));
     }
 
     fn outcome(&self, outcome: &'static str, error: Option<&Error>, took: Duration) -> AuditEvent {
@@ -297,8 +290,9 @@ impl Drop for Call<'_> {
             return;
         }
         self.span.record("error.type", ErrorKind::Cancelled.code());
-        let took = self.cx.elapsed();
-        self.measure(Some(ErrorKind::Cancelled), took);
+        let taken = Taken::now(&self.cx);
+        self.measure(Some(ErrorKind::Cancelled), &taken);
+        let took = taken.get();
         self.record_outcome(AuditEvent::CANCELLED, None, took);
     }
 }

@@ -19,6 +19,7 @@ pub struct BuildContext {
     environment: Environment,
     name: String,
     allow_loopback: bool,
+    untraced: bool,
     services: Arc<BTreeMap<String, Service>>,
     resilience: Arc<Resilience>,
     policy: Arc<OnceLock<Policy>>,
@@ -42,6 +43,13 @@ impl BuildContext {
     #[must_use]
     pub fn allow_loopback(mut self, allow: bool) -> Self {
         self.allow_loopback = allow;
+        self
+    }
+
+    /// Chooses whether requests carry the trace that the application's calls belong to; they do where nothing is said.
+    #[must_use]
+    pub fn traced(mut self, traced: bool) -> Self {
+        self.untraced = !traced;
         self
     }
 
@@ -81,6 +89,12 @@ impl BuildContext {
     #[must_use]
     pub fn allows_loopback(&self) -> bool {
         self.allow_loopback
+    }
+
+    /// Whether requests carry the trace that the application's calls belong to.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        !self.untraced
     }
 
     /// The service that a config refers to.

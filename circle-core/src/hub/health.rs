@@ -1,10 +1,12 @@
 //! How the services are.
 
+mod json;
+
 use std::fmt;
 use std::time::Duration;
 
 use circle_core_common::resilience::{BreakerState, EndpointState, Policy};
-use circle_core_common::scope::ServiceStats;
+use circle_core_common::scope::{ServiceStats, SloReport, SloState, Usage};
 use circle_core_common::{CallContext, CallOptions, Environment, Error, ErrorKind, HealthState, Reason};
 
 use super::{HEALTH, Slot};
@@ -41,6 +43,11 @@ pub struct ServiceHealth {
     pub calls: u64,
     /// Calls since the start that failed on the service's side: unavailable, connection, timeout, and the like.
     pub failures: u64,
+    /// How its calls stand against its objectives, where it has any. It does not change `state`: that says whether the service
+    /// serves now.
+    pub slo: Option<SloReport>,
+    /// What its calls used, by tenant.
+    pub usage: Vec<Usage>,
     /// The endpoints that its calls went to, by key: breaker, attempts that run, tokens left for retries. Empty for a
     /// provider whose calls do not leave the process.
     pub endpoints: Vec<EndpointState>,
@@ -77,6 +84,9 @@ impl fmt::Display for HealthReport {
                 None => write!(f, "  {:>8}", "-")?,
             }
             write!(f, "  {:.1} % errors", service.error_rate() * 100.0)?;
+            if let Some(slo) = service.slo.as_ref().filter(|slo| slo.state != SloState::Unmeasured) {
+                write!(f, "  {slo}")?;
+            }
             for endpoint in &service.endpoints {
                 if let Some(breaker) = endpoint.breaker.filter(|breaker| *breaker != BreakerState::Closed) {
                     let key = if endpoint.key.is_empty() { "breaker" } else { &endpoint.key };
@@ -100,6 +110,8 @@ fn unasked(environment: &Environment, slot: &Slot) -> ServiceHealth {
         latency: None,
         calls: stats.calls(),
         failures: stats.failures(),
+        slo: stats.objectives(environment.clock()),
+        usage: stats.usage(),
         endpoints: Policy::of(environment, &slot.name).map(|policy| policy.endpoints()).unwrap_or_default(),
         note: None,
         error: None,

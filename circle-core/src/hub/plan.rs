@@ -6,6 +6,7 @@ use circle_core_common::AnyServiceRef;
 use circle_core_common::audit::AuditMode;
 use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
 use circle_core_common::resilience::Resilience;
+use circle_core_common::scope::Slo;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,6 +38,7 @@ pub(super) struct Planned {
     pub(super) entry: Entry,
     pub(super) common: Common,
     pub(super) resilience: Resilience,
+    pub(super) slo: Option<Slo>,
     /// The provider's own keys.
     pub(super) node: Node,
     pub(super) references: Vec<Reference>,
@@ -101,21 +103,16 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         problems.push(Problem::new(path.key("provider"), origin, message).with_suggestion(suggestion));
         return None;
     };
-    let mut without_effect = |key: &str, table: &Option<Node>, why: &str| {
-        if let Some(table) = table {
-            let message = format!("`{}` {why}, so `{key}` has nothing to act on", entry.name());
-            problems.push(Problem::new(path.key(key), table.origin.clone(), message));
+    let resilience = match (entry.is_remote(), &common.resilience) {
+        (true, _) => common.decode_resilience(&path, problems),
+        (false, None) => Resilience::default(),
+        (false, Some(table)) => {
+            let why = "runs in this process: no call leaves it, so `resilience` has nothing to act on";
+            problems.push(Problem::new(path.key("resilience"), table.origin.clone(), format!("`{}` {why}", entry.name())));
+            Resilience::default()
         }
     };
-    let resilience = if entry.is_remote() {
-        without_effect("slo", &common.slo, "is not measured against objectives yet");
-        common.decode_resilience(&path, problems)
-    } else {
-        let why = "runs in this process: no call leaves it";
-        without_effect("resilience", &common.resilience, why);
-        without_effect("slo", &common.slo, why);
-        Resilience::default()
-    };
+    let slo = common.decode_slo(&path, problems);
     let inspected = entry.inspect(&node, &path);
     problems.extend(inspected.problems);
     for secret in inspected.secrets {
@@ -127,7 +124,7 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
             problems.push(Problem::new(secret.path, secret.origin, message));
         }
     }
-    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, node, references: inspected.references })
+    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, slo, node, references: inspected.references })
 }
 
 /// The value at `path`, which lies below the service's table.

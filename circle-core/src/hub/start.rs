@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circle_core_common::resilience::backoff::Backoff;
+use circle_core_common::scope::ServiceStats;
 use circle_core_common::service::Deferred;
 use circle_core_common::{BuildContext, Environment, Error, ErrorKind, HealthState, Result, Service};
 use tokio::task::JoinSet;
@@ -73,7 +74,11 @@ impl Started {
         let cx = BuildContext::new(self.environment.clone(), planned.name.clone())
             .services(services)
             .resilience(planned.resilience.clone())
-            .allow_loopback(planned.common.allow_loopback);
+            .allow_loopback(planned.common.allow_loopback)
+            .traced(planned.common.trace);
+        if let Some(slo) = &planned.slo {
+            ServiceStats::of(&self.environment, &planned.name).measure(slo);
+        }
         let built = build_once(&planned, &cx).await;
         let service = match built {
             Ok(service) => service,

@@ -4,6 +4,7 @@
 
 mod config;
 mod life;
+mod objectives;
 mod resilience;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -58,12 +58,12 @@ async fn resilience_is_for_services_whose_calls_leave_the_process() {
     assert_eq!((report.services[0].state, report.is_healthy()), (HealthState::Unhealthy, false));
     assert!(report.to_string().contains("breaker isolated"), "{report}");
 
-    let toml = "version = 1\n[services.a]\nprovider = \"distant\"\nslo = { x = 1 }\n[services.a.resilience]\nretry.max_atempts = 2\n\
+    let toml = "version = 1\n[services.a]\nprovider = \"distant\"\nslo = { success = 1 }\n[services.a.resilience]\nretry.max_atempts = 2\n\
                 breaker.failure_ratio = 2.0\n[services.b]\nprovider = \"memory\"\nresilience = {}\n";
     let problems =
         Hub::builder().toml(toml, "circle.toml").registry(registry().with::<Distant>()).check().unwrap_err().to_string();
     for line in [
-        "services.a.slo (circle.toml:4): `distant` is not measured against objectives yet, so `slo` has nothing to act on",
+        "services.a.slo.success (circle.toml:4): expected a number above 0 and below 1: at 1 there is no budget for errors",
         "services.a.resilience.retry.max_atempts (circle.toml:6): unknown key, did you mean `max_attempts`?",
         "services.b.resilience (circle.toml:10): `memory` runs in this process",
     ] {

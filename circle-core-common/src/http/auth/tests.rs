@@ -51,7 +51,7 @@ impl Transport for Server {
         self.0.sent.lock().unwrap().push((request.target.path_and_query.clone(), request.headers.clone()));
         if let Some((status, location)) = self.0.redirects.lock().unwrap().take() {
             let headers = [(http::header::LOCATION, http::HeaderValue::from_static(location))].into_iter().collect();
-            return Ok(TransportResponse { status, headers, body: Bytes::new().into() });
+            return Ok(TransportResponse::new(status, headers, Bytes::new()));
         }
         let accepted = match &*self.0.accepts.lock().unwrap() {
             Some(secret) => authorization.as_ref().is_some_and(|value| value.ends_with(secret.as_str())),
@@ -59,7 +59,7 @@ impl Transport for Server {
         };
         let status = if accepted { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         let body = format!("refused: {} {authorization:?}", request.target.path_and_query);
-        Ok(TransportResponse { status, headers: HeaderMap::new(), body: Bytes::from(body).into() })
+        Ok(TransportResponse::new(status, HeaderMap::new(), Bytes::from(body)))
     }
 }
 

@@ -15,20 +15,20 @@ use crate::resilience::Retry;
 
 /// What the server does about one stream.
 #[derive(Clone, Copy)]
-enum Deed {
+pub(super) enum Deed {
     Answer,
     Reset(H2Reason),
     ResetWithin(H2Reason),
 }
 
-struct Server {
-    port: u16,
+pub(super) struct Server {
+    pub(super) port: u16,
     root: String,
     paths: Arc<Mutex<Vec<String>>>,
-    connections: Arc<Mutex<u32>>,
+    pub(super) connections: Arc<Mutex<u32>>,
 }
 
-async fn start(deeds: &'static [Deed]) -> Server {
+pub(super) async fn start(deeds: &'static [Deed]) -> Server {
     let (acceptor, root) = acceptor("localhost", &[b"h2"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -69,7 +69,7 @@ async fn start(deeds: &'static [Deed]) -> Server {
 }
 
 impl Server {
-    fn environment(&self) -> Environment {
+    pub(super) fn environment(&self) -> Environment {
         let transport = HttpTransport::builder().root_certificates(self.root.as_bytes()).unwrap().build();
         Environment::builder().transport(transport).build()
     }

@@ -100,7 +100,8 @@ async fn request_by(client: &Client<Connector, Upload>, request: TransportReques
 
 fn received(response: http::Response<Incoming>) -> TransportResponse {
     let (parts, body) = response.into_parts();
-    TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body) }
+    let version = Some(parts.version);
+    TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body), version }
 }
 
 fn place(origin: &Origin) -> String {

@@ -135,7 +135,8 @@ impl Transport for ReqwestTransport {
         match self.client.execute(outgoing).await {
             Ok(response) => {
                 let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-                Ok(TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body) })
+                let version = Some(parts.version);
+                Ok(TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body), version })
             }
             Err(error) => Err(failure::request(error.without_url(), &format!("{}:{}", origin.host(), origin.port()))),
         }

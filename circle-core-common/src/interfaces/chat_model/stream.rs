@@ -37,6 +37,7 @@ struct Open {
     interruption: Option<Pin<Box<dyn Future<Output = Error> + Send>>>,
     emulated: Option<Emulated>,
     warnings: Vec<Warning>,
+    chunks: telemetry::Chunks,
 }
 
 struct Ending {
@@ -61,7 +62,7 @@ impl ChatStream {
 
     /// The same events within a call, which ends when they do.
     pub(super) fn within(mut self, call: Call<'static>, emulated: Option<Emulated>, warnings: Vec<Warning>) -> Self {
-        self.open = Some(Box::new(Open { call, interruption: None, emulated, warnings }));
+        self.open = Some(Box::new(Open { call, interruption: None, emulated, warnings, chunks: telemetry::Chunks::default() }));
         self
     }
 
@@ -173,7 +174,12 @@ impl ChatStream {
             };
             let result = result.and_then(|event| {
                 let event = match &mut self.open {
-                    Some(open) => open.adapt(event),
+                    Some(open) => {
+                        if event.is_content() && !matches!(event, ChatEvent::End { .. }) {
+                            open.chunks.note(&open.call);
+                        }
+                        open.adapt(event)
+                    }
                     None => event,
                 };
                 self.assembler.push(&event).map(|()| event)

@@ -1,77 +1,68 @@
-//! What is told of the tokens of a call.
+//! What is told of the tokens of a call, and of when they come.
 
-use metrics::{Key, Label, Level, Metadata};
+use std::sync::Arc;
 
 use super::Usage;
-use crate::scope::Call;
+use crate::clock::Tick;
+use crate::scope::{Call, Model, Taken};
 
-/// The histogram of tokens per call, as OpenTelemetry's conventions for generative AI name it.
-const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
-
-static METADATA: Metadata<'static> = Metadata::new("circle", Level::INFO, Some(module_path!()));
-
-/// Tells the report and the histogram; what is unknown is not told.
+/// Tells the report, the histogram and the account of the tenant; what is unknown is not told.
 pub(super) fn note_usage(call: &Call<'_>, usage: &Usage) {
     call.cx().report(|report| report.add_usage(usage));
-    for (kind, tokens) in [("input", usage.input_total()), ("output", usage.output_total())] {
-        let Some(tokens) = tokens else { continue };
-        let labels = vec![
-            Label::from_static_parts("gen_ai.operation.name", "chat"),
-            Label::from_static_parts("gen_ai.provider.name", call.core().provider()),
-            Label::from_static_parts("gen_ai.token.type", kind),
-            Label::new("circle.service", call.core().service().to_owned()),
-        ];
-        let key = Key::from_parts(TOKEN_USAGE, labels);
-        // No count of tokens comes near the numbers that a float cannot tell apart.
-        metrics::with_recorder(|recorder| recorder.register_histogram(&key, &METADATA).record(tokens as f64));
+    let (input, output) = (usage.input_total(), usage.output_total());
+    if input.is_some() || output.is_some() {
+        call.count_tokens(input, output);
+        call.model().inspect(|model| model.tokens(input, output));
+    }
+}
+
+/// When the pieces of an answer come.
+#[derive(Default)]
+pub(super) enum Chunks {
+    /// None came yet.
+    #[default]
+    Ahead,
+    /// Somebody wants to know: since the last.
+    Heard(Arc<Model>, Tick),
+    /// Nobody does.
+    Unheard,
+}
+
+impl Chunks {
+    /// A piece of the answer is there.
+    #[inline]
+    pub(super) fn note(&mut self, call: &Call<'_>) {
+        match self {
+            Self::Unheard => {}
+            Self::Heard(model, last) => {
+                let now = call.cx().clock().now();
+                model.chunk(now.since(*last));
+                *last = now;
+            }
+            Self::Ahead => *self = Self::first(call),
+        }
+    }
+
+    fn first(call: &Call<'_>) -> Self {
+        let taken = Taken::now(call.cx());
+        match call.model() {
+            Some(model) if model.first_chunk(&taken) => Self::Heard(model, call.cx().started().after(taken.get())),
+            _ => Self::Unheard,
+        }
     }
 }
 
 #[cfg(all(test, feature = "mock"))]
 mod tests {
-    use std::sync::{Arc, Mutex, PoisonError};
-
-    use metrics::{Counter, Gauge, Histogram, HistogramFn, KeyName, Recorder, SharedString, Unit};
-
-    use super::super::{ChatEvent, ChatModel, ChatResponse, ChatStream, FinishReason, MockChatModelProvider, Part};
+    use super::super::{
+        ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, FinishReason, MockChatModelProvider, Part, PartKind,
+    };
     use super::*;
-
-    /// What was recorded under the name of the tokens: their kind, and how many.
-    #[derive(Clone, Default)]
-    struct Tokens(Arc<Mutex<Vec<(String, f64)>>>);
-
-    struct Kind(String, Tokens);
-
-    impl HistogramFn for Kind {
-        fn record(&self, value: f64) {
-            self.1.0.lock().unwrap_or_else(PoisonError::into_inner).push((self.0.clone(), value));
-        }
-    }
-
-    impl Recorder for Tokens {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-            Counter::noop()
-        }
-
-        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-            Gauge::noop()
-        }
-
-        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-            if key.name() != TOKEN_USAGE {
-                return Histogram::noop();
-            }
-            let kind = key.labels().find(|label| label.key() == "gen_ai.token.type").map(|label| label.value().to_owned());
-            Histogram::from_arc(Arc::new(Kind(kind.unwrap_or_default(), self.clone())))
-        }
-    }
+    use crate::telemetry::kept::Kept;
+    use crate::{CallOptions, Environment};
 
     #[tokio::test]
-    async fn known_tokens_are_told_whole_and_streamed_and_unknown_ones_are_not() {
+    async fn durations_tokens_and_chunks_are_told_and_what_is_unknown_is_not() {
         let mut mock = MockChatModelProvider::ready();
         mock.expect_chat().returning(|_, _| {
             let mut reply = ChatResponse::new(vec![Part::text("Yes.")]);
@@ -80,15 +71,41 @@ mod tests {
         });
         mock.expect_stream().returning(|_, _| {
             let usage = Usage::inclusive(Some(20), Some(0), Some(0)).output(Some(3));
-            let start = ChatEvent::start(None, None);
-            Ok(ChatStream::from_events([start, ChatEvent::Usage(usage), ChatEvent::end(FinishReason::Stop)]))
+            let text = |text: &str| ChatEvent::TextDelta { part: 0, text: text.into() };
+            let start = ChatEvent::PartStart { part: 0, kind: PartKind::Text };
+            let events = [
+                start,
+                text("a"),
+                text("b"),
+                text("c"),
+                ChatEvent::Usage(usage),
+                ChatEvent::PartEnd { part: 0, state: None },
+                ChatEvent::end(FinishReason::Stop),
+            ];
+            Ok(ChatStream::from_events([ChatEvent::start(None, None)].into_iter().chain(events)))
         });
-        let (model, tokens) = (ChatModel::new(mock), Tokens::default());
-        let recording = metrics::set_default_local_recorder(&tokens);
+        let model = crate::Handle::rebind(&ChatModel::new(mock), Environment::default(), "llm");
+        let (kept, of_acme) = (Kept::default(), model.with(CallOptions::new().tenant("acme")));
+        let recording = metrics::set_default_local_recorder(&kept);
         model.chat("Is it?").await.unwrap();
-        model.stream("Is it?").await.unwrap().finish().await.unwrap();
+        of_acme.stream(ChatRequest::from("Is it?").model("big")).await.unwrap().finish().await.unwrap();
         drop(recording);
-        let told = tokens.0.lock().unwrap().clone();
-        assert_eq!(told, [("output".to_owned(), 7.0), ("input".to_owned(), 20.0), ("output".to_owned(), 3.0)]);
+        let all = kept.all();
+        let of = |name: &str, labels: &str| all.get(&format!("{name} {labels}")).cloned().unwrap_or_default();
+        let (plain, big) = ("circle.service=llm", "gen_ai.request.model=big circle.service=llm");
+        let chat = "gen_ai.operation.name=chat gen_ai.provider.name=mock";
+        let tokens = |labels: &str| of("gen_ai.client.token.usage", &format!("{chat} gen_ai.token.type={labels}"));
+        assert_eq!(tokens(&format!("output {plain}")), [7.0]);
+        assert_eq!(tokens(&format!("input {plain}")), [0.0; 0], "{all:?}");
+        assert_eq!((tokens(&format!("input {big}")), tokens(&format!("output {big}"))), (vec![20.0], vec![3.0]));
+        let count = |name: &str, labels: &str| of(name, &format!("{chat} {labels}")).len();
+        assert_eq!(count("gen_ai.client.operation.duration", plain), 1);
+        assert_eq!(count("gen_ai.client.operation.duration", big), 1);
+        assert_eq!(count("gen_ai.client.operation.time_to_first_chunk", big), 1);
+        assert_eq!(count("gen_ai.client.operation.time_per_output_chunk", big), 2);
+        let used = "circle.service=llm circle.tenant=acme";
+        assert_eq!(of("circle.usage.calls", used), [1.0]);
+        assert_eq!(of("circle.usage.tokens", &format!("{used} gen_ai.token.type=input")), [20.0]);
+        assert_eq!(of("circle.usage.tokens", "circle.service=llm gen_ai.token.type=output"), [7.0]);
     }
 }

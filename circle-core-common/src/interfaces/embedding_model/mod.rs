@@ -164,7 +164,12 @@ impl EmbeddingModel {
         let count = request.inputs.len();
         let mut call = self.open(&EMBED);
         let provider = self.start(&mut call, Resources::None).await?;
-        let result = call.guard(provider.embed(call.cx(), request)).await;
+        let result = call.guard(provider.embed(call.cx(), request)).await.inspect(|embedded| {
+            if let Some(tokens) = embedded.usage.input_tokens {
+                call.count_tokens(Some(tokens), None);
+                call.model().inspect(|model| model.tokens(Some(tokens), None));
+            }
+        });
         call.finish(result.and_then(|embedded| answered(embedded, count, width))).await
     }
 

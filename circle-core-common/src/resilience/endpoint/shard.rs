@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many shards there are.
-pub(super) const SHARDS: usize = 8;
+pub(crate) const SHARDS: usize = 8;
 
 /// A value with cache lines of its own: two of 64 bytes, because processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(super) const SHARDS: usize = 8;
 pub(crate) struct Padded<T>(pub(crate) T);
 
 /// The shard of this thread. Threads are dealt out in turn, so that few threads never share one.
-pub(super) fn mine() -> usize {
+pub(crate) fn mine() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;

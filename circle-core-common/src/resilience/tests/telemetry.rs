@@ -1,66 +1,10 @@
-use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-
 use super::*;
-
-/// Keeps what is counted and set, with its labels.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<String>>>);
-
-struct Instrument(Seen, String);
-
-impl Instrument {
-    fn of(seen: &Seen, key: &Key) -> Arc<Self> {
-        let labels = key.labels().map(|label| format!(" {}={}", label.key(), label.value())).collect::<String>();
-        Arc::new(Self(seen.clone(), format!("{}{labels}", key.name())))
-    }
-
-    fn note(&self, value: impl std::fmt::Display) {
-        self.0.0.lock().unwrap().push(format!("{} {value}", self.1));
-    }
-}
-
-impl CounterFn for Instrument {
-    fn increment(&self, value: u64) {
-        self.note(value);
-    }
-
-    fn absolute(&self, _: u64) {}
-}
-
-impl GaugeFn for Instrument {
-    fn increment(&self, _: f64) {}
-
-    fn decrement(&self, _: f64) {}
-
-    fn set(&self, value: f64) {
-        self.note(value);
-    }
-}
-
-impl Recorder for Seen {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(Instrument::of(self, key))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(Instrument::of(self, key))
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
+use crate::telemetry::kept::Kept;
 
 #[test]
 fn retries_refusals_and_breakers_are_measured_with_bounded_labels() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let seen = Seen::default();
+    let seen = Kept::default();
     metrics::with_local_recorder(&seen, || {
         runtime.block_on(async {
             let settings = BreakerSettings::new().min_calls(3).failure_ratio(1.0);
@@ -73,24 +17,21 @@ fn retries_refusals_and_breakers_are_measured_with_bounded_labels() {
     });
     let operation = "circle.service=test circle.remote_operation=test.Safe";
     let breaker = "circle.breaker.state circle.service=test circle.endpoint=https://example.test";
-    let expected = [
-        format!("circle.retries {operation} error.type=unavailable 1"),
-        format!("circle.retries {operation} error.type=unavailable 1"),
-        format!("{breaker} 2"),
-        format!("circle.rejected {operation} circle.rejected_by=breaker 1"),
-        format!("{breaker} 0"),
-    ];
-    assert_eq!(*seen.0.lock().unwrap(), expected);
+    let all = seen.all();
+    assert_eq!(all[&format!("circle.retries {operation} error.type=unavailable")], [1.0, 1.0]);
+    assert_eq!(all[breaker], [2.0, 0.0]);
+    assert_eq!(all[&format!("circle.rejected {operation} circle.rejected_by=breaker")], [1.0]);
+    assert_eq!(all.len(), 3, "{all:?}");
 }
 
 #[test]
 fn endpoints_without_end_are_one_label() {
-    let seen = Seen::default();
+    let seen = Kept::default();
     let policy = Policy::new(&Environment::default(), "hooks", &Resilience::new());
     metrics::with_local_recorder(&seen, || (0..1000).for_each(|host| policy.endpoint(&format!("https://{host}")).isolate()));
-    let keys: std::collections::BTreeSet<_> = seen.0.lock().unwrap().iter().cloned().collect();
+    let keys = seen.series("circle.breaker.state");
     assert_eq!(keys.len(), 33);
-    assert!(keys.contains("circle.breaker.state circle.service=hooks circle.endpoint=_OTHER 3"));
+    assert!(keys.contains(&"circle.service=hooks circle.endpoint=_OTHER".to_owned()));
 }
 
 #[cfg(feature = "testkit")]

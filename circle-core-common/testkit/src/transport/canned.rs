@@ -87,7 +87,7 @@ impl Transport for CannedTransport {
             _ if reply.filler() > 0 && !is_head => filled(content, reply.filler()),
             _ => ByteStream::from(content),
         };
-        Ok(TransportResponse { status, headers, body })
+        Ok(TransportResponse::new(status, headers, body))
     }
 }
 

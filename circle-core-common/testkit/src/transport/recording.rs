@@ -133,13 +133,13 @@ impl Transport for RecordingTransport {
             let target = kept_target(&request.target.path_and_query, |name| state.queries.iter().any(|query| query == name));
             Request::new(request.method.as_str(), target, state.kept(&request.headers), &sent)
         };
-        let TransportResponse { status, headers, body } = self.transport.send(request).await?;
+        let TransportResponse { status, headers, body, version } = self.transport.send(request).await?;
         let content: Bytes = body.collect(Some(LONGEST_BODY)).await?;
         let mut state = self.state();
         let kept = state.kept(&headers);
         let response = Response { status: status.as_u16(), headers: kept, body: Content::of(&content) };
         state.entries.push(Entry { request: asked, response });
-        Ok(TransportResponse { status, headers, body: ByteStream::from(content) })
+        Ok(TransportResponse { status, headers, body: ByteStream::from(content), version })
     }
 }
 

@@ -99,7 +99,7 @@ impl Transport for ReplayTransport {
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).map_err(|_| malformed())?);
         }
         let status = StatusCode::from_u16(response.status).map_err(|_| malformed())?;
-        Ok(TransportResponse { status, headers, body: ByteStream::from(content) })
+        Ok(TransportResponse::new(status, headers, ByteStream::from(content)))
     }
 }
 

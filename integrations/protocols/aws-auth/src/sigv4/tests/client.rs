@@ -110,7 +110,7 @@ impl Transport for Service {
         }
         let status = if code.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
         let body = code.map(|code| format!(r#"{{"code":"{code}","message":"{authorization}"}}"#)).unwrap_or_default();
-        Ok(TransportResponse { status, headers, body: Bytes::from(body).into() })
+        Ok(TransportResponse::new(status, headers, Bytes::from(body)))
     }
 }
 
