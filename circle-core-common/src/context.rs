@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub use cancel::Cancel;
-pub use options::{CallOptions, OnUnsupported};
+pub use options::{CacheUse, CallOptions, OnUnsupported};
 pub use report::{CallReport, Report};
 pub use retry_on::RetryOn;
 

@@ -44,7 +44,7 @@ pub use body::{Body, ByteStream, Pieces};
 pub use bulk::Bulk;
 pub use capabilities::Flag;
 pub use clock::{Clock, ClockSource, Sleep, Tick};
-pub use context::{CallContext, CallOptions, CallReport, Cancel, OnUnsupported, Report, RetryOn};
+pub use context::{CacheUse, CallContext, CallOptions, CallReport, Cancel, OnUnsupported, Report, RetryOn};
 pub use environment::{Environment, EnvironmentBuilder};
 pub use error::{Detail, Error, ErrorKind, FailedAttempt, Limit, Problem, Reason, Resolution, Result, ResultExt, Sent};
 pub use extension::{Extension, Extensions};

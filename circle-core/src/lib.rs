@@ -37,6 +37,9 @@ pub mod orchestration;
 pub mod prelude;
 pub mod registry;
 
+#[cfg(feature = "tower")]
+#[doc(inline)]
+pub use circle_core_common::http::tower;
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
     chat_model, embedding_model, key_value_store, messenger, notifier, object_store, vector_store, webhook_verifier,
@@ -48,8 +51,8 @@ pub use circle_core_common::interfaces::{
 };
 #[doc(inline)]
 pub use circle_core_common::{
-    AnyServiceRef, Body, BuildContext, Bulk, ByteSize, ByteStream, CallContext, CallOptions, CallReport, Cancel, Class, Clock,
-    ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, FailedAttempt, Fence, Filter, Flag,
+    AnyServiceRef, Body, BuildContext, Bulk, ByteSize, ByteStream, CacheUse, CallContext, CallOptions, CallReport, Cancel, Class,
+    Clock, ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, FailedAttempt, Fence, Filter, Flag,
     Handle, Health, HealthState, Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider,
     ProviderInfo, Random, Reason, Report, Resolution, Result, ResultExt, RetryOn, SecretRef, Sent, Service, ServiceRef, Tick,
     Timestamp, Version, Watch, access, audit, config, filter, resilience, secret, telemetry,

@@ -7,7 +7,7 @@ use super::{CallReport, Cancel, RetryOn};
 use crate::clock::Tick;
 use crate::error::Error;
 use crate::identifier::OperationId;
-use crate::resilience::{HedgeSettings, Retry};
+use crate::resilience::{HedgeSettings, Retry, StallSettings};
 use crate::telemetry::TraceContext;
 use crate::units::ByteSize;
 
@@ -19,6 +19,22 @@ pub enum OnUnsupported {
     Refuse,
     /// Emulate, where the interface's documentation lists an emulation; the report says so.
     Emulate,
+}
+
+/// Which kept answers a caller takes. It chooses among what the service's settings keep: where they keep nothing, it changes
+/// nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheUse {
+    /// Those that are fresh.
+    #[default]
+    Fresh,
+    /// Those that are fresh and not older than this.
+    MaxAge(Duration),
+    /// Those that the service confirms now.
+    Confirmed,
+    /// None, and nothing is kept. The request is the caller's own.
+    NoStore,
 }
 
 /// What a caller chooses for its calls; `handle.with(options)` is a handle whose calls have them.
@@ -65,6 +81,10 @@ pub struct CallOptions {
     pub hedge: Option<HedgeSettings>,
     /// The trace that the call belongs to, where no [`Propagator`](crate::telemetry::Propagator) knows better.
     pub trace: Option<TraceContext>,
+    /// When content that hardly flows is given up, over the service's settings and what the request is by its nature.
+    pub stall: Option<StallSettings>,
+    /// Which kept answers may be given, of services whose answers are kept.
+    pub cache: Option<CacheUse>,
     /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
     pub(crate) unrepeatable: bool,
 }
@@ -192,6 +212,20 @@ impl CallOptions {
         self
     }
 
+    /// Chooses when content that hardly flows is given up: `StallSettings::off()`, `StallSettings::new().grace(…)`.
+    #[must_use]
+    pub fn stall(mut self, stall: StallSettings) -> Self {
+        self.stall = Some(stall);
+        self
+    }
+
+    /// Chooses which kept answers may be given: `CacheUse::NoStore`, `CacheUse::MaxAge(…)`.
+    #[must_use]
+    pub fn cache(mut self, cache: CacheUse) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
     /// These options over `base`: what is not chosen here is taken from there.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
@@ -213,6 +247,8 @@ impl CallOptions {
             retry: merged(self.retry, base.retry.as_ref(), Retry::over),
             trace: self.trace.or_else(|| base.trace.clone()),
             hedge: merged(self.hedge, base.hedge.as_ref(), HedgeSettings::over),
+            stall: merged(self.stall, base.stall.as_ref(), StallSettings::over),
+            cache: self.cache.or(base.cache),
         }
     }
 

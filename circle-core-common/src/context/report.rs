@@ -36,6 +36,10 @@ pub struct Report {
     pub emulated: Vec<&'static str>,
     /// Calls that were answered from a cache of the application's.
     pub cached: u32,
+    /// Requests that were answered by what was kept of an earlier answer, fresh, confirmed or in place of a failure.
+    pub from_cache: u32,
+    /// Requests that got the answer of an equal one at the same time.
+    pub coalesced: u32,
     /// The tokens of the calls of models; unknown where one of them did not say.
     pub usage: Option<Usage>,
     /// The id of the last write.

@@ -174,6 +174,8 @@ codes! {
         ChecksumMismatch = 9, "checksum_mismatch";
         /// The answer ended before its announced end.
         Truncated = 10, "truncated";
+        /// Content hardly flowed for so long that the request was given up.
+        Stalled = 40, "stalled";
         /// The model's context is too small for the request.
         ContextLength = 11, "context_length";
         /// The lease is somebody else's by now.

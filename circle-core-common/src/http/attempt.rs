@@ -1,12 +1,15 @@
 //! One attempt: render, intercept, sign, send, judge.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -19,14 +22,19 @@ use super::measure::Measure;
 use super::redact::{REDACTED, Secrets};
 use super::request::Request;
 use super::response::{Opened, Response};
+use super::stall::Patience;
 use super::target::Target;
 use super::transport::{TransportBody, TransportRequest, TransportResponse};
+use super::upload::{self, Progress};
 use crate::body::{Body, ByteStream};
+use crate::clock::Clock;
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
-use crate::resilience::{Attempt, Attempts, Endpoint, Lasting, Permit, RemoteOperation};
+use crate::resilience::{Attempt, Attempts, Endpoint, Lasting, Permit, RemoteOperation, Stall};
 use crate::telemetry::{Propagator, TraceContext};
-use crate::units::ByteSize;
+
+/// How long the body of a failed answer is waited for.
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The attempts of one request.
 pub(super) struct Exchange<'a> {
@@ -35,6 +43,8 @@ pub(super) struct Exchange<'a> {
     pub(super) operation: &'static RemoteOperation,
     pub(super) request: &'a Request,
     pub(super) endpoint: &'a Endpoint,
+    /// Where the headers are noted, by name, that are added to those that the request describes; the credential is none of them.
+    pub(super) added: Option<&'a Mutex<Vec<HeaderName>>>,
 }
 
 /// Answers read into memory within the attempt.
@@ -170,12 +180,12 @@ impl Exchange<'_> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let length = outgoing.body.length();
-        let mut answer = self.inner.transport.send(outgoing).await?;
+        let mut answer = self.exchange(outgoing).await?;
         measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
         }
-        let limit = self.body_limit();
+        let limit = self.inner.body_limit(self.cx, self.request);
         let announced = self.announced(&answer);
         if let Some(length) = announced.filter(|&length| length > limit.as_u64()) {
             return Err(Error::outside_limit(Limit::at_most("body_limit", limit.as_u64(), "bytes"), length).with_sent(Sent::Yes));
@@ -195,7 +205,7 @@ impl Exchange<'_> {
         let mut outgoing = self.outgoing();
         let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let length = outgoing.body.length();
-        let mut answer = self.inner.transport.send(outgoing).await?;
+        let mut answer = self.exchange(outgoing).await?;
         measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
             return Err(Box::pin(self.failed(answer, &signed)).await);
@@ -214,6 +224,18 @@ impl Exchange<'_> {
         let received = Received { stats: Arc::clone(&self.inner.stats), tenant: self.cx.tenant().cloned(), bytes: 0 };
         let flow = Flow::new(source, self.cx.clock(), self.stall(), announced).counted(received);
         Ok(Begun { status: answer.status, headers: answer.headers, secrets: signed.secrets, flow })
+    }
+
+    /// Sends the request, watching a body that is more than the network takes at once.
+    async fn exchange(&self, mut outgoing: TransportRequest) -> Result<TransportResponse> {
+        if !upload::is_watched(&outgoing.body) {
+            return self.inner.transport.send(outgoing).await;
+        }
+        let Some(patience) = Patience::new(self.stall()) else { return self.inner.transport.send(outgoing).await };
+        let progress = Arc::<Progress>::default();
+        outgoing.extensions.insert(Arc::clone(&progress));
+        // Boxed, as what is rare.
+        Box::pin(upload::watched(self.inner.transport.send(outgoing), &progress, self.cx.clock(), patience)).await
     }
 
     /// The request as the caller describes it, before the attempt adds its own.
@@ -236,17 +258,17 @@ impl Exchange<'_> {
     pub(super) async fn prepare(&self, attempt: Attempt, outgoing: &mut TransportRequest) -> Result<Signed> {
         let request = self.request;
         let headers = &mut outgoing.headers;
-        request.headers.add_to(headers, |_| true);
-        let own = |name: &HeaderName| (!request.abroad || *name == USER_AGENT) && request.headers.get(name).is_none();
-        self.inner.headers.add_to(headers, own);
-        if request.compressed {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        }
+        self.inner.head_of(request, headers);
         let origin = &request.target.origin;
         for interceptor in &*self.inner.interceptors {
             let mut seen = Outgoing::new(self.operation, attempt, &request.method, origin, headers);
             catch_unwind(AssertUnwindSafe(|| interceptor.before(&mut seen)))
                 .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "an interceptor panicked")))?;
+        }
+        if let Some(added) = self.added {
+            let described = |name: &HeaderName| *name == ACCEPT_ENCODING || self.inner.describes(request, name);
+            let names = headers.keys().filter(|name| !described(name)).cloned().collect();
+            *added.lock().unwrap_or_else(PoisonError::into_inner) = names;
         }
         match request.body.as_bytes() {
             Some(bytes) if bytes.is_empty() => {}
@@ -285,7 +307,7 @@ impl Exchange<'_> {
             false => Ok(body),
         };
         let kept = match body {
-            Ok(body) => beginning(body).await,
+            Ok(body) => beginning(body, self.cx.clock()).await,
             Err(_) => Vec::new(),
         };
         match self.judge(answer.status, &headers, &kept, signed) {
@@ -328,13 +350,15 @@ impl Exchange<'_> {
         if body.is_whole() { body } else { ByteStream::new(Flow::new(body, self.cx.clock(), self.stall(), announced)) }
     }
 
-    fn stall(&self) -> Duration {
-        self.request.stall.unwrap_or(self.inner.stall)
-    }
-
-    fn body_limit(&self) -> ByteSize {
-        let chosen = self.cx.options().and_then(|options| options.body_limit);
-        chosen.or(self.request.body_limit).unwrap_or(self.inner.body_limit)
+    fn stall(&self) -> Stall {
+        let policy = &self.inner.policy;
+        let (general, own) = (policy.resolved().stall, policy.resolved_for(self.operation.name()).stall);
+        // What the user chose for this operation beats what its provider knows of it.
+        let base = if own == general { self.request.stall.unwrap_or(self.inner.stall) } else { own };
+        match self.cx.options().and_then(|options| options.stall.as_ref()) {
+            Some(chosen) => chosen.resolved(base),
+            None => base,
+        }
     }
 
     pub(super) async fn repair(&self, error: &Error) -> bool {
@@ -360,11 +384,19 @@ async fn streamed(body: &Body) -> Result<TransportBody> {
     Ok(TransportBody::Stream { stream: body.open_when_read().await?, length })
 }
 
-/// The beginning of a failed answer's body. What breaks off after it is no error: the failure is known.
-async fn beginning(mut body: ByteStream) -> Vec<u8> {
+/// The beginning of a failed answer's body. What breaks off after it, or takes long, is no other error: the failure is known,
+/// and a status that says no must not become a timeout that is tried again.
+async fn beginning(mut body: ByteStream, clock: &Clock) -> Vec<u8> {
     let mut kept = Vec::new();
+    let mut enough = None;
     while kept.len() < Detail::BODY_MAX {
-        let Ok(Some(chunk)) = body.try_next().await else { break };
+        let mut next = pin!(body.try_next());
+        let next = poll_fn(|cx| match next.as_mut().poll(cx) {
+            Poll::Ready(next) => Poll::Ready(next.ok().flatten()),
+            // A timer only once it is pending, as everywhere.
+            Poll::Pending => Pin::new(enough.get_or_insert_with(|| clock.sleep(FAILURE_TIMEOUT))).poll(cx).map(|()| None),
+        });
+        let Some(chunk) = next.await else { break };
         kept.extend_from_slice(&chunk[..chunk.len().min(Detail::BODY_MAX - kept.len())]);
     }
     kept

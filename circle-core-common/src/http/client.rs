@@ -1,14 +1,14 @@
 //! The client that every HTTP provider sends with.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use http::HeaderValue;
-use http::header::USER_AGENT;
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::attempt::{Exchange, Streamed, Whole};
 use super::auth::{Auth, Authorizer};
+use super::cache::Cache;
 use super::classify::{Classify, StatusTable};
 use super::guard::Guard;
 use super::headers::{self, Fields};
@@ -20,7 +20,7 @@ use super::target::Target;
 use super::transport::Transport;
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::resilience::{Endpoint, Policy, RemoteOperation};
+use crate::resilience::{Endpoint, Idempotency, Policy, RemoteOperation, Stall, StallSettings};
 use crate::scope::ServiceStats;
 use crate::service::BuildContext;
 use crate::telemetry::Propagator;
@@ -28,8 +28,6 @@ use crate::units::ByteSize;
 
 /// The largest body that is read into memory where nobody says otherwise.
 const BODY_LIMIT: ByteSize = ByteSize::mib(16);
-/// How long a body may send nothing where nobody says otherwise.
-const STALL: Duration = Duration::from_secs(30);
 
 /// Sends requests: every policy around every attempt, the credential last, the answer judged. Cheap to clone.
 ///
@@ -51,7 +49,8 @@ pub(super) struct Inner {
     pub(super) classify: Arc<dyn Classify>,
     pub(super) headers: Fields,
     pub(super) body_limit: ByteSize,
-    pub(super) stall: Duration,
+    pub(super) stall: Stall,
+    pub(super) cache: Option<Box<Cache>>,
     pub(super) stats: Arc<ServiceStats>,
     /// Whether requests carry the application's trace.
     pub(super) traced: bool,
@@ -65,6 +64,42 @@ pub(super) enum Trusted {
 }
 
 impl Inner {
+    /// Sends a request by every policy, and reads its answer.
+    pub(super) async fn execute(
+        &self,
+        cx: &CallContext,
+        operation: &'static RemoteOperation,
+        request: &Request,
+        added: Option<&Mutex<Vec<HeaderName>>>,
+    ) -> Result<Response> {
+        let other = self.other_endpoint(&request.target.origin, operation);
+        let endpoint = other.as_ref().unwrap_or(&self.endpoint);
+        let work = Whole(Exchange { inner: self, cx, operation, request, endpoint, added });
+        let done = self.policy.execute(cx, operation, endpoint, &work).await?;
+        Ok(done.output)
+    }
+
+    /// The headers that a request describes, its own and the client's.
+    pub(super) fn head_of(&self, request: &Request, headers: &mut HeaderMap) {
+        request.headers.add_to(headers, |_| true);
+        self.headers.add_to(headers, |name| request.headers.get(name).is_none() && self.describes(request, name));
+        if request.compressed {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+
+    /// Whether a header is one that the request describes, itself or by the client.
+    pub(super) fn describes(&self, request: &Request, name: &HeaderName) -> bool {
+        let ours = || self.headers.get(name).is_some() && (!request.abroad || *name == USER_AGENT);
+        request.headers.get(name).is_some() || ours()
+    }
+
+    /// The largest body that is read into memory for a request.
+    pub(super) fn body_limit(&self, cx: &CallContext, request: &Request) -> ByteSize {
+        let chosen = cx.options().and_then(|options| options.body_limit);
+        chosen.or(request.body_limit).unwrap_or(self.body_limit)
+    }
+
     /// Whether the credential belongs to this origin.
     pub(super) fn trusts(&self, origin: &Origin) -> bool {
         *origin == *self.origin
@@ -99,16 +134,19 @@ impl HttpClient {
         let inner = &*self.inner;
         // A block and no `async fn`, whose future holds every argument twice and copies it when it is first polled.
         async move {
+            if let Some(cache) = &inner.cache {
+                return Box::pin(cache.send(inner, cx, operation, &request)).await;
+            }
             let other = inner.other_endpoint(&request.target.origin, operation);
             let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
-            let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint });
+            let work = Whole(Exchange { inner, cx, operation, request: &request, endpoint, added: None });
             let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
             Ok(done.output)
         }
     }
 
     /// Sends a request and returns at the headers of its answer. The body holds the call's place at the endpoint until it is
-    /// read or dropped; it is not under the attempt's timeout, but must not stall for longer than 30 s.
+    /// read or dropped; it is not under the attempt's timeout, but must not stall ([`Stall`]).
     ///
     /// # Errors
     /// As [`send`](Self::send). An error within the body comes from the body.
@@ -116,8 +154,12 @@ impl HttpClient {
         let inner = &*self.inner;
         let other = inner.other_endpoint(&request.target.origin, operation);
         let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
-        let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint });
-        let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
+        let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint, added: None });
+        let done = inner.policy.execute(cx, operation, endpoint, &work).await;
+        if let Some(cache) = inner.cache.as_ref().filter(|_| operation.idempotency() != Idempotency::Safe) {
+            cache.changed(&request.target, None);
+        }
+        let done = done?;
         Ok(done.output.holding(done.permit))
     }
 
@@ -144,6 +186,8 @@ impl fmt::Debug for HttpClient {
 #[must_use]
 pub struct HttpClientBuilder {
     inner: Inner,
+    /// What the service's user chose.
+    chosen: StallSettings,
 }
 
 impl HttpClientBuilder {
@@ -188,9 +232,10 @@ impl HttpClientBuilder {
         self
     }
 
-    /// How long a body may send nothing while somebody waits; 30 s where nothing is said, zero is for ever.
-    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.inner.stall = timeout;
+    /// When a body that hardly flows is given up, where the user has chosen nothing; the profile's where nothing is said: less
+    /// than 1 B/s for 20 s.
+    pub fn stall(mut self, stall: Stall) -> Self {
+        self.inner.stall = self.chosen.resolved(stall);
         self
     }
 
@@ -218,6 +263,7 @@ impl BuildContext {
     /// A client for requests to `origin`, with the policies of the service and the transport of the environment.
     pub fn http(&self, origin: impl Into<Arc<Origin>>) -> HttpClientBuilder {
         let (origin, policy) = (origin.into(), self.policy());
+        let (stall, cache) = (policy.resolved().stall, Cache::new(self.chosen_resilience(), policy.resolved()));
         let mut headers = Fields::new();
         headers.set(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
         HttpClientBuilder {
@@ -233,11 +279,13 @@ impl BuildContext {
                 classify: Arc::new(StatusTable::new()),
                 headers,
                 body_limit: BODY_LIMIT,
-                stall: STALL,
+                stall,
+                cache,
                 stats: ServiceStats::of(self.environment(), self.name()),
                 traced: self.is_traced(),
                 propagator: self.environment().propagator().cloned(),
             },
+            chosen: self.chosen_resilience().stall.clone(),
         }
     }
 

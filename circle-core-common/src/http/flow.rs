@@ -9,21 +9,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 
+use super::stall::{Patience, shortage};
 use crate::body::ByteStream;
 use crate::clock::{Clock, Sleep, Tick};
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
-use crate::resilience::OwnedPermit;
+use crate::resilience::{OwnedPermit, Stall};
 use crate::scope::ServiceStats;
 
-/// Ends in an error when nothing comes for too long while somebody waits, or when less or more comes than was announced.
+/// Ends in an error when too little comes for too long while somebody waits, or when less or more comes than was announced.
 pub(super) struct Flow {
     source: ByteStream,
     clock: Clock,
-    /// How long nothing may come; zero is for ever.
-    stall: Duration,
+    /// `None` is for ever.
+    patience: Option<Patience>,
+    /// Since when somebody waits.
+    waiting: Option<Tick>,
+    timer: Option<Timer>,
     /// What is still to come, where that was announced.
     left: Option<u64>,
-    waiting: Option<Waiting>,
     permit: Option<OwnedPermit>,
     received: Option<Received>,
     ended: bool,
@@ -42,14 +45,16 @@ impl Drop for Received {
     }
 }
 
-struct Waiting {
-    until: Tick,
+/// Kept from one wait to the next: a timer that rings too early costs less than one for every piece.
+struct Timer {
+    at: Tick,
     sleep: Sleep,
 }
 
 impl Flow {
-    pub(super) fn new(source: ByteStream, clock: &Clock, stall: Duration, left: Option<u64>) -> Self {
-        Self { source, clock: clock.clone(), stall, left, waiting: None, permit: None, received: None, ended: false }
+    pub(super) fn new(source: ByteStream, clock: &Clock, stall: Stall, left: Option<u64>) -> Self {
+        let patience = Patience::new(stall);
+        Self { source, clock: clock.clone(), patience, waiting: None, timer: None, left, permit: None, received: None, ended: false }
     }
 
     /// Counts its bytes.
@@ -66,36 +71,58 @@ impl Flow {
 
     fn end(&mut self, result: Option<Result<Bytes>>) -> Poll<Option<Result<Bytes>>> {
         self.ended = true;
-        self.waiting = None;
+        self.timer = None;
         self.permit = None;
         self.received = None;
         Poll::Ready(result)
     }
 
+    /// Something has come.
+    fn came(&mut self, bytes: u64) {
+        let waiting = self.waiting.take();
+        let Some(patience) = &mut self.patience else { return };
+        if patience.is_restored_by(bytes) {
+            return patience.restore();
+        }
+        if let Some(began) = waiting {
+            let waited = self.clock.now().since(began);
+            match was_away(patience, waited) {
+                true => patience.restore(),
+                false => patience.spend(waited),
+            }
+        }
+        patience.earn(bytes);
+    }
+
     /// Whether the other side has stalled. The time counts from when somebody began to wait, and anew when that somebody
     /// was away: a slow reader is no slow service.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.stall.is_zero() {
-            return Poll::Pending;
-        }
+        let Some(patience) = &mut self.patience else { return Poll::Pending };
         loop {
-            let clock = &self.clock;
-            let stall = self.stall;
-            let waiting = self.waiting.get_or_insert_with(|| {
-                let until = clock.now().after(stall);
-                Waiting { until, sleep: clock.sleep_until(until) }
-            });
-            if Pin::new(&mut waiting.sleep).poll(cx).is_pending() {
+            let began = *self.waiting.get_or_insert_with(|| self.clock.now());
+            let until = began.after(patience.left());
+            let timer = match &mut self.timer {
+                Some(timer) if timer.at <= until => timer,
+                timer => timer.insert(Timer { at: until, sleep: self.clock.sleep_until(until) }),
+            };
+            if Pin::new(&mut timer.sleep).poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            // Whoever waits is woken when the time is up; one who comes later was not waiting.
-            let late = clock.now().since(waiting.until);
-            if late < stall / 4 + Duration::from_millis(1) {
+            self.timer = None;
+            let waited = self.clock.now().since(began);
+            if was_away(patience, waited) {
+                patience.restore();
+                self.waiting = None;
+            } else if waited >= patience.left() {
                 return Poll::Ready(());
             }
-            self.waiting = None;
         }
     }
+}
+
+/// Whether who has waited for so long was not there in between: who waits is woken when the patience is used up.
+fn was_away(patience: &Patience, waited: Duration) -> bool {
+    waited > patience.left() + patience.stall().grace() / 4 + Duration::from_millis(1)
 }
 
 impl Stream for Flow {
@@ -108,7 +135,7 @@ impl Stream for Flow {
         }
         match Pin::new(&mut this.source).poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
-                this.waiting = None;
+                this.came(chunk.len() as u64);
                 if let Some(received) = &mut this.received {
                     received.bytes += chunk.len() as u64;
                 }
@@ -132,8 +159,10 @@ impl Stream for Flow {
             Poll::Pending => match this.poll_stall(cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) => {
-                    let text = format!("the answer stalled: nothing came for {:?}", this.stall);
-                    this.end(Some(Err(Error::new(ErrorKind::Timeout, text).with_sent(Sent::Maybe))))
+                    let stall = this.patience.as_ref().map_or(Stall::off(), Patience::stall);
+                    let text = format!("the answer stalled: {} came", shortage(stall));
+                    let error = Error::new(ErrorKind::Timeout, text).with_reason(Reason::Stalled);
+                    this.end(Some(Err(error.with_sent(Sent::Maybe))))
                 }
             },
         }
@@ -146,12 +175,17 @@ mod tests {
     use tokio::sync::mpsc;
 
     const STALL: Duration = Duration::from_secs(30);
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn flow(left: Option<u64>) -> (mpsc::Sender<Bytes>, ByteStream) {
+        flow_by(Stall::silence(STALL), left)
+    }
+
+    fn flow_by(stall: Stall, left: Option<u64>) -> (mpsc::Sender<Bytes>, ByteStream) {
         let (sender, receiver) = mpsc::channel::<Bytes>(8);
         let source =
             ByteStream::unfold(receiver, |mut receiver| async move { Ok(receiver.recv().await.map(|chunk| (chunk, receiver))) });
-        (sender, ByteStream::new(Flow::new(source, &Clock::System, STALL, left)))
+        (sender, ByteStream::new(Flow::new(source, &Clock::System, stall, left)))
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,10 +203,59 @@ mod tests {
         }
         let before = Clock::System.now();
         let error = body.try_next().await.unwrap_err();
-        assert!(error.is(ErrorKind::Timeout) && error.message().contains("stalled"), "{error}");
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Timeout, Some(Reason::Stalled)), "{error}");
         assert!(Clock::System.now().since(before) < STALL + Duration::from_secs(1));
         assert!(body.try_next().await.unwrap().is_none());
         trickle.abort();
+    }
+
+    /// Failure test 3: a byte a second flows, for as long as it likes; a byte every two seconds does not.
+    #[tokio::test(start_paused = true)]
+    async fn t03_the_least_rate_is_enough_and_less_is_not() {
+        for (pause, flows) in [(SECOND, true), (2 * SECOND, false)] {
+            let (sender, body) = flow_by(Stall::default(), Some(600));
+            tokio::spawn(async move {
+                for _ in 0..600 {
+                    tokio::time::sleep(pause).await;
+                    if sender.send(Bytes::from_static(b"x")).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            let before = Clock::System.now();
+            let end = body.collect(None).await;
+            assert_eq!(end.as_ref().err().map(Error::reason), (!flows).then_some(Some(Reason::Stalled)), "{pause:?}");
+            let lasted = Clock::System.now().since(before);
+            assert!(if flows { lasted >= 600 * SECOND } else { lasted < 60 * SECOND }, "{pause:?}: {lasted:?}");
+        }
+    }
+
+    /// Failure test 4: who reads a byte now and then is slow, the service is not.
+    #[tokio::test(start_paused = true)]
+    async fn t04_a_slow_reader_of_a_trickle_is_no_stall() {
+        let (sender, mut body) = flow_by(Stall::default(), None);
+        tokio::spawn(async move {
+            while sender.send(Bytes::from_static(b"x")).await.is_ok() {
+                tokio::time::sleep(SECOND).await;
+            }
+        });
+        for _ in 0..100 {
+            assert_eq!(body.try_next().await.unwrap().unwrap(), "x");
+            tokio::time::sleep(90 * SECOND).await;
+            // Looks for a moment only, and finds nothing or something.
+            let _ = tokio::time::timeout(SECOND / 10, body.try_next()).await;
+            tokio::time::sleep(90 * SECOND).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_off_waits_for_ever() {
+        let (sender, mut body) = flow_by(Stall::off(), None);
+        tokio::spawn(async move {
+            tokio::time::sleep(100_000 * SECOND).await;
+            sender.send(Bytes::from_static(b"x")).await.unwrap();
+        });
+        assert_eq!(body.try_next().await.unwrap().unwrap(), "x");
     }
 
     #[tokio::test(start_paused = true)]

@@ -91,7 +91,7 @@ fn next(request: &Request, headers: &HeaderMap) -> Result<Request> {
 }
 
 /// The target that a reference names, seen from `base`: absolute, or a path.
-fn resolve(base: &Target, location: &str) -> Result<Target> {
+pub(super) fn resolve(base: &Target, location: &str) -> Result<Target> {
     let location = location.split('#').next().unwrap_or_default();
     if location.starts_with('/') && !location.starts_with("//") {
         return Ok(Target::new(&base.origin, location));

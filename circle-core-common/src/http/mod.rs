@@ -6,6 +6,7 @@
 
 mod attempt;
 mod auth;
+mod cache;
 mod classify;
 mod client;
 mod compress;
@@ -26,16 +27,22 @@ mod rate_limit;
 mod redact;
 mod request;
 mod response;
+pub mod resumable;
 mod retry_after;
 mod said;
 mod sse;
+mod stall;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod transport;
 mod upgrade;
+mod upload;
 
 pub use auth::{Auth, Sign};
+pub use cache::HTTP_CACHE;
 pub use classify::{Answer, Classify, Rule, StatusTable};
 pub use client::{HttpClient, HttpClientBuilder};
 pub use date::parse_date;

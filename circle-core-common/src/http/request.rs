@@ -1,7 +1,6 @@
 //! What a provider asks for: a description, rendered afresh for every attempt.
 
 use std::fmt;
-use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
@@ -13,7 +12,7 @@ use super::target::Target;
 use super::{form, headers, json, redact};
 use crate::body::Body;
 use crate::error::Result;
-use crate::resilience::Lasting;
+use crate::resilience::{Lasting, Stall};
 use crate::units::ByteSize;
 
 /// A request: method, target, headers and body, and how its answer is treated.
@@ -30,7 +29,7 @@ pub struct Request {
     pub(super) extensions: Extensions,
     pub(super) keep: Vec<StatusCode>,
     pub(super) body_limit: Option<ByteSize>,
-    pub(super) stall: Option<Duration>,
+    pub(super) stall: Option<Stall>,
     pub(super) lasting: Lasting,
     pub(super) compressed: bool,
     pub(super) anonymous: bool,
@@ -192,9 +191,10 @@ impl Request {
         self
     }
 
-    /// How long the body of the answer may send nothing while somebody waits for it.
-    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.stall = Some(timeout);
+    /// When its body, or that of the answer, is given up because it hardly flows, in place of what the service's settings say;
+    /// the caller's own choice wins.
+    pub fn stall(mut self, stall: Stall) -> Self {
+        self.stall = Some(stall);
         self
     }
 

@@ -5,6 +5,7 @@
 mod answer;
 mod connect;
 mod connections;
+mod counted;
 mod failure;
 mod pooled;
 #[cfg(feature = "reqwest")]
@@ -18,6 +19,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 
+#[cfg(feature = "tower")]
+pub(super) use failure::foreign;
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};

@@ -43,7 +43,8 @@ impl HttpClient {
         let inner = &*self.inner;
         let other = inner.other_endpoint(&request.target.origin, operation);
         let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
-        let work = Switching { exchange: Exchange { inner, cx, operation, request: &request, endpoint }, protocol, each };
+        let work =
+            Switching { exchange: Exchange { inner, cx, operation, request: &request, endpoint, added: None }, protocol, each };
         Ok(inner.policy.execute(cx, operation, endpoint, &work).await?.output)
     }
 }

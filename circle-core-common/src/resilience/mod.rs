@@ -22,9 +22,11 @@ pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{Done, Policy};
 pub use remote::{Idempotency, RemoteOperation};
+#[cfg(feature = "http")]
+pub(crate) use settings::CACHE_SIZE;
 pub use settings::{
-    BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, HedgeSettings, OperationSettings, Operations, Profile,
-    RateLimitSettings, Resilience, Resolved, Retry, Writes,
+    BackoffSettings, BreakerSettings, BudgetSettings, BulkheadSettings, CacheSettings, HedgeSettings, OperationSettings,
+    Operations, Profile, RateLimitSettings, Resilience, Resolved, Retry, Stall, StallSettings, Writes,
 };
 pub use telemetry::{BREAKER_STATE, REJECTED, RETRIES};
 

@@ -30,13 +30,14 @@ pub struct RemoteOperation {
     idempotency: Idempotency,
     template: &'static str,
     apart: bool,
+    cacheable: bool,
 }
 
 impl RemoteOperation {
     /// A request of this name; `template` is its path with placeholders, for spans: it must hold no value.
     #[must_use]
     pub const fn new(name: &'static str, idempotency: Idempotency, template: &'static str) -> Self {
-        Self { name, idempotency, template, apart: false }
+        Self { name, idempotency, template, apart: false, cacheable: false }
     }
 
     /// Gives the requests an endpoint of their own, for a service that limits each operation by itself: a limit, an open breaker
@@ -45,6 +46,20 @@ impl RemoteOperation {
     pub const fn apart(mut self) -> Self {
         self.apart = true;
         self
+    }
+
+    /// Lets the answers of a safe operation be kept and given again by HTTP's rules, and equal requests at the same time be sent
+    /// once, where the service's user turns that on (`cache.enabled`).
+    #[must_use]
+    pub const fn cacheable(mut self) -> Self {
+        self.cacheable = true;
+        self
+    }
+
+    /// Whether its answers may be kept.
+    #[must_use]
+    pub const fn is_cacheable(&self) -> bool {
+        self.cacheable
     }
 
     /// Whether the requests have an endpoint of their own.

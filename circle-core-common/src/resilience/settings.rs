@@ -4,13 +4,19 @@ mod check;
 mod operations;
 mod profile;
 mod resolved;
+mod stall;
 
 use std::time::Duration;
 
+use crate::units::ByteSize;
+
 pub use operations::Operations;
 pub use profile::Profile;
+#[cfg(feature = "http")]
+pub(crate) use resolved::CACHE_SIZE;
 pub use resolved::Resolved;
 pub(super) use resolved::limit;
+pub use stall::Stall;
 
 /// A table of optional settings: its struct, a setter for each, and the merge of two.
 macro_rules! settings {
@@ -114,6 +120,10 @@ settings! {
             bulkhead: BulkheadSettings;
             /// When a second attempt is started beside a slow one.
             hedge: HedgeSettings;
+            /// When content that hardly flows is given up.
+            stall: StallSettings;
+            /// Whether answers of services that speak HTTP are kept for the next time.
+            cache: CacheSettings;
             /// What is different for single remote operations.
             operations: Operations;
         }
@@ -141,6 +151,10 @@ settings! {
             retry: Retry;
             /// When a second attempt is started beside a slow one. The `max_ratio` is the endpoint's.
             hedge: HedgeSettings;
+            /// When content that hardly flows is given up.
+            stall: StallSettings;
+            /// Whether its answers are kept, and equal requests sent once. The `max_size` is the service's.
+            cache: CacheSettings;
         }
     }
 }
@@ -299,6 +313,41 @@ settings! {
             enabled: bool;
             /// The share of an endpoint's calls that are hedged at most, above 0 and at most 1; it cannot be chosen for one call.
             max_ratio: f64;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// When content that hardly flows is given up, in either direction. The time counts only while somebody waits for the
+    /// network: a slow reader and a slow source are no stall.
+    StallSettings {
+        durations {
+            /// For how long less than the least rate may flow.
+            grace;
+        }
+        values {
+            /// Whether anything is given up.
+            enabled: bool;
+            /// The least rate; 0 is any, so that only silence counts.
+            min_bytes_per_second: u64;
+        }
+        tables {}
+    }
+}
+
+settings! {
+    /// Whether answers to safe requests are kept and given again as HTTP's own rules allow (RFC 9111), and equal requests at
+    /// the same time sent once. Of the requests only those that their provider describes as cacheable.
+    CacheSettings {
+        durations {}
+        values {
+            /// Whether answers are kept.
+            enabled: bool;
+            /// How much is kept at most, by one credential.
+            max_size: ByteSize;
+            /// Whether equal requests at the same time are sent once.
+            coalesce: bool;
         }
         tables {}
     }

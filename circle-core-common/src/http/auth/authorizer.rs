@@ -49,6 +49,23 @@ impl Authorizer {
         matches!(self.means, Means::None)
     }
 
+    /// Loads the credential where none is at hand. Why there is none, the request will find out.
+    pub(in crate::http) async fn load(&self, cx: &CallContext) {
+        if let Means::Secret(cache) = &self.means
+            && cache.peek(cx).is_none()
+        {
+            let _ = cache.get(cx).await;
+        }
+    }
+
+    /// The version of the credential that is at hand; `None` where there is none yet, or a scheme of somebody else's.
+    pub(in crate::http) fn version(&self, cx: &CallContext) -> Option<u64> {
+        match &self.means {
+            Means::Secret(cache) => cache.peek(cx).map(|lease| lease.version()),
+            Means::None | Means::Custom(_) => None,
+        }
+    }
+
     /// Signs a request whose origin the client trusts. What a scheme of this client's put on it is given back; somebody
     /// else's leaves it on the request.
     pub(in crate::http) async fn sign(

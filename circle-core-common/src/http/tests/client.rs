@@ -137,6 +137,17 @@ async fn of_a_large_failure_the_beginning_is_kept() {
 }
 
 #[tokio::test]
+async fn a_failure_whose_body_does_not_end_is_that_failure() {
+    let head = Step::Send(b"HTTP/1.1 403 X\r\nContent-Length: 1000\r\n\r\n{\"message\":".to_vec());
+    let server = Server::start(vec![vec![head, Step::Pause(Duration::from_secs(60))]]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let error = client.send(&context(&environment), &GET, Request::get(target(&client, "/a"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), server.hits()), (ErrorKind::PermissionDenied, 1, 1), "{error:?}");
+    assert!(error.detail().unwrap().body.as_deref().is_some_and(|body| body.starts_with("{\"message\":")));
+}
+
+#[tokio::test]
 async fn what_a_server_repeats_of_a_credential_stays_out_of_the_error() {
     let body = format!("{{\"message\":\"bad token {CANARY}\",\"sent\":\"Bearer {CANARY}\"}}");
     let server = Server::start(vec![answer(format!("HTTP/1.1 401 X\r\nContent-Length: {}\r\n\r\n{body}", body.len()))]).await;

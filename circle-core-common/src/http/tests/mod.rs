@@ -1,10 +1,12 @@
 //! The pipeline against sockets: what is really sent, and what becomes of answers that no server should give.
 
+mod cache;
 mod client;
 mod follow;
 mod http2;
 #[cfg(feature = "reqwest")]
 mod proxied;
+mod resumable;
 mod server;
 mod telemetry;
 mod tls;

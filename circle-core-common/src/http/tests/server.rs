@@ -114,7 +114,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
 fn request_end(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-    let end = match text.split("content-length: ").nth(1) {
+    let end = match text.split("\r\ncontent-length: ").nth(1) {
         Some(rest) => head + rest.split("\r\n").next()?.parse::<usize>().ok()?,
         None if text.contains("transfer-encoding: chunked") => {
             head + buffer[head..].windows(5).position(|window| window == b"0\r\n\r\n")? + 5

@@ -9,7 +9,7 @@ use super::*;
 use crate::body::{Body, ByteStream};
 use crate::error::{ErrorKind, Reason, Sent};
 use crate::http::{HttpTransport, Request};
-use crate::resilience::Retry;
+use crate::resilience::{Retry, Stall, StallSettings};
 
 /// One attempt, so that every accident is seen as it is.
 fn once(environment: &Environment) -> CallContext {
@@ -177,7 +177,7 @@ async fn a_body_may_be_slow_and_must_not_stall() {
     let environment = Environment::default();
     let client = client(&environment, &server.origin());
     let open = async || {
-        let request = Request::get(target(&client, "/a")).stall_timeout(Duration::from_millis(400));
+        let request = Request::get(target(&client, "/a")).stall(Stall::silence(Duration::from_millis(400)));
         client.open(&once(&environment), &GET, request).await.unwrap().body.collect(None).await
     };
     assert_eq!(open().await.unwrap(), "xxxxxxxx");
@@ -185,6 +185,70 @@ async fn a_body_may_be_slow_and_must_not_stall() {
     let error = open().await.unwrap_err();
     assert!(error.is(ErrorKind::Timeout) && error.message().contains("stalled"), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+/// Takes connections, and of each so many bytes at once after each pause; 0 is nothing ever.
+async fn takes(bytes: usize, pause: Duration) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut buffer, mut end) = (vec![0; bytes.max(1)], [0; 5]);
+                while bytes == 0 || !end.ends_with(b"<end>") {
+                    tokio::time::sleep(pause).await;
+                    let Ok(read @ 1..) = tokio::io::AsyncReadExt::read(&mut stream, &mut buffer[..bytes]).await else { break };
+                    let both = [&end[..], &buffer[..read]].concat();
+                    end.copy_from_slice(&both[both.len() - 5..]);
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await;
+            });
+        }
+    });
+    origin
+}
+
+fn large(bytes: usize) -> Vec<u8> {
+    let mut content = vec![b'x'; bytes];
+    content.extend_from_slice(b"<end>");
+    content
+}
+
+#[tokio::test]
+async fn an_upload_that_the_network_does_not_take_is_cut() {
+    let origin = takes(0, Duration::from_secs(3600)).await;
+    let environment = Environment::default();
+    let client = client(&environment, &origin);
+    let started = std::time::Instant::now();
+    let stall = Stall::new(Duration::from_millis(300));
+    let stream = || Body::from_stream(ByteStream::from(Bytes::from(large(64 << 20))), None);
+    for body in [Body::from(large(64 << 20)), stream()] {
+        let request = Request::put(target(&client, "/a")).stall(stall).body(body);
+        let error = client.send(&once(&environment), &PUT, request).await.unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Timeout, Some(Reason::Stalled)), "{error:?}");
+        assert_eq!(error.sent(), Sent::Maybe);
+        assert!(error.message().contains("upload stalled"), "{error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(8), "before the attempt's own timeout");
+    // The caller's choice wins: then the attempt's timeout ends it.
+    let options = CallOptions::new().retry(Retry::off()).stall(StallSettings::off()).attempt_timeout(Duration::from_secs(1));
+    let request = Request::put(target(&client, "/a")).stall(stall).body(large(64 << 20));
+    let error = client.send(&context_with(&environment, options), &PUT, request).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Timeout, None), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_flows_slowly_arrives() {
+    // It lasts for many times the grace.
+    let origin = takes(512 * 1024, Duration::from_millis(20)).await;
+    let environment = Environment::default();
+    let client = client(&environment, &origin);
+    let started = std::time::Instant::now();
+    let stall = Stall::new(Duration::from_millis(400));
+    let request = Request::put(target(&client, "/a")).stall(stall).body(large(24 << 20));
+    client.send(&once(&environment), &PUT, request).await.unwrap();
+    assert!(started.elapsed() > Duration::from_millis(800), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

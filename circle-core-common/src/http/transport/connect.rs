@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::counted::Counted;
 use super::tls::Tls;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,7 +48,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = Counted<MaybeHttpsStream<TokioIo<TcpStream>>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -66,7 +67,8 @@ impl Service<Uri> for Connector {
                 let tls = if only_http1 { tls.http1()? } else { tls.config()? };
                 HttpsConnector::from((tcp, tls)).call(address).await
             });
-            connected.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+            let connected = connected.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+            connected.map(Counted::new)
         })
     }
 }

@@ -19,6 +19,34 @@ pub(super) fn request(failed: impl StdError + Send + Sync + 'static, place: &str
     error.with_source(failed)
 }
 
+/// What became of a request of somebody else's client. That nobody listens is known of any; what else was not sent, of hyper
+/// and of what is built over it.
+#[cfg(feature = "tower")]
+pub(in crate::http) fn foreign(failed: Box<dyn StdError + Send + Sync>, place: &str) -> Error {
+    let failed = Foreign(failed);
+    let refused = find::<io::Error>(&failed).is_some_and(|why| why.kind() == io::ErrorKind::ConnectionRefused);
+    let error = request(failed, place);
+    if refused { error.with_sent(Sent::No) } else { error }
+}
+
+#[cfg(feature = "tower")]
+#[derive(Debug)]
+struct Foreign(Box<dyn StdError + Send + Sync>);
+
+#[cfg(feature = "tower")]
+impl std::fmt::Display for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(feature = "tower")]
+impl StdError for Foreign {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 fn connect(failed: &(dyn StdError + 'static), place: &str) -> Error {
     let connection = |text: String| Error::new(ErrorKind::Connection, text);
     match find::<rustls::Error>(failed) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::connect::Connector;
@@ -15,6 +16,7 @@ use super::upload::Upload;
 use super::{RawConnection, Transport, TransportRequest, TransportResponse, TransportUpgrade, answer, failure};
 use crate::error::Result;
 use crate::http::Origin;
+use crate::http::upload::Progress;
 
 /// HTTP/1.1 and HTTP/2 over pooled connections: hyper and rustls.
 ///
@@ -89,9 +91,13 @@ impl Transport for HttpTransport {
 }
 
 async fn request_by(client: &Client<Connector, Upload>, request: TransportRequest) -> Result<http::Response<Incoming>> {
-    let TransportRequest { method, target, headers, body, .. } = request;
+    let TransportRequest { method, target, headers, body, mut extensions, .. } = request;
     let origin = Arc::clone(&target.origin);
     let mut outgoing = Request::new(Upload::from(body));
+    if let Some(progress) = extensions.remove::<Arc<Progress>>() {
+        let connection = capture_connection(&mut outgoing);
+        outgoing.body_mut().tell(progress, connection);
+    }
     *outgoing.method_mut() = method;
     *outgoing.uri_mut() = target.into_uri()?;
     *outgoing.headers_mut() = headers;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BudgetSettings, HedgeSettings, OperationSettings, Resilience, Retry};
+use super::{BudgetSettings, CacheSettings, HedgeSettings, OperationSettings, Resilience, Retry};
 
 /// Settings of single remote operations, by their names (`s3.GetObject`): the names in spans and metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,7 +46,10 @@ impl Resilience {
     pub(super) fn of_operation(&self, own: &OperationSettings) -> Self {
         let retry = Retry { budget: shared(&own.retry.budget, &self.retry.budget), ..own.retry.clone().over(&self.retry) };
         let hedge = HedgeSettings { max_ratio: self.hedge.max_ratio, ..own.hedge.clone().over(&self.hedge) };
+        let cache = CacheSettings { max_size: self.cache.max_size, ..own.cache.clone().over(&self.cache) };
         Self {
+            stall: own.stall.clone().over(&self.stall),
+            cache,
             total_timeout: own.total_timeout.or(self.total_timeout),
             attempt_timeout: own.attempt_timeout.or(self.attempt_timeout),
             retry,

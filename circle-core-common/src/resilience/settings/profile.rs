@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Resolved, Writes};
+use super::{Resolved, Stall, Writes};
 use crate::resilience::backoff::Backoff;
 
 /// A named set of values for one way of using a service.
@@ -61,6 +61,9 @@ impl Profile {
             hedge: false,
             hedge_delay: None,
             hedge_max_ratio: 0.05,
+            stall: Stall::default(),
+            cache: None,
+            coalesce: false,
         };
         match self {
             Self::Interactive => interactive,
@@ -75,6 +78,8 @@ impl Profile {
                 attempt_timeout: Some(Duration::from_secs(120)),
                 backoff: full_jitter(Duration::from_millis(500), Duration::from_secs(8)),
                 throttle_backoff: full_jitter(Duration::from_millis(500), Duration::from_secs(8)),
+                // A model that reasons is silent between its words.
+                stall: Stall::silence(Duration::from_secs(60)),
                 ..interactive
             },
             Self::Payments => Resolved { writes: Writes::Keyed, ..interactive },

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{BackoffSettings, Resilience, Writes};
+use super::{BackoffSettings, Resilience, Stall, Writes};
 use crate::context::CallOptions;
 use crate::resilience::backoff::Backoff;
+use crate::units::ByteSize;
 
 /// The values that hold for a service: its own settings over those of its profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +69,16 @@ pub struct Resolved {
     pub hedge_delay: Option<Duration>,
     /// The share of an endpoint's calls that are hedged at most.
     pub hedge_max_ratio: f64,
+    /// When content that hardly flows is given up, where its request or provider knows nothing better.
+    pub stall: Stall,
+    /// How much of the answers is kept, by one credential; `None` is nothing.
+    pub cache: Option<ByteSize>,
+    /// Whether equal requests at the same time are sent once.
+    pub coalesce: bool,
 }
+
+/// How much is kept where nobody says otherwise.
+pub(crate) const CACHE_SIZE: ByteSize = ByteSize::mib(16);
 
 impl Resilience {
     /// The values that hold: these settings over those of their profile.
@@ -106,6 +116,13 @@ impl Resilience {
             hedge: self.hedge.enabled.unwrap_or(base.hedge),
             hedge_delay: self.hedge.delay.or(base.hedge_delay),
             hedge_max_ratio: self.hedge.max_ratio.unwrap_or(base.hedge_max_ratio),
+            stall: self.stall.resolved(base.stall),
+            cache: match self.cache.enabled {
+                Some(true) => Some(self.cache.max_size.unwrap_or(CACHE_SIZE)),
+                Some(false) => None,
+                None => base.cache,
+            },
+            coalesce: self.cache.coalesce.or(self.cache.enabled).unwrap_or(base.coalesce),
         }
     }
 }
@@ -136,6 +153,9 @@ impl Resolved {
         if let Some(hedge) = &options.hedge {
             self.hedge = hedge.enabled.unwrap_or(self.hedge);
             self.hedge_delay = hedge.delay.or(self.hedge_delay);
+        }
+        if let Some(stall) = &options.stall {
+            self.stall = stall.resolved(self.stall);
         }
         self
     }

@@ -30,6 +30,8 @@ fn every_key_is_read() {
         rate_limit = { per_second = 0.5, burst = 3 }
         bulkhead = { max_in_flight = 10, max_queued = 20, adaptive = true }
         hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
+        stall = { grace = "1m", min_bytes_per_second = 100 }
+        cache = { enabled = true, max_size = "1 MiB", coalesce = false }
         "#,
     );
     assert_eq!(problems, "");
@@ -65,6 +67,9 @@ fn every_key_is_read() {
         hedge: true,
         hedge_delay: Some(Duration::from_millis(80)),
         hedge_max_ratio: 0.1,
+        stall: Stall::new(second(60)).at_least(100),
+        cache: Some(ByteSize::mib(1)),
+        coalesce: false,
     };
     assert_eq!(resilience.resolved(), expected);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use circle_core_common::http::{Auth, BaseUrl, HttpClient, Request, Target, headers};
 use circle_core_common::interfaces::chat_model::{ChatRequest, ChatResponse, ChatStream};
 use circle_core_common::interfaces::embedding_model::{EmbedRequest, Embedded};
-use circle_core_common::resilience::{Idempotency, Profile, RemoteOperation, Resilience};
+use circle_core_common::resilience::{Idempotency, Profile, RemoteOperation, Resilience, Stall};
 use circle_core_common::{
     BuildContext, ByteSize, CallContext, CallOptions, Class, Environment, Error, ErrorKind, Operation, Result, Sent,
 };
@@ -27,15 +27,16 @@ use crate::settings::OpenAiSettings;
 use crate::wire::Completion;
 
 /// How long an answer may say nothing: a model that reasons is silent, and the API sends no sign of life.
-const STALL: Duration = Duration::from_secs(120);
+const STALL: Stall = Stall::silence(Duration::from_secs(120));
 /// 2048 embeddings of 3072 numbers in Base64 are 34 MB.
 const EMBEDDINGS_LIMIT: ByteSize = ByteSize::mib(64);
 
 // An answer changes nothing at the service: asked again it is only paid for again, as every client of these services does.
 static CHAT: RemoteOperation = RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
 static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
-static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models");
-static RETRIEVE_MODEL: RemoteOperation = RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}");
+static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models").cacheable();
+static RETRIEVE_MODEL: RemoteOperation =
+    RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}").cacheable();
 
 /// A call of the native client, which no interface knows more of.
 pub(crate) static NATIVE: Operation = Operation::new("OpenAi", "openai.native", Class::Write, 0);
@@ -67,7 +68,7 @@ impl OpenAiClient {
         let cx = for_models(cx.into());
         let profile = settings.profile.clone();
         let base = base(settings, &cx)?;
-        let mut http = cx.http(Arc::clone(&base.origin)).auth(auth(settings)?).classify(Answers).stall_timeout(STALL);
+        let mut http = cx.http(Arc::clone(&base.origin)).auth(auth(settings)?).classify(Answers).stall(STALL);
         for (name, value) in [("openai-organization", &settings.organization), ("openai-project", &settings.project)] {
             if let Some(value) = value {
                 http =

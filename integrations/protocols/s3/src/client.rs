@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use circle_core_common::http::{Answer, Classify, Opened, Request, Response};
-use circle_core_common::resilience::{Lasting, RemoteOperation, Resilience};
+use circle_core_common::resilience::{Lasting, RemoteOperation, Resilience, Stall};
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Result};
 
 pub use listing::ListQuery;
@@ -123,7 +123,7 @@ impl S3Client {
     ) -> Result<Response> {
         let lasting = self.inner.lasting;
         // How often the white space comes, nobody promises: the attempt's timeout alone ends it.
-        let lasts = |request: Request| request.lasting(lasting).stall_timeout(Duration::ZERO);
+        let lasts = |request: Request| request.lasting(lasting).stall(Stall::off());
         self.send(cx, operation, move |place| Ok(lasts(request(place)?))).await
     }
 
