@@ -12,7 +12,7 @@ use crate::clock::{Clock, ClockSource, Tick};
 use crate::context::{CacheUse, CallReport, Report};
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::http::{Interceptor, Outgoing, Request, Response};
-use crate::resilience::{CacheSettings, Resilience, Retry};
+use crate::resilience::{CacheSettings, OperationSettings, Resilience, Retry};
 use crate::units::{ByteSize, Timestamp};
 
 static KEPT: RemoteOperation = RemoteOperation::new("acme.Kept", Idempotency::Safe, "/{id}").cacheable();
@@ -192,6 +192,26 @@ async fn requests_of_their_own_kind_are_not_for_the_cache() {
         off.get("/a").await;
     }
     assert_eq!((subject.server.hits(), off.server.hits()), (14, 2));
+}
+
+#[tokio::test]
+async fn one_operation_may_have_a_cache_or_none() {
+    let own = |enabled| OperationSettings::new().cache(CacheSettings::new().enabled(enabled));
+    for (service, operation, hits) in [(false, Some(true), 1), (true, Some(false), 2), (true, None, 1), (false, None, 2)] {
+        let server = Server::start(vec![told("Cache-Control: max-age=60", "one")]).await;
+        let environment = Environment::default();
+        let base = Resilience::new().cache(CacheSettings::new().enabled(service));
+        let resilience = operation.into_iter().fold(base, |base, enabled| base.operation("acme.Kept", own(enabled)));
+        let context = BuildContext::new(environment.clone(), "test").allow_loopback(true).resilience(resilience);
+        let client = context.http(context.origin(&server.origin()).unwrap()).build();
+        for _ in 0..2 {
+            client
+                .send(&context_with(&environment, CallOptions::new()), &KEPT, Request::get(target(&client, "/a")))
+                .await
+                .unwrap();
+        }
+        assert_eq!(server.hits(), hits, "{service} {operation:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::*;
 use crate::body::{Body, ByteStream};
 use crate::error::{ErrorKind, Reason, Sent};
 use crate::http::{HttpTransport, Request};
-use crate::resilience::{Retry, Stall, StallSettings};
+use crate::resilience::{OperationSettings, Resilience, Retry, Stall, StallSettings};
 
 /// One attempt, so that every accident is seen as it is.
 fn once(environment: &Environment) -> CallContext {
@@ -236,6 +236,20 @@ async fn an_upload_that_the_network_does_not_take_is_cut() {
     let request = Request::put(target(&client, "/a")).stall(stall).body(large(64 << 20));
     let error = client.send(&context_with(&environment, options), &PUT, request).await.unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Timeout, None), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_the_user_chose_for_an_operation_beats_its_request() {
+    let head = Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n".to_vec());
+    let server = Server::start(vec![vec![head, Step::Pause(Duration::from_secs(60))]]).await;
+    let environment = Environment::default();
+    let own = OperationSettings::new().stall(StallSettings::new().grace(Duration::from_millis(100)));
+    let resilience = Resilience::new().operation("acme.Get", own);
+    let context = BuildContext::new(environment.clone(), "test").allow_loopback(true).resilience(resilience);
+    let client = context.http(context.origin(&server.origin()).unwrap()).stall(Stall::off()).build();
+    let request = Request::get(target(&client, "/a")).stall(Stall::off());
+    let error = client.send(&once(&environment), &GET, request).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::Stalled), "{error:?}");
 }
 
 #[tokio::test]
