@@ -95,6 +95,6 @@ impl Transport for Mixed {
             _ => StatusCode::OK,
         };
         let body = ByteStream::from(Bytes::from_static(b"{\"message\":\"as it is\"}"));
-        Ok(TransportResponse { status, headers, body })
+        Ok(TransportResponse::new(status, headers, body))
     }
 }

@@ -152,6 +152,6 @@ impl Transport for Answer {
     async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
         let pieces = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter();
         let body = ByteStream::unfold(pieces, |mut pieces| async move { Ok(pieces.next().map(|piece| (piece.into(), pieces))) });
-        Ok(TransportResponse { status: StatusCode::OK, headers: HeaderMap::new(), body })
+        Ok(TransportResponse::new(StatusCode::OK, HeaderMap::new(), body))
     }
 }
