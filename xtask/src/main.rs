@@ -60,11 +60,8 @@ const TASKS: &[Task] = &[
     Task { name: "coverage", summary: "line coverage per crate", help: coverage::HELP, run: coverage::run },
     Task { name: "budget", summary: "crates and cold-build seconds per provider", help: budget::HELP, run: budget::run },
     Task { name: "fuzz", summary: "mutated inputs for every parser of outside text", help: fuzz::HELP, run: fuzz::run },
-<<<<<<< HEAD
     Task { name: "soak", summary: "storms of calls, and a million of them, on the policies", help: soak::HELP, run: soak::run },
-=======
     Task { name: "loom", summary: "the lock-free parts in every order of threads", help: loom::HELP, run: loom::run },
->>>>>>> 6bd919f (loom: the lock-free parts of the resilience in every order of threads)
 ];
 
 fn main() -> ExitCode {
