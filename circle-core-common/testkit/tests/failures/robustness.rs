@@ -303,7 +303,7 @@ fn t54_every_kind_of_runtime_will_do() {
         trial.script([Reply::status(503), Reply::ok("").after(100 * MILLI)]);
         trial.get().await.succeeded().cost(2, 0);
         trial.script([Reply::silent()]);
-        let options = CallOptions::new().timeout(50 * MILLI);
+        let options = CallOptions::new().timeout(SECOND);
         trial.call(&GET, options, trial.to("/a")).await.failed(ErrorKind::Timeout, None).cost(1, 0);
     };
     let current = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
