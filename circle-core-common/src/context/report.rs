@@ -36,6 +36,8 @@ pub struct Report {
     pub emulated: Vec<&'static str>,
     /// Calls that were answered from a cache of the application's.
     pub cached: u32,
+    /// Calls that were answered together with an equal one of another caller, which was made once for both.
+    pub coalesced: u32,
     /// The tokens of the calls of models; unknown where one of them did not say.
     pub usage: Option<Usage>,
     /// The id of the last write.
