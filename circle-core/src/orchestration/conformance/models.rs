@@ -1,4 +1,4 @@
-//! The suites of the interfaces over every decorator: what is decorated is still what it was.
+//! The suites of chat and embedding models over every decorator of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use circle_core_common::{Error, ErrorKind, Handle, Result};
 use circle_core_embedded::{EmbeddedEmbeddings, ScriptedModel, ScriptedReply};
 use circle_core_testkit::{Failed, Subject, outcomes};
 
-use super::{Budget, Budgeted, Cached, Fallback, NanoUsd, Per, PriceTable, Route, Router, UnknownPrice};
+use super::super::{Budget, Budgeted, Cached, Fallback, NanoUsd, Per, PriceTable, Route, Router, UnknownPrice};
 
 struct Told(ScriptedModel);
 
@@ -43,7 +43,7 @@ impl ScriptedAnswers for Told {
 }
 
 /// A leg whose calls all fail. Its quota does not come back, so that the error of what stands behind it is told.
-pub(super) struct Down;
+struct Down;
 
 #[async_trait]
 impl Decoration for Down {

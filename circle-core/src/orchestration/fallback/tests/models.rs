@@ -1,4 +1,4 @@
-//! What moves on, what does not, and when.
+//! Models behind one another.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,8 +20,8 @@ use circle_core_common::{
 use circle_core_embedded::{ScriptedModel, ScriptedReply};
 use circle_core_testkit::{ManualClock, drop_sweep};
 
-use super::super::{Cooldown, Leg, LegErrors, MoveOn};
-use super::Fallback;
+use super::super::super::{Cooldown, Leg, LegErrors, MoveOn};
+use super::super::Fallback;
 use crate::orchestration::forward::provided_by;
 
 fn both(first: &ScriptedModel, second: &ScriptedModel) -> ChatModel {

@@ -1,0 +1,3 @@
+//! What moves on, what does not, and when.
+
+mod models;
