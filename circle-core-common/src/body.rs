@@ -272,6 +272,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_stream_begins_with_its_first_bytes_or_fails() {
+        let steps = |fails_at: u32| {
+            ByteStream::unfold(0, move |at| async move {
+                match at {
+                    at if at == fails_at => Err(Error::new(ErrorKind::Connection, "cut")),
+                    at if at < 3 => Ok(Some((Bytes::from(vec![at as u8]), at + 1))),
+                    _ => Ok(None),
+                }
+            })
+        };
+        assert!(steps(0).begin().await.unwrap_err().is(ErrorKind::Connection));
+        let mut begun = steps(1).begin().await.unwrap();
+        assert_eq!(begun.try_next().await.unwrap().unwrap(), [0_u8][..]);
+        assert!(begun.try_next().await.unwrap_err().is(ErrorKind::Connection));
+        let begun = steps(9).begin().await.unwrap().into_whole().unwrap_err();
+        assert_eq!(begun.collect(None).await.unwrap(), [0_u8, 1, 2][..]);
+        let whole = ByteStream::from(Bytes::from_static(b"ab")).begin().await.unwrap();
+        assert_eq!(whole.into_whole().unwrap(), "ab");
+    }
+
+    #[tokio::test]
     async fn streams_can_be_sent_once() {
         let body = Body::from_stream(ByteStream::from(Bytes::from_static(b"ab")), Some(2));
         assert!(!body.is_replayable() && body.slice(0, 1).is_none());

@@ -88,6 +88,31 @@ impl ByteStream {
         Ok(all.freeze())
     }
 
+    /// The content, where it is in memory as a whole; else the stream as it was.
+    ///
+    /// # Errors
+    /// The stream, which comes as it comes.
+    pub fn into_whole(mut self) -> std::result::Result<Bytes, Self> {
+        match &mut self.source {
+            Source::Whole(bytes) => Ok(bytes.take().unwrap_or_default()),
+            Source::Stream(_) => Err(self),
+        }
+    }
+
+    /// The same bytes, once the first of them are there, or the end: what fails before is an error of this call.
+    ///
+    /// # Errors
+    /// What broke the transfer.
+    pub async fn begin(mut self) -> Result<Self> {
+        if self.is_whole() {
+            return Ok(self);
+        }
+        match self.try_next().await? {
+            Some(first) => Ok(Self::new(Begun { first: Some(first), rest: self })),
+            None => Ok(Self::from(Bytes::new())),
+        }
+    }
+
     /// The same bytes in pieces of `size` each; only the last may be shorter, and none is empty.
     #[must_use]
     pub fn pieces(self, size: usize) -> Pieces {
@@ -119,6 +144,23 @@ impl From<Bytes> for ByteStream {
 impl fmt::Debug for ByteStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ByteStream")
+    }
+}
+
+/// A stream whose first bytes were waited for.
+struct Begun {
+    first: Option<Bytes>,
+    rest: ByteStream,
+}
+
+impl Stream for Begun {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => self.rest.poll_chunk(cx),
+        }
     }
 }
 

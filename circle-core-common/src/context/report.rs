@@ -38,7 +38,7 @@ pub struct Report {
     pub cached: u32,
     /// Requests that were answered by what was kept of an earlier answer, fresh, confirmed or in place of a failure.
     pub from_cache: u32,
-    /// Requests that got the answer of an equal one at the same time.
+    /// Calls and requests that got the answer of an equal one at the same time, which was made once for both.
     pub coalesced: u32,
     /// The tokens of the calls of models; unknown where one of them did not say.
     pub usage: Option<Usage>,

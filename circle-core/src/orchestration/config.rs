@@ -4,6 +4,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use circle_core_common::{AnyServiceRef, ByteSize, ServiceRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use services::{BudgetService, CacheService, FallbackService, RouterService};
+pub use services::{BudgetService, CacheService, CoalesceService, FallbackService, RouterService};
 
 use super::price::NanoUsd;
 
@@ -23,7 +24,7 @@ use super::price::NanoUsd;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct FallbackConfig {
-    /// The services, in order: all chat models, or all embedding models, or both.
+    /// The services, in order. It offers the interfaces that all of them have.
     pub services: Vec<AnyServiceRef>,
     /// Error kinds and reasons that have the next one asked, too: `["content_filtered", "context_length"]`.
     #[serde(default)]
@@ -42,6 +43,12 @@ pub struct FallbackConfig {
     /// Whether the embedding models are one model under several names, so that their embeddings compare.
     #[serde(default)]
     pub one_space: bool,
+    /// Whether writes into stores fall over, too, which splits the data.
+    #[serde(default)]
+    pub split_writes: bool,
+    /// The channels that single messengers send to, whatever a call names, by their services.
+    #[serde(default)]
+    pub channels: BTreeMap<String, String>,
 }
 
 /// Which services, and how one is chosen. An unknown key is an error.
@@ -91,14 +98,20 @@ pub enum RouteBy {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CacheConfig {
-    /// The service whose answers are kept: a chat model, an embedding model, or both.
+    /// The service whose answers are kept: models, stores.
     pub service: AnyServiceRef,
-    /// Where they are kept; in this process by default.
+    /// Where answers of models are kept; in this process by default, as are those of stores.
     pub store: Option<ServiceRef<KeyValueStore>>,
-    /// How long.
-    #[serde(default = "day", with = "duration")]
-    #[schemars(schema_with = "duration::schema")]
-    pub ttl: Duration,
+    /// How long. By default answers of models a day, objects a minute, entries and matches ten seconds.
+    #[serde(default, with = "duration::option")]
+    #[schemars(schema_with = "duration::option::schema")]
+    pub ttl: Option<Duration>,
+    /// How long it is believed that there is no such object or entry; by default a second.
+    #[serde(default, with = "duration::option")]
+    #[schemars(schema_with = "duration::option::schema")]
+    pub missing_ttl: Option<Duration>,
+    /// How large an object may be whose content is kept; by default 1 MiB.
+    pub object_max: Option<ByteSize>,
     /// The most answers that are kept in this process.
     #[serde(default = "entries")]
     pub entries: usize,
@@ -111,6 +124,17 @@ pub struct CacheConfig {
     /// Whether one tenant is given what was answered to another.
     #[serde(default)]
     pub across_tenants: bool,
+}
+
+/// Which service's equal reads are made once. An unknown key is an error.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CoalesceConfig {
+    /// The service: stores, an embedding model.
+    pub service: AnyServiceRef,
+    /// How large an object may be whose content is shared; by default 1 MiB.
+    pub object_max: Option<ByteSize>,
 }
 
 /// Which service, and how much may be used of it. An unknown key is an error.

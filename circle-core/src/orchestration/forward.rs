@@ -74,4 +74,113 @@ macro_rules! chat_model_of_legs {
     };
 }
 
-pub(super) use {chat_model_of_frame, chat_model_of_legs, provided_by};
+/// Calls of the provider that a [`Frame`](super::frame::Frame) holds, made as they are; those that write say of which things.
+macro_rules! forwarded {
+    ($($method:ident($request:ty) -> $output:ty $(, writes |$writes:ident| $things:expr)?;)+) => {
+        $(
+            // As `async_trait` writes it, which does not look into macros.
+            fn $method<'life0, 'life1, 'async_trait>(
+                &'life0 self,
+                cx: &'life1 circle_core_common::CallContext,
+                request: $request,
+            ) -> ::std::pin::Pin<Box<dyn Future<Output = circle_core_common::Result<$output>> + Send + 'async_trait>>
+            where
+                'life0: 'async_trait,
+                'life1: 'async_trait,
+                Self: 'async_trait,
+            {
+                Box::pin(async move {
+                    let provider = self.frame.handle.provider()?;
+                    $(
+                        let _writing = {
+                            let $writes = &request;
+                            self.stamps().writing($things)
+                        };
+                    )?
+                    provider.$method(cx, request).await
+                })
+            }
+        )+
+    };
+}
+
+/// The object store that a frame holds, in all but `head` and `get`.
+macro_rules! object_store_of_frame {
+    () => {
+        fn capabilities(&self) -> &ObjectStoreCapabilities {
+            self.frame.handle.capabilities()
+        }
+
+        $crate::orchestration::forward::forwarded! {
+            put(PutRequest) -> ObjectMeta, writes |request| [request.key.as_str()];
+            list(ListRequest) -> Page<Entry>;
+            delete(DeleteRequest) -> Bulk<Deleted>, writes |request| request.items.iter().map(|item| item.key.as_str());
+            copy(CopyRequest) -> ObjectMeta, writes |request| [request.to.as_str()];
+            presign(PresignRequest) -> PresignedRequest;
+            start_upload(StartUploadRequest) -> UploadId;
+            upload_part(UploadPartRequest) -> PartTag;
+            end_upload(EndUploadRequest) -> Option<ObjectMeta>, writes |request| [request.upload.key.as_str()];
+        }
+    };
+}
+
+/// The key-value store that a frame holds, in all but `get`.
+macro_rules! key_value_store_of_frame {
+    () => {
+        fn capabilities(&self) -> &KeyValueStoreCapabilities {
+            self.frame.handle.capabilities()
+        }
+
+        $crate::orchestration::forward::forwarded! {
+            write(WriteRequest) -> Bulk<Written>, writes |request| request.writes.iter().map(|write| write.key.as_str());
+            transaction(TransactionRequest) -> Vec<Written>,
+                writes |request| request.writes.iter().map(|write| write.key.as_str());
+            increment(IncrementRequest) -> i64, writes |request| [request.key.as_str()];
+            list(ListRequest) -> Page<Entry>;
+            watch(WatchRequest) -> Watch<Change>;
+        }
+    };
+}
+
+/// The vector store that a frame holds, in all but `query`. Its collections are what is written.
+macro_rules! vector_store_of_frame {
+    () => {
+        fn capabilities(&self) -> &VectorStoreCapabilities {
+            self.frame.handle.capabilities()
+        }
+
+        $crate::orchestration::forward::forwarded! {
+            ensure(EnsureRequest) -> (), writes |request| [request.collection.as_str()];
+            drop_collection(DropRequest) -> (), writes |request| [request.collection.as_str()];
+            put(PutRequest) -> Bulk<()>, writes |request| [request.location.collection.as_str()];
+            get(GetRequest) -> Bulk<Option<Record>>;
+            delete(DeleteRequest) -> Option<u64>, writes |request| [request.location.collection.as_str()];
+            list(ListRequest) -> Page<Record>;
+            count(CountRequest) -> u64;
+        }
+    };
+}
+
+/// Calls of an interface, as they are made at one of several legs: the leg's tokens say whose they are.
+macro_rules! leg_calls {
+    ($handle:ident: $($call:ident($request:ty) -> $answer:ty = $method:ident;)+) => {
+        $(
+            struct $call<'a>(&'a $request);
+
+            #[async_trait::async_trait]
+            impl LegCall<$handle> for $call<'_> {
+                type Answer = $answer;
+
+                async fn make(&self, leg: &Leg<$handle>, cx: &CallContext) -> Result<$answer> {
+                    let answer = leg.handle.provider()?.$method(cx, self.0.clone()).await?;
+                    Ok(Marked::marked(answer, &leg.tag))
+                }
+            }
+        )+
+    };
+}
+
+pub(super) use {
+    chat_model_of_frame, chat_model_of_legs, forwarded, key_value_store_of_frame, leg_calls, object_store_of_frame, provided_by,
+    vector_store_of_frame,
+};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circle_core_common::interfaces::chat_model::ModelName;
+use circle_core_common::interfaces::messenger::{Channel, Messenger};
 use circle_core_common::{CallContext, Handle, Tick};
 
 use super::cooldown::LegHealth;
@@ -27,6 +28,9 @@ pub struct Leg<H> {
     pub(super) timeout: Option<Duration>,
     pub(super) share: Option<f64>,
     pub(super) model: Option<ModelName>,
+    pub(super) channel: Option<Channel>,
+    /// What its tokens begin with once they are given out; set where it joins others.
+    pub(super) tag: Arc<str>,
     /// Whether it had not started when it was made, so that nobody has asked what it can do.
     pub(super) late: bool,
     pub(super) health: LegHealth,
@@ -37,7 +41,17 @@ impl<H: Handle> Leg<H> {
     #[must_use]
     pub fn new(handle: H) -> Self {
         let late = handle.as_provider().is_none();
-        Self { handle, name: None, timeout: None, share: None, model: None, late, health: LegHealth::default() }
+        Self {
+            handle,
+            name: None,
+            timeout: None,
+            share: None,
+            model: None,
+            channel: None,
+            tag: "".into(),
+            late,
+            health: LegHealth::default(),
+        }
     }
 
     /// Sets what errors and logs call it.
@@ -89,6 +103,16 @@ impl<H: Handle> Leg<H> {
             Duration::try_from_secs_f64(left.as_secs_f64() * share).ok().map(|part| now.after(part.min(left)))
         };
         by_timeout.into_iter().chain(self.share.and_then(shared)).min()
+    }
+}
+
+impl Leg<Messenger> {
+    /// Sets the channel that it sends to, whatever the call names: other services call theirs otherwise. Replies go to the
+    /// channel of what they reply to.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<Channel>) -> Self {
+        self.channel = Some(channel.into());
+        self
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use circle_core_common::{
-    CallContext, Environment, Error, ErrorKind, Handle, Health, HealthState, Provider, ProviderInfo, Result, Sent,
+    Bulk, CallContext, Environment, Error, ErrorKind, Handle, Health, HealthState, Provider, ProviderInfo, Result, Sent,
 };
 
 use super::cooldown::{Admission, Cooldown, Trial};
 use super::leg::Leg;
 use super::move_on::MoveOn;
+use super::tokens;
 
 /// One call of an interface, as it is made at any of several services: all that a decorator over several legs needs to know of
 /// an interface.
@@ -38,7 +39,12 @@ pub(super) struct Legs<H> {
 
 impl<H: Handle> Legs<H> {
     pub(super) fn new<L: Into<Leg<H>>>(name: &'static str, legs: impl IntoIterator<Item = L>) -> Self {
-        let legs: Vec<Leg<H>> = legs.into_iter().map(Into::into).collect();
+        let mut legs: Vec<Leg<H>> = legs.into_iter().map(Into::into).collect();
+        for at in 0..legs.len() {
+            let label = legs[at].label();
+            let same_before = legs[..at].iter().filter(|leg| leg.label() == label).count();
+            legs[at].tag = tokens::tag(&label, same_before);
+        }
         let target = legs.iter().map(|leg| leg.label().to_string()).collect::<Vec<_>>().join(", ");
         let started = legs.iter().find_map(|leg| leg.handle.as_provider());
         Self {
@@ -80,6 +86,36 @@ impl<H: Handle> Legs<H> {
             }
         }
         Err(round.failed())
+    }
+
+    /// As [`ask`](Self::ask), for many things at once: those that one leg fails at, and that another may serve, are asked of the
+    /// legs behind it. `call` makes the call for the things at these places.
+    pub(super) async fn ask_each<T: Send, C: LegCall<H, Answer = Bulk<T>>>(
+        &self,
+        cx: &CallContext,
+        order: std::ops::Range<usize>,
+        count: usize,
+        call: impl Fn(&[usize]) -> C + Send + Sync,
+    ) -> Result<Bulk<T>> {
+        let mut places: Vec<usize> = (0..count).collect();
+        let (mut at, answer) = self.ask(cx, order.clone(), &call(&places)).await?;
+        let mut results: Vec<Result<T>> = answer.into_iter().collect();
+        loop {
+            let moves = |place: &usize| match results.get(*place) {
+                Some(Err(error)) => self.move_on.moves(error, cx.operation().class()),
+                _ => false,
+            };
+            places.retain(moves);
+            if places.is_empty() || at + 1 >= order.end {
+                return Ok(Bulk::new(results));
+            }
+            // Where the others cannot be asked, what the first one said of each stands.
+            let Ok((next, answer)) = self.ask(cx, at + 1..order.end, &call(&places)).await else { return Ok(Bulk::new(results)) };
+            at = next;
+            for (place, result) in places.iter().zip(answer) {
+                results[*place] = result;
+            }
+        }
     }
 }
 

@@ -19,8 +19,10 @@
 
 mod budget;
 mod cache;
+mod caller;
 mod capabilities;
 mod chat_legs;
+mod coalesced;
 mod config;
 #[cfg(test)]
 mod conformance;
@@ -34,18 +36,21 @@ mod legs;
 mod move_on;
 mod price;
 mod router;
+mod stamps;
 mod tap;
+mod tokens;
 mod vector_space;
 
 pub use budget::{Account, Budget, Budgeted, Per, UnknownPrice};
-pub use cache::{CacheHit, Cached};
+pub use cache::{CacheHit, Cacheable, Cached};
+pub use coalesced::{Coalesced, Coalescible};
 pub use config::{
-    BudgetConfig, BudgetPer, BudgetService, BudgetsConfig, CacheConfig, CacheService, FallbackConfig, FallbackService, RouteBy,
-    RouterConfig, RouterService,
+    BudgetConfig, BudgetPer, BudgetService, BudgetsConfig, CacheConfig, CacheService, CoalesceConfig, CoalesceService,
+    FallbackConfig, FallbackService, RouteBy, RouterConfig, RouterService,
 };
 pub use cooldown::Cooldown;
 pub use estimate::Assumed;
-pub use fallback::{Decorable, Fallback};
+pub use fallback::{Decorable, Fallback, Store};
 pub use leg::Leg;
 pub use legs::LegErrors;
 pub use move_on::MoveOn;
@@ -54,5 +59,6 @@ pub use router::{Candidate, Route, Router, Rule};
 
 /// Adds the decorators to a registry.
 pub(crate) fn fill(registry: crate::Registry) -> crate::Registry {
-    registry.with::<BudgetService>().with::<CacheService>().with::<FallbackService>().with::<RouterService>()
+    let registry = registry.with::<BudgetService>().with::<CacheService>().with::<CoalesceService>();
+    registry.with::<FallbackService>().with::<RouterService>()
 }

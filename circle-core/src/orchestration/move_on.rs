@@ -14,7 +14,7 @@ use circle_core_common::{Class, Error, ErrorKind, Reason, Sent};
 /// policy decided (`ContentFiltered`, `PermissionDenied`), and `NotFound`, which is a model that nobody has.
 ///
 /// Whatever is chosen, `Cancelled`, `Closed` and `OutcomeUnknown` end the call, and so does every error of a write that may
-/// have reached the service.
+/// have reached the service, but one with which the service has refused it: `RateLimited`, `QuotaExceeded`, `Unauthenticated`.
 #[derive(Clone)]
 pub struct MoveOn {
     kinds: Vec<ErrorKind>,
@@ -73,8 +73,12 @@ impl MoveOn {
 
     pub(super) fn moves(&self, error: &Error, class: Class) -> bool {
         let ends = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Closed | ErrorKind::OutcomeUnknown);
-        let ambiguous = class != Class::Read && error.sent() != Sent::No;
-        if ends || ambiguous {
+        let refused = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::QuotaExceeded | ErrorKind::Unauthenticated);
+        let undone = error.sent() == Sent::No || error.sent() == Sent::Yes && refused;
+        // Of what was to be written, that it does not match its checksum is said of the content.
+        let corrupt = error.is(ErrorKind::Corrupt);
+        let stays = class != Class::Read && (!undone || corrupt);
+        if ends || stays {
             return false;
         }
         self.kinds.contains(&error.kind())
@@ -124,6 +128,10 @@ mod tests {
         for sent in [Sent::Maybe, Sent::Yes] {
             assert!(!MoveOn::new().moves(&error(sent), Class::Write));
             assert!(MoveOn::new().moves(&error(sent), Class::Read));
+        }
+        for kind in [ErrorKind::RateLimited, ErrorKind::QuotaExceeded, ErrorKind::Unauthenticated] {
+            let refused = |sent| MoveOn::new().moves(&Error::new(kind, "").with_sent(sent), Class::Write);
+            assert!(refused(Sent::Yes) && !refused(Sent::Maybe), "{kind}: an earlier attempt may have been done");
         }
     }
 

@@ -78,6 +78,8 @@ crate::operations! {
         LIST = "key_value_store.list", Read;
         /// Tells of changes.
         WATCH = "key_value_store.watch", Read;
+        /// Looks up a write whose answer was lost: what an older read or another copy says is no answer to it.
+        RESOLVE = "key_value_store.resolve", Read;
     }
 }
 
@@ -100,7 +102,7 @@ impl KeyValueStore {
     /// # Errors
     /// What the provider says.
     pub async fn get(&self, key: impl Into<Key>) -> Result<Option<Entry>> {
-        self.get_inner(key.into(), GetOptions::new()).await
+        self.get_inner(&GET, key.into(), GetOptions::new()).await
     }
 
     /// The entry of a key, as fresh as chosen.
@@ -108,12 +110,12 @@ impl KeyValueStore {
     /// # Errors
     /// What the provider says.
     pub async fn get_with(&self, key: impl Into<Key>, options: GetOptions) -> Result<Option<Entry>> {
-        self.get_inner(key.into(), options).await
+        self.get_inner(&GET, key.into(), options).await
     }
 
-    async fn get_inner(&self, key: Key, options: GetOptions) -> Result<Option<Entry>> {
-        self.at(&GET, &key, self.check_key(&key).and_then(|()| self.check_read(&options)))?;
-        let mut call = self.open(&GET);
+    async fn get_inner(&self, operation: &'static Operation, key: Key, options: GetOptions) -> Result<Option<Entry>> {
+        self.at(operation, &key, self.check_key(&key).and_then(|()| self.check_read(&options)))?;
+        let mut call = self.open(operation);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.get(call.cx(), GetRequest::new(vec![key], options))).await;
         call.finish(result.and_then(Bulk::only)).await

@@ -146,9 +146,9 @@ pub(super) async fn resolve(store: &KeyValueStore, error: &Error) -> Result<crat
     let foreign = error.operation().is_some_and(|operation| operation.interface() != super::GET.interface());
     let (Some(operation), Some(key), false) = (error.operation_id(), error.resource(), foreign) else {
         let invalid = Error::new(ErrorKind::InvalidInput, "the error names no write of this interface that could be looked up");
-        return Err(store.core.place(invalid, &super::GET));
+        return Err(store.core.place(invalid, &super::RESOLVE));
     };
-    Ok(match store.get_with(Key::from(key), store.freshest()).await? {
+    Ok(match store.get_inner(&super::RESOLVE, Key::from(key), store.freshest()).await? {
         Some(entry) if entry.operation.as_ref() == Some(operation) => crate::Resolution::Applied,
         // Another write is there now, or a delete: ours may have come before it, or never.
         _ => crate::Resolution::Unknown,

@@ -28,7 +28,7 @@ pub(super) enum Steps<'a> {
 impl Steps<'_> {
     async fn read(self, store: &KeyValueStore, key: &Key) -> Result<Option<Entry>> {
         match self {
-            Self::Calls => store.get_inner(key.clone(), GetOptions::new()).await,
+            Self::Calls => store.get_inner(&super::GET, key.clone(), GetOptions::new()).await,
             Self::Parts(call, provider) => {
                 let request = GetRequest::new(vec![key.clone()], GetOptions::new());
                 call.guard(provider.get(call.cx(), request)).await.and_then(crate::Bulk::only)

@@ -74,6 +74,8 @@ crate::operations! {
         UPLOAD_PART = "object_store.upload_part", Write;
         /// Completes or aborts an upload.
         END_UPLOAD = "object_store.end_upload", Write;
+        /// Looks up a write whose answer was lost: what an older read or another copy says is no answer to it.
+        RESOLVE = "object_store.resolve", Read;
     }
 }
 

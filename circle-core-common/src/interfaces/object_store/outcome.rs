@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{
-    COPY, CopyOptions, CopyRequest, DELETE, DeleteItem, DeleteOptions, DeleteRequest, Deleted, HEAD, HeadOptions, HeadRequest,
-    ObjectKey, ObjectMeta, ObjectStore, PUT, Precondition, PutOptions, PutRequest,
+    COPY, CopyOptions, CopyRequest, DELETE, DeleteItem, DeleteOptions, DeleteRequest, Deleted, HeadOptions, HeadRequest,
+    ObjectKey, ObjectMeta, ObjectStore, PUT, Precondition, PutOptions, PutRequest, RESOLVE,
 };
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Reason, Result, ResultExt, Sent};
@@ -266,7 +266,7 @@ pub(super) async fn resolve(store: &ObjectStore, error: &Error) -> Result<Resolu
         return Err(Error::new(ErrorKind::InvalidInput, text));
     };
     let key = ObjectKey::from(key);
-    let mut call = store.open(&HEAD);
+    let mut call = store.open(&RESOLVE);
     let provider = store.start(&mut call, Resources::One(key.shared())).await?;
     let lost = error.provider_error::<Lost>();
     let extensions = lost.map(|lost| lost.extensions.clone()).unwrap_or_default();

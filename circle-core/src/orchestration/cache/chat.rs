@@ -12,7 +12,7 @@ use circle_core_common::{CallContext, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::key::{self, Answerer};
-use super::store::Store;
+use super::store::Answers;
 use super::{CacheHit, Cached, Settings};
 use crate::orchestration::forward::chat_model_of_frame;
 use crate::orchestration::tap::{Last, Tap, tapped};
@@ -121,7 +121,7 @@ struct Keeper {
     /// `None` once an event was out of order.
     assembler: Option<Assembler>,
     key: String,
-    store: Arc<Store>,
+    store: Arc<Answers>,
     ttl: std::time::Duration,
     cx: CallContext,
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::io;
 
-use circle_core_common::ProviderInfo;
 use circle_core_common::interfaces::chat_model::{ChatRequest, Message, ModelId, Text, Tool, ToolChoice};
 use circle_core_common::interfaces::embedding_model::{EmbedInput, EmbedKind, EmbedOptions};
+use circle_core_common::interfaces::vector_store::{Location, SparseVector, VectorQuery};
+use circle_core_common::{Filter, ProviderInfo};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,7 @@ const FORM: &str = "circle-cache/1/";
 
 /// Who answers, and for whom.
 #[derive(Serialize)]
-pub(super) struct Answerer<'a> {
+pub(in crate::orchestration) struct Answerer<'a> {
     provider: &'a str,
     target: &'a str,
     /// Another cannot read what it attaches to answers.
@@ -24,7 +25,7 @@ pub(super) struct Answerer<'a> {
 }
 
 impl<'a> Answerer<'a> {
-    pub(super) fn new(info: &'a ProviderInfo, models: Vec<ModelId>, tenant: Option<&'a str>) -> Self {
+    pub(in crate::orchestration) fn new(info: &'a ProviderInfo, models: Vec<ModelId>, tenant: Option<&'a str>) -> Self {
         Self { provider: info.name, target: &info.target, state_owner: None, models, tenant }
     }
 
@@ -67,6 +68,23 @@ struct Embed<'a> {
     content: Option<String>,
 }
 
+#[derive(Serialize)]
+struct Query<'a> {
+    interface: &'static str,
+    who: &'a str,
+    collection: &'a str,
+    namespace: Option<&'a str>,
+    vector: Option<Vec<u32>>,
+    using: Option<&'a str>,
+    sparse: Option<Vec<(u32, u32)>>,
+    text: Option<&'a str>,
+    filter: Option<&'a Filter>,
+    top_k: u32,
+    min_score: Option<u32>,
+    group_by: Option<(&'a str, u32)>,
+    with_vectors: bool,
+}
+
 /// The key of a request; `None` of one that cannot be told from others, because it holds what has no canonical form.
 pub(super) fn of_chat(answerer: &Answerer<'_>, request: &ChatRequest) -> Option<String> {
     if !request.extensions.is_empty() {
@@ -100,7 +118,7 @@ pub(super) fn of_chat(answerer: &Answerer<'_>, request: &ChatRequest) -> Option<
 }
 
 /// The key of one input.
-pub(super) fn of_input(answerer: &Answerer<'_>, options: &EmbedOptions, input: &EmbedInput) -> Option<String> {
+pub(in crate::orchestration) fn of_input(answerer: &Answerer<'_>, options: &EmbedOptions, input: &EmbedInput) -> Option<String> {
     if !options.extensions.is_empty() {
         return None;
     }
@@ -112,6 +130,29 @@ pub(super) fn of_input(answerer: &Answerer<'_>, options: &EmbedOptions, input: &
     let EmbedOptions { kind, dimensions, .. } = options;
     let (kind, dimensions) = (*kind, *dimensions);
     hashed(&Embed { interface: "EmbeddingModel", answerer, kind, dimensions, text, media_type, content })
+}
+
+/// The key of a query, for whom it is made.
+pub(in crate::orchestration) fn of_query(who: &str, location: &Location, query: &VectorQuery) -> Option<String> {
+    if !query.extensions.is_empty() {
+        return None;
+    }
+    let sparse = |sparse: &SparseVector| sparse.entries().iter().map(|(at, number)| (*at, number.to_bits())).collect();
+    hashed(&Query {
+        interface: "VectorStore",
+        who,
+        collection: location.collection.as_str(),
+        namespace: location.namespace.as_ref().map(|namespace| namespace.as_str()),
+        vector: query.vector.as_ref().map(|vector| vector.iter().map(|number| number.to_bits()).collect()),
+        using: query.using.as_deref(),
+        sparse: query.sparse.as_ref().map(sparse),
+        text: query.text.as_deref(),
+        filter: query.filter.as_ref(),
+        top_k: query.top_k,
+        min_score: query.min_score.map(f32::to_bits),
+        group_by: query.group_by.as_ref().map(|group| (&*group.field, group.per_group)),
+        with_vectors: query.with_vectors,
+    })
 }
 
 struct Hashing(Sha256);
@@ -204,6 +245,43 @@ mod tests {
         ];
         let keys: std::collections::HashSet<String> = others.iter().map(key).collect();
         assert_eq!(keys.len(), others.len());
+    }
+
+    /// As for chats: a field that the key does not know would give one query the matches of another.
+    #[test]
+    fn every_field_of_a_query_is_part_of_the_key() {
+        let text = format!("{:?}", VectorQuery::words("w"));
+        let fields =
+            ["vector", "using", "sparse", "text", "filter", "top_k", "min_score", "group_by", "with_vectors", "extensions"];
+        let found: Vec<&str> = text.split(", ").filter_map(|field| field.split(": ").next()).collect();
+        let known: Vec<String> = found.iter().map(|field| field.trim_start_matches("VectorQuery { ").to_owned()).collect();
+        assert_eq!(known, fields, "a new field of `VectorQuery` needs a place in the key");
+        let base = || VectorQuery::near(vec![1.0, 2.0]);
+        let place = || Location::new("docs");
+        let sparse = || SparseVector::new([(1, 0.5)]);
+        let others = [
+            ("-", place(), base()),
+            ("+", place(), base()),
+            ("-", Location::new("other"), base()),
+            ("-", place().namespace("n"), base()),
+            ("-", place(), VectorQuery::near(vec![1.0, 2.5])),
+            ("-", place(), VectorQuery::near_sparse(sparse())),
+            ("-", place(), base().sparse(sparse())),
+            ("-", place(), VectorQuery::words("w")),
+            ("-", place(), base().hybrid("w")),
+            ("-", place(), base().using("title")),
+            ("-", place(), base().filter(Filter::eq("a", 1))),
+            ("-", place(), base().filter(Filter::eq("a", 2))),
+            ("-", place(), base().top_k(3)),
+            ("-", place(), base().min_score(0.5)),
+            ("-", place(), base().group_by("a", 1)),
+            ("-", place(), base().group_by("a", 2)),
+            ("-", place(), base().with_vectors()),
+        ];
+        let keys: std::collections::HashSet<String> =
+            others.iter().map(|(who, location, query)| of_query(who, location, query).unwrap()).collect();
+        assert_eq!(keys.len(), others.len());
+        assert_eq!(of_query("-", &place(), &base()), of_query("-", &place(), &base()));
     }
 
     #[test]

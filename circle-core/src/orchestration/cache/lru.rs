@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 /// What an entry takes besides its key and value, roughly.
 const OVERHEAD: usize = 160;
 
 /// A bounded table that forgets what has not been asked for the longest.
 #[derive(Debug)]
-pub(super) struct Lru {
-    entries: HashMap<Arc<str>, Entry>,
+pub struct Lru<V> {
+    entries: HashMap<Arc<str>, Entry<V>>,
     /// The keys by their last use.
     uses: BTreeMap<u64, Arc<str>>,
     next: u64,
@@ -21,21 +19,18 @@ pub(super) struct Lru {
 }
 
 #[derive(Debug)]
-struct Entry {
-    value: Bytes,
+struct Entry<V> {
+    value: V,
+    size: usize,
     used: u64,
 }
 
-fn size(key: &str, value: &Bytes) -> usize {
-    key.len() + value.len() + OVERHEAD
-}
-
-impl Lru {
+impl<V: Clone> Lru<V> {
     pub(super) fn new(entries_max: usize, bytes_max: usize) -> Self {
         Self { entries: HashMap::new(), uses: BTreeMap::new(), next: 0, bytes: 0, entries_max, bytes_max }
     }
 
-    pub(super) fn get(&mut self, key: &str) -> Option<Bytes> {
+    pub(super) fn get(&mut self, key: &str) -> Option<V> {
         let entry = self.entries.get_mut(key)?;
         let key = self.uses.remove(&entry.used)?;
         self.next += 1;
@@ -44,9 +39,10 @@ impl Lru {
         Some(entry.value.clone())
     }
 
-    pub(super) fn put(&mut self, key: &str, value: Bytes) {
+    /// Keeps a value of so many bytes.
+    pub(super) fn put(&mut self, key: &str, value: V, bytes: usize) {
         self.remove(key);
-        let size = size(key, &value);
+        let size = key.len().saturating_add(bytes).saturating_add(OVERHEAD);
         // One that is larger than everything may be would push all others out, and then itself.
         if size > self.bytes_max || self.entries_max == 0 {
             return;
@@ -54,7 +50,7 @@ impl Lru {
         let key: Arc<str> = key.into();
         self.next += 1;
         self.uses.insert(self.next, Arc::clone(&key));
-        self.entries.insert(key, Entry { value, used: self.next });
+        self.entries.insert(key, Entry { value, size, used: self.next });
         self.bytes += size;
         while self.entries.len() > self.entries_max || self.bytes > self.bytes_max {
             let Some((_, oldest)) = self.uses.first_key_value() else { break };
@@ -66,32 +62,39 @@ impl Lru {
     pub(super) fn remove(&mut self, key: &str) {
         if let Some(entry) = self.entries.remove(key) {
             self.uses.remove(&entry.used);
-            self.bytes -= size(key, &entry.value);
+            self.bytes -= entry.size;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
 
+    fn put(lru: &mut Lru<Bytes>, key: &str, value: impl Into<Bytes>) {
+        let value = value.into();
+        let bytes = value.len();
+        lru.put(key, value, bytes);
+    }
+
     #[test]
     fn what_was_not_asked_for_the_longest_goes_first() {
         let mut lru = Lru::new(2, 10_000);
-        lru.put("a", Bytes::from_static(b"1"));
-        lru.put("b", Bytes::from_static(b"2"));
+        put(&mut lru, "a", "1");
+        put(&mut lru, "b", "2");
         assert_eq!(lru.get("a"), Some(Bytes::from_static(b"1")));
-        lru.put("c", Bytes::from_static(b"3"));
+        put(&mut lru, "c", "3");
         assert_eq!((lru.get("a").is_some(), lru.get("b").is_some(), lru.get("c").is_some()), (true, false, true));
     }
 
     #[test]
     fn what_is_larger_than_everything_pushes_nothing_out() {
         let mut lru = Lru::new(10, 1_000);
-        lru.put("a", Bytes::from_static(b"1"));
-        lru.put("b", Bytes::from(vec![0; 1_000]));
+        put(&mut lru, "a", "1");
+        put(&mut lru, "b", vec![0; 1_000]);
         assert!(lru.get("a").is_some() && lru.get("b").is_none());
     }
 
@@ -102,8 +105,8 @@ mod tests {
             let mut lru = Lru::new(entries_max, bytes_max);
             for (key, length, put) in ops {
                 let key = key.to_string();
-                if put { lru.put(&key, Bytes::from(vec![0; length])) } else { drop(lru.get(&key)) }
-                let bytes: usize = lru.entries.iter().map(|(key, entry)| size(key, &entry.value)).sum();
+                if put { super::tests::put(&mut lru, &key, vec![0; length]) } else { drop(lru.get(&key)) }
+                let bytes: usize = lru.entries.iter().map(|(key, entry)| key.len() + entry.value.len() + OVERHEAD).sum();
                 prop_assert_eq!(bytes, lru.bytes);
                 prop_assert!(lru.bytes <= bytes_max && lru.entries.len() <= entries_max);
                 prop_assert_eq!(lru.uses.len(), lru.entries.len());

@@ -13,12 +13,12 @@ use super::lru::Lru;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// In this process, or in a store that several share.
-pub(super) enum Store {
-    Memory(Mutex<Lru>),
+pub enum Answers {
+    Memory(Mutex<Lru<Bytes>>),
     Remote(KeyValueStore),
 }
 
-impl Store {
+impl Answers {
     pub(super) fn memory(entries: usize, bytes: ByteSize) -> Self {
         Self::Memory(Mutex::new(Lru::new(entries, bytes.as_usize())))
     }
@@ -53,7 +53,10 @@ impl Store {
         let store = match self {
             Self::Memory(lru) => {
                 let mut lru = lock(lru);
-                entries.into_iter().for_each(|(key, value)| lru.put(&key, value));
+                for (key, value) in entries {
+                    let bytes = value.len();
+                    lru.put(&key, value, bytes);
+                }
                 return;
             }
             Self::Remote(store) => store,
@@ -84,6 +87,6 @@ async fn patiently<T>(cx: &CallContext, what: &str, work: impl Future<Output = R
     }
 }
 
-fn lock(lru: &Mutex<Lru>) -> MutexGuard<'_, Lru> {
+pub(super) fn lock<V>(lru: &Mutex<Lru<V>>) -> MutexGuard<'_, Lru<V>> {
     lru.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use circle_core_common::interfaces::chat_model::{ChatModel, ChatModelProvider, ModelId};
 use circle_core_common::interfaces::embedding_model::{EmbeddingModel, EmbeddingModelProvider};
-use circle_core_common::interfaces::key_value_store::KeyValueStore;
+use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreProvider};
+use circle_core_common::interfaces::messenger::{Messenger, MessengerProvider};
+use circle_core_common::interfaces::notifier::{Notifier, NotifierProvider};
+use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+use circle_core_common::interfaces::vector_store::{VectorStore, VectorStoreProvider};
 use circle_core_common::{
     AnyServiceRef, BuildContext, Environment, Error, ErrorKind, Handle, Integration, Provider, Reason, Result, Service,
 };
 
-use super::{BudgetConfig, BudgetPer, BudgetsConfig, CacheConfig, FallbackConfig, RouteBy, RouterConfig};
+use super::{BudgetConfig, BudgetPer, BudgetsConfig, CacheConfig, CoalesceConfig, FallbackConfig, RouteBy, RouterConfig};
 use crate::orchestration::budget::{Budget, Budgeted, Per, UnknownPrice};
-use crate::orchestration::cache::Cached;
+use crate::orchestration::cache::{Answers, Cacheable, Cached};
+use crate::orchestration::coalesced::Coalesced;
 use crate::orchestration::cooldown::Cooldown;
 use crate::orchestration::estimate::Assumed;
-use crate::orchestration::fallback::Fallback;
+use crate::orchestration::fallback::{Decorable, Fallback, Store};
 use crate::orchestration::leg::Leg;
 use crate::orchestration::move_on::MoveOn;
 use crate::orchestration::price::PriceTable;
@@ -69,34 +74,33 @@ fn all<'s, H: Handle>(cx: &BuildContext, services: &'s [AnyServiceRef]) -> Resul
     Ok(Some(handles).filter(|handles| !handles.is_empty()))
 }
 
-/// The service of what decorates chat models, embedding models, or both.
-fn service(
-    cx: &BuildContext,
-    services: &[AnyServiceRef],
-    chat: impl FnOnce(Vec<(&str, ChatModel)>) -> Arc<dyn ChatModelProvider>,
-    embedding: impl FnOnce(Vec<(&str, EmbeddingModel)>) -> Arc<dyn EmbeddingModelProvider>,
-) -> Result<Service> {
-    if services.is_empty() {
-        return Err(invalid("`services` is empty: there is nobody to ask".to_owned()));
-    }
-    let chat = all(cx, services)?.map(chat);
-    let embedding = all(cx, services)?.map(embedding);
-    let service = match (&chat, &embedding) {
-        (Some(chat), _) => Service::new(Arc::clone(chat) as Arc<dyn Provider>),
-        (None, Some(embedding)) => Service::new(Arc::clone(embedding) as Arc<dyn Provider>),
-        (None, None) => return Err(nothing_in_common(cx, services)),
-    };
-    let service = chat.into_iter().fold(service, Service::offer::<ChatModel>);
-    Ok(embedding.into_iter().fold(service, Service::offer::<EmbeddingModel>))
+/// A service of what is made of the handles, for every interface that all of the services have.
+macro_rules! offered {
+    ($cx:expr, $services:expr; $($handle:ident by $provider:ident: $make:expr;)+) => {{
+        let (cx, services): (&BuildContext, &[AnyServiceRef]) = ($cx, $services);
+        if services.is_empty() {
+            return Err(invalid("`services` is empty: there is nobody to ask".to_owned()));
+        }
+        let mut offered: Option<Service> = None;
+        $(
+            if let Some(handles) = all::<$handle>(cx, services)? {
+                let made: Arc<dyn $provider> = Arc::new($make(handles));
+                let service = offered.take().unwrap_or_else(|| Service::new(Arc::clone(&made) as Arc<dyn Provider>));
+                offered = Some(service.offer::<$handle>(made));
+            }
+        )+
+        offered.ok_or_else(|| nothing_in_common(cx, services, &[$($handle::NAME),+]))
+    }};
 }
 
-fn nothing_in_common(cx: &BuildContext, services: &[AnyServiceRef]) -> Error {
+fn nothing_in_common(cx: &BuildContext, services: &[AnyServiceRef], known: &[&str]) -> Error {
     let offers = |reference: &AnyServiceRef| {
         let offered = cx.any_service(reference).map(Service::interfaces).unwrap_or_default().join(", ");
         format!("`{}` offers {offered}", reference.name())
     };
     let offered = services.iter().map(offers).collect::<Vec<_>>().join(", ");
-    invalid(format!("chat models and embedding models can be decorated; {offered}")).with_reason(Reason::WrongInterface)
+    let text = format!("what is decorated so is one of {}; {offered}", known.join(", "));
+    invalid(text).with_reason(Reason::WrongInterface)
 }
 
 fn prices(path: Option<&Path>) -> Result<PriceTable> {
@@ -115,26 +119,62 @@ impl Integration for FallbackService {
     type Config = FallbackConfig;
 
     const NAME: &'static str = "fallback";
-    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
+    const INTERFACES: &'static [&'static str] =
+        &["ChatModel", "EmbeddingModel", "ObjectStore", "KeyValueStore", "VectorStore", "Messenger", "Notifier"];
     const DECORATES: bool = true;
 
     async fn build(config: FallbackConfig, cx: BuildContext) -> Result<Service> {
-        let (rule, rest, timeout) =
-            (rule(MoveOn::new(), &config.also, &config.except)?, cooldown(config.rest), config.leg_timeout);
-        let environment = || cx.environment().clone();
-        service(
-            &cx,
-            &config.services,
-            |models| {
-                let fallback = Fallback::new(legs(models, timeout));
-                Arc::new(fallback.move_on(rule.clone()).cooldown(rest).environment(environment()))
-            },
-            |models| {
-                let fallback = Fallback::new(legs(models, timeout));
-                let fallback = fallback.move_on(rule.clone()).cooldown(rest).environment(environment());
-                Arc::new(if config.one_space { fallback.one_space() } else { fallback })
-            },
+        let behind = Behind {
+            rule: rule(MoveOn::new(), &config.also, &config.except)?,
+            rest: cooldown(config.rest),
+            timeout: config.leg_timeout,
+            split_writes: config.split_writes,
+            environment: cx.environment().clone(),
+        };
+        if let Some(unknown) = config.channels.keys().find(|name| config.services.iter().all(|service| service.name() != **name))
+        {
+            return Err(invalid(format!("`channels` names `{}`, which is none of `services`", unknown.escape_debug())));
+        }
+        offered!(&cx, &config.services;
+            ChatModel by ChatModelProvider: |handles| behind.legs(handles);
+            EmbeddingModel by EmbeddingModelProvider: |handles| {
+                let fallback = behind.legs(handles);
+                if config.one_space { fallback.one_space() } else { fallback }
+            };
+            ObjectStore by ObjectStoreProvider: |handles| behind.stores(handles);
+            KeyValueStore by KeyValueStoreProvider: |handles| behind.stores(handles);
+            VectorStore by VectorStoreProvider: |handles| behind.stores(handles);
+            Messenger by MessengerProvider: |handles: Vec<(&str, Messenger)>| {
+                let channels: Vec<_> = handles.iter().map(|(name, _)| config.channels.get(*name)).collect();
+                let legs = legs(handles, behind.timeout).into_iter().zip(channels);
+                behind.fallback(legs.map(|(leg, channel)| channel.into_iter().fold(leg, Leg::channel)).collect())
+            };
+            Notifier by NotifierProvider: |handles| behind.legs(handles);
         )
+    }
+}
+
+/// What a config says of services behind one another.
+struct Behind {
+    rule: MoveOn,
+    rest: Cooldown,
+    timeout: Option<Duration>,
+    split_writes: bool,
+    environment: Environment,
+}
+
+impl Behind {
+    fn fallback<H: Decorable>(&self, legs: Vec<Leg<H>>) -> Fallback<H> {
+        Fallback::new(legs).move_on(self.rule.clone()).cooldown(self.rest).environment(self.environment.clone())
+    }
+
+    fn legs<H: Decorable>(&self, handles: Vec<(&str, H)>) -> Fallback<H> {
+        self.fallback(legs(handles, self.timeout))
+    }
+
+    fn stores<H: Store>(&self, handles: Vec<(&str, H)>) -> Fallback<H> {
+        let fallback = self.legs(handles);
+        if self.split_writes { fallback.split_writes() } else { fallback }
     }
 }
 
@@ -177,16 +217,78 @@ impl Integration for CacheService {
     type Config = CacheConfig;
 
     const NAME: &'static str = "cache";
-    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
+    const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel", "ObjectStore", "KeyValueStore", "VectorStore"];
     const DECORATES: bool = true;
 
     async fn build(config: CacheConfig, cx: BuildContext) -> Result<Service> {
         let store = config.store.as_ref().map(|store| cx.service(store)).transpose()?;
-        service(
-            &cx,
-            std::slice::from_ref(&config.service),
-            |models| Arc::new(Cached::new(only(models)).configured(&config, store.clone(), cx.environment())),
-            |models| Arc::new(Cached::new(only(models)).configured(&config, store.clone(), cx.environment())),
+        let environment = cx.environment();
+        let service = offered!(&cx, std::slice::from_ref(&config.service);
+            ChatModel by ChatModelProvider: |handles| answers(&config, store.clone(), environment, handles);
+            EmbeddingModel by EmbeddingModelProvider: |handles| answers(&config, store.clone(), environment, handles);
+            ObjectStore by ObjectStoreProvider: |handles| {
+                let cached = cached::<ObjectStore>(&config, environment, handles);
+                let cached = config.missing_ttl.into_iter().fold(cached, Cached::<ObjectStore>::missing_ttl);
+                config.object_max.into_iter().fold(cached, Cached::<ObjectStore>::object_max)
+            };
+            KeyValueStore by KeyValueStoreProvider: |handles| {
+                let cached = cached::<KeyValueStore>(&config, environment, handles);
+                config.missing_ttl.into_iter().fold(cached, Cached::<KeyValueStore>::missing_ttl)
+            };
+            VectorStore by VectorStoreProvider: |handles| cached::<VectorStore>(&config, environment, handles);
+        )?;
+        let is_model = |interface: &&str| [ChatModel::NAME, EmbeddingModel::NAME].contains(interface);
+        if config.store.is_some() && !service.interfaces().iter().any(is_model) {
+            let text = "`store` keeps the answers of models; those of stores are kept in this process";
+            return Err(invalid(text.to_owned()));
+        }
+        Ok(service)
+    }
+}
+
+fn cached<H: Cacheable>(config: &CacheConfig, environment: &Environment, handles: Vec<(&str, H)>) -> Cached<H> {
+    let cached = Cached::new(only(handles)).within(config.entries, config.bytes).environment(environment.clone());
+    let cached = config.ttl.into_iter().fold(cached, Cached::ttl);
+    if config.across_tenants { cached.across_tenants() } else { cached }
+}
+
+fn answers<H: Cacheable<Kept = Answers>>(
+    config: &CacheConfig,
+    store: Option<KeyValueStore>,
+    environment: &Environment,
+    handles: Vec<(&str, H)>,
+) -> Cached<H> {
+    let cached = store.into_iter().fold(cached(config, environment, handles), Cached::store);
+    if config.any_temperature { cached.any_temperature() } else { cached }
+}
+
+/// `provider = "coalesce"`.
+#[derive(Debug)]
+pub struct CoalesceService;
+
+impl Integration for CoalesceService {
+    type Config = CoalesceConfig;
+
+    const NAME: &'static str = "coalesce";
+    const INTERFACES: &'static [&'static str] = &["EmbeddingModel", "ObjectStore", "KeyValueStore", "VectorStore"];
+    const DECORATES: bool = true;
+
+    async fn build(config: CoalesceConfig, cx: BuildContext) -> Result<Service> {
+        let environment = || cx.environment().clone();
+        offered!(&cx, std::slice::from_ref(&config.service);
+            EmbeddingModel by EmbeddingModelProvider: |handles| {
+                Coalesced::<EmbeddingModel>::new(only(handles)).environment(environment())
+            };
+            ObjectStore by ObjectStoreProvider: |handles| {
+                let coalesced = Coalesced::<ObjectStore>::new(only(handles)).environment(environment());
+                config.object_max.into_iter().fold(coalesced, Coalesced::<ObjectStore>::object_max)
+            };
+            KeyValueStore by KeyValueStoreProvider: |handles| {
+                Coalesced::<KeyValueStore>::new(only(handles)).environment(environment())
+            };
+            VectorStore by VectorStoreProvider: |handles| {
+                Coalesced::<VectorStore>::new(only(handles)).environment(environment())
+            };
         )
     }
 }
@@ -204,11 +306,9 @@ impl Integration for BudgetService {
 
     async fn build(config: BudgetsConfig, cx: BuildContext) -> Result<Service> {
         let settings = BudgetSettings::of(&config, &cx)?;
-        service(
-            &cx,
-            std::slice::from_ref(&config.service),
-            |models| Arc::new(settings.over(only(models))),
-            |models| Arc::new(settings.over(only(models))),
+        offered!(&cx, std::slice::from_ref(&config.service);
+            ChatModel by ChatModelProvider: |handles| settings.over::<ChatModel>(only(handles));
+            EmbeddingModel by EmbeddingModelProvider: |handles| settings.over::<EmbeddingModel>(only(handles));
         )
     }
 }
@@ -217,15 +317,6 @@ impl Integration for BudgetService {
 fn only<H>(mut handles: Vec<(&str, H)>) -> H {
     // There is one for the one reference.
     handles.swap_remove(0).1
-}
-
-impl<H: Handle> Cached<H> {
-    fn configured(self, config: &CacheConfig, store: Option<KeyValueStore>, environment: &Environment) -> Self {
-        let cached = self.ttl(config.ttl).within(config.entries, config.bytes).environment(environment.clone());
-        let cached = store.into_iter().fold(cached, Self::store);
-        let cached = if config.any_temperature { cached.any_temperature() } else { cached };
-        if config.across_tenants { cached.across_tenants() } else { cached }
-    }
 }
 
 /// What a config says of its budgets, read.

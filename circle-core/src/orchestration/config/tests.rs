@@ -106,7 +106,10 @@ async fn mistakes_are_told() {
     for (text, expected) in [
         ("provider = \"fallback\"\nservices = []", "`services` is empty"),
         ("provider = \"fallback\"\nservices = [\"frist\"]", "there is no service `frist`"),
-        ("provider = \"fallback\"\nservices = [\"store\"]", "`store` offers KeyValueStore"),
+        ("provider = \"fallback\"\nservices = [\"first\", \"store\"]", "`store` offers KeyValueStore"),
+        ("provider = \"fallback\"\nservices = [\"store\"]\nchannels = { stroe = \"#a\" }", "`channels` names `stroe`"),
+        ("provider = \"cache\"\nservice = \"store\"\nstore = \"store\"", "`store` keeps the answers of models"),
+        ("provider = \"coalesce\"\nservice = \"first\"", "is one of EmbeddingModel, ObjectStore"),
         ("provider = \"fallback\"\nservices = [\"first\", \"embedder\"]", "`embedder` offers EmbeddingModel"),
         (
             "provider = \"cache\"\nservice = \"embedder\"\n[services.y]\nprovider = \"router\"\nservices = [\"x\"]",
@@ -165,4 +168,52 @@ services = ["embedder", "embedder"]
     assert_eq!(report.get().cached, 1);
     let error = hub.get::<ChatModel>("search").unwrap_err();
     assert!(error.message().contains("`search` offers EmbeddingModel, not ChatModel"), "{error}");
+}
+
+#[tokio::test]
+async fn stores_and_messengers_are_decorated_by_the_same_words() {
+    let text = r##"
+version = 1
+
+[services.state]
+provider = "cache"
+service = "shared"
+ttl = "5s"
+missing_ttl = "0s"
+object_max = "64 KiB"
+
+[services.shared]
+provider = "coalesce"
+service = "either"
+object_max = "64 KiB"
+
+[services.either]
+provider = "fallback"
+services = ["store", "copy"]
+split_writes = true
+
+[services.team]
+provider = "fallback"
+services = ["chat", "other"]
+channels = { other = "#elsewhere" }
+"##;
+    let file = file(text);
+    let console = circle_core_console::Console::captured();
+    let memory = Memory::new();
+    let hub = Hub::builder().file(&file.1).registry(super::super::fill(Registry::new()));
+    let hub = hub.service("store", memory.service()).service("copy", Memory::new().service());
+    let down = circle_core_testkit::Faulty::over(circle_core_console::Console::captured()).every(1, ErrorKind::Unavailable);
+    let hub = hub.service("chat", crate::Messenger::new(down)).service("other", console.service()).build().await.unwrap();
+    let state: KeyValueStore = hub.get("state").unwrap();
+    state.put("a", "1").await.unwrap();
+    let report = circle_core_common::CallReport::new();
+    let counted = state.with(CallOptions::new().report(&report));
+    for _ in 0..2 {
+        assert_eq!(counted.get("a").await.unwrap().unwrap().value, "1");
+    }
+    assert_eq!((report.get().calls, report.get().cached), (2, 1));
+    hub.get::<crate::ObjectStore>("state").unwrap().put("b", "2").await.unwrap();
+    let team: crate::Messenger = hub.get("team").unwrap();
+    assert_eq!(team.send("#ops", "It is late.").await.unwrap().channel.as_str(), "#elsewhere");
+    assert_eq!(console.messages().len(), 1);
 }

@@ -1,0 +1,1 @@
+//! Who makes a call, who waits for it, and what they are told.
