@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use circle_core_common::http::{Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{BudgetSettings, BulkheadSettings, Resilience, Retry};
-use circle_core_common::{ByteStream, CallOptions, Environment, Result};
+use circle_core_common::{CallOptions, Environment, Result};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
