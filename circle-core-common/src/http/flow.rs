@@ -54,7 +54,17 @@ struct Timer {
 impl Flow {
     pub(super) fn new(source: ByteStream, clock: &Clock, stall: Stall, left: Option<u64>) -> Self {
         let patience = Patience::new(stall);
-        Self { source, clock: clock.clone(), patience, waiting: None, timer: None, left, permit: None, received: None, ended: false }
+        Self {
+            source,
+            clock: clock.clone(),
+            patience,
+            waiting: None,
+            timer: None,
+            left,
+            permit: None,
+            received: None,
+            ended: false,
+        }
     }
 
     /// Counts its bytes.

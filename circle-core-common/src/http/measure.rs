@@ -10,11 +10,9 @@ use tracing::{Level, Span};
 
 use super::attempt::Exchange;
 use super::interceptor::Outcome;
-use super::rate_limit::RateLimit;
-use super::retry_after::retry_after;
-use super::said;
+use super::{rate_limit, said};
 use crate::error::{Error, ErrorKind};
-use crate::resilience::Attempt;
+use crate::resilience::{Attempt, Counted};
 use crate::telemetry::{HTTP_DURATION, OTHER};
 
 /// The methods that OpenTelemetry's conventions know; every other is told as one.
@@ -71,7 +69,7 @@ impl Measure<'_> {
         (status, version): (StatusCode, Option<Version>),
         headers: &HeaderMap,
     ) -> bool {
-        let Exchange { inner, cx, endpoint, operation, request } = self.exchange;
+        let Exchange { inner, cx, endpoint, operation, request, .. } = self.exchange;
         let version = version.and_then(|version| VERSIONS.iter().position(|(one, _)| *one == version));
         if tracing::enabled!(target: "circle", Level::DEBUG) {
             // The machine has entered the span of the attempt.
@@ -90,12 +88,8 @@ impl Measure<'_> {
             *shown.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, headers.clone()));
         }
         cx.report(|report| report.request_ids.extend(said::request_id(headers).map(str::to_owned)));
-        let limits = RateLimit::told(headers, cx.clock());
-        // GitHub refuses with 403 what others refuse with 429.
-        let refused = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN)
-            .then(|| retry_after(headers, cx.clock().timestamp()))
-            .flatten();
-        endpoint.hear(self.attempt, operation, request.part.as_deref(), &limits, refused)
+        let counted = Counted { operation, part: request.part.as_deref() };
+        rate_limit::heed(endpoint, self.attempt, counted, (status, headers), cx.clock())
     }
 
     /// Tells what came of the attempt.

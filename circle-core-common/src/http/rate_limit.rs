@@ -37,10 +37,11 @@ mod own;
 mod reset;
 mod structured;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
-use super::retry_after::answered;
+use super::retry_after::{answered, retry_after};
 use crate::clock::Clock;
+use crate::resilience::{Attempt, Counted, Endpoint};
 pub use crate::resilience::{LimitScope, LimitUnit, RateLimit, Refill};
 use crate::units::Timestamp;
 
@@ -74,11 +75,23 @@ impl RateLimit {
     pub fn all_from_headers(headers: &HeaderMap, now: Timestamp) -> Vec<Self> {
         if headers.keys().any(|name| tells(name.as_str())) { read(headers, now) } else { Vec::new() }
     }
+}
 
-    /// As [`all_from_headers`](Self::all_from_headers), by a clock that is read only when there is something to read.
-    pub(super) fn told(headers: &HeaderMap, clock: &Clock) -> Vec<Self> {
-        if headers.keys().any(|name| tells(name.as_str())) { read(headers, clock.timestamp()) } else { Vec::new() }
-    }
+/// Lets an endpoint heed what an answer tells of limits; whether it refuses only requests of this kind.
+pub(super) fn heed(
+    endpoint: &Endpoint,
+    attempt: Attempt,
+    counted: Counted<'_>,
+    (status, headers): (StatusCode, &HeaderMap),
+    clock: &Clock,
+) -> bool {
+    // GitHub refuses with 403 what others refuse with 429.
+    let refuses = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN);
+    let refused = if refuses { retry_after(headers, clock.timestamp()) } else { None };
+    // The clock is read only when there is something to read.
+    let tells = headers.keys().any(|name| tells(name.as_str()));
+    let limits = if tells { read(headers, clock.timestamp()) } else { Vec::new() };
+    endpoint.hear(attempt, counted, &limits, refused)
 }
 
 fn read(headers: &HeaderMap, now: Timestamp) -> Vec<RateLimit> {

@@ -28,7 +28,8 @@ pub(crate) use self::lent::Lent;
 pub use self::lent::RetryBudget;
 pub(super) use self::limiter::{Limiter, Rate, Reserved};
 pub(super) use self::places::Place;
-pub(super) use self::quotas::{Counted, Quotas};
+pub(crate) use self::quotas::Counted;
+pub(super) use self::quotas::Quotas;
 pub(super) use self::shared::{STORE_TIMEOUT, Shared};
 use super::event::Step;
 use super::telemetry::Telemetry;
@@ -191,19 +192,12 @@ impl Endpoint {
     /// As [`told`](Self::told), from the answer to an attempt. Whether a refusal concerns only requests of this kind, so that
     /// others may go on.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP has headers that tell of limits"))]
-    pub(crate) fn hear(
-        &self,
-        attempt: Attempt,
-        operation: &'static RemoteOperation,
-        part: Option<&str>,
-        limits: &[RateLimit],
-        refused: Option<Duration>,
-    ) -> bool {
+    pub(crate) fn hear(&self, attempt: Attempt, counted: Counted<'_>, limits: &[RateLimit], refused: Option<Duration>) -> bool {
         if limits.is_empty() && refused.is_none() && !self.quotas.are_told() {
             return false;
         }
         let now = self.telemetry.now().since_start();
-        self.quotas.hear(now, Some(attempt.counted), Counted { operation, part }, limits, refused)
+        self.quotas.hear(now, Some(attempt.counted), counted, limits, refused)
     }
 
     /// Whether nothing is known of it that would be missed.

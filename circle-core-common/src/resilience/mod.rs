@@ -20,6 +20,8 @@ mod settings;
 mod telemetry;
 
 pub use attempts::{Attempt, Attempts, Lasting};
+#[cfg(feature = "http")]
+pub(crate) use endpoint::Counted;
 pub use endpoint::{BreakerState, Endpoint, EndpointState, RetryBudget};
 pub(crate) use endpoint::{Lent, shard};
 pub use event::{Observer, PolicyEvent, RejectedBy, Stage, Step};

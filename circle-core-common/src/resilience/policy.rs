@@ -9,7 +9,9 @@ use tracing::Span;
 use super::endpoints::Endpoints;
 use super::machine::Machine;
 use super::telemetry::Telemetry;
-use super::{Attempt, Attempts, Endpoint, EndpointState, OperationSettings, Permit, RateLimitStore, RemoteOperation, Resilience, Resolved};
+use super::{
+    Attempt, Attempts, Endpoint, EndpointState, OperationSettings, Permit, RateLimitStore, RemoteOperation, Resilience, Resolved,
+};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::Result;

@@ -24,9 +24,9 @@ const AT_ONCE: usize = 8;
 
 /// Which quotas a request counts against is known by its operation, and by the part of the service that it is limited as.
 #[derive(Clone, Copy)]
-pub(in crate::resilience) struct Counted<'a> {
-    pub(in crate::resilience) operation: &'static RemoteOperation,
-    pub(in crate::resilience) part: Option<&'a str>,
+pub(crate) struct Counted<'a> {
+    pub(crate) operation: &'static RemoteOperation,
+    pub(crate) part: Option<&'a str>,
 }
 
 /// What a service has told of its quotas.

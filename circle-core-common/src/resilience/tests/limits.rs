@@ -390,6 +390,7 @@ async fn a_crowded_queue_serves_the_last_come_first_and_nobody_beyond_the_deadli
     assert_eq!(took, [Some(1), None, None, None, Some(4), Some(3), Some(2), None]);
     assert!(came.iter().all(|came| came.took <= 4500 * MILLI + MILLI));
     bench.assert_at_rest();
+}
 
 /// What an answer tells bounds the callers that come after it, however many they are.
 #[tokio::test(start_paused = true)]
@@ -404,8 +405,8 @@ async fn no_more_calls_start_than_the_service_says_remain() {
     bench.endpoint.told(&SAFE, &[told(3)]);
     assert_eq!(bench.endpoint.state().quota_left, Some(3));
     let script = Script::new([]);
-    let calls: Vec<_> = (0..10).map(|_| bench.plain(&SAFE, &script)).collect();
-    let mut took: Vec<u64> = futures_of(calls).await.iter().map(|came| came.took.as_secs()).collect();
+    let came = together((0..10).map(|_| bench.plain(&SAFE, &script))).await;
+    let mut took: Vec<u64> = came.iter().map(|came| came.took.as_secs()).collect();
     took.sort_unstable();
     // Three at once, five in the next window, and the rest in the one behind it.
     assert_eq!(took, [0, 0, 0, 10, 10, 10, 10, 10, 20, 20]);
@@ -451,20 +452,4 @@ async fn a_call_may_count_for_several_and_tenants_have_their_own() {
     let bench = Bench::new(Resilience::new().rate_limit(limit().burst(1).by(LimitBy::Tenant)));
     let took = async |tenant: &str| bench.call(&SAFE, &Script::new([]), CallOptions::new().tenant(tenant)).await.took.as_secs();
     assert_eq!([took("a").await, took("b").await, took("a").await, took("b").await], [0, 0, 1, 0]);
-}
-
-async fn futures_of<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut left: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(|context| {
-        for slot in &mut left {
-            if let Some(Poll::Ready(output)) = slot.as_mut().map(|future| future.as_mut().poll(context)) {
-                done.push(output);
-                *slot = None;
-            }
-        }
-        if left.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    done
 }
