@@ -107,3 +107,39 @@ fn opening_a_streaming_answer_allocates_at_most_80_times() {
     let count = allocations(|| at_once(ask(&model)).map_or(0, |said| usize::from(said == empty.said)));
     assert!(count <= 80, "{count}");
 }
+
+/// A service that calls whatever hosts its users name: of a hundred thousand, what is kept is that of 256.
+#[test]
+fn a_hundred_thousand_endpoints_keep_at_most_a_mebibyte() {
+    let environment = Environment::default();
+    let policy = circle_core::resilience::Policy::new(&environment, "", &circle_core::resilience::Resilience::new());
+    policy.endpoint("https://warm.test");
+    let kept = allocation_counter::measure(|| {
+        for host in 0..100_000 {
+            policy.endpoint(&format!("https://{host}.test"));
+        }
+    });
+    assert!(kept.bytes_current <= 1 << 20, "{} bytes", kept.bytes_current);
+}
+
+/// A rate for each of as many tenants.
+#[test]
+fn a_hundred_thousand_tenants_keep_at_most_a_mebibyte() {
+    use circle_core::CallOptions;
+    use circle_core::resilience::{Idempotency, LimitBy, Policy, RateLimitSettings, RemoteOperation, Resilience};
+    static CALL: RemoteOperation = RemoteOperation::new("bench.Call", Idempotency::Safe, "/");
+    let environment = Environment::default();
+    let limit = RateLimitSettings::new().per_second(1.0).burst(1).by(LimitBy::Tenant);
+    let policy = Policy::new(&environment, "", &Resilience::new().rate_limit(limit));
+    let call = |tenant: String| {
+        let cx = CallContext::new(&environment, &LOAD, Some(CallOptions::new().tenant(tenant).into()));
+        at_once(policy.run(&cx, &CALL, |_| std::future::ready(Ok(())))).is_ok()
+    };
+    assert!(call("warm".to_owned()));
+    let kept = allocation_counter::measure(|| {
+        for tenant in 0..100_000 {
+            assert!(call(tenant.to_string()));
+        }
+    });
+    assert!(kept.bytes_current <= 1 << 20, "{} bytes", kept.bytes_current);
+}

@@ -24,6 +24,7 @@ pub use problem::Problem;
 
 use crate::identifier::OperationId;
 use crate::operation::Operation;
+use crate::units::Timestamp;
 
 /// `Result` with the SDK's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -120,6 +121,24 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, detail: Detail) -> Self {
         self.inner.detail = Some(Box::new(detail));
+        self
+    }
+
+    /// Adds when an answer came, and how long it took.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP tells"))]
+    pub(crate) fn timed(mut self, received_at: Timestamp, round_trip: Duration) -> Self {
+        if let Some(detail) = &mut self.inner.detail {
+            (detail.received_at, detail.round_trip) = (Some(received_at), Some(round_trip));
+        }
+        self
+    }
+
+    /// Says that what refused it is a limit of some requests only.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP tells"))]
+    pub(crate) fn limited_apart(mut self, apart: bool) -> Self {
+        if let Some(detail) = &mut self.inner.detail {
+            detail.limited_apart = apart;
+        }
         self
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::suggest::nearest;
 use super::tree::unknown_key;
-use super::{KeyPath, Node, Problem, Problems, decode};
+use super::{KeyPath, Node, Problem, Problems, Reference, decode};
 use crate::resilience::Resilience;
 use crate::scope::Slo;
 
@@ -73,15 +73,17 @@ impl Common {
         }
     }
 
-    /// The table `resilience`; without one, nothing is chosen. `service` is where the service's table stands.
-    pub fn decode_resilience(&self, service: &KeyPath, problems: &mut Problems) -> Resilience {
-        let Some(table) = &self.resilience else { return Resilience::default() };
+    /// The table `resilience`, and the services that it refers to; without one, nothing is chosen. `service` is where the
+    /// service's table stands.
+    pub fn decode_resilience(&self, service: &KeyPath, problems: &mut Problems) -> (Resilience, Vec<Reference>) {
+        let Some(table) = &self.resilience else { return Default::default() };
         let path = service.key("resilience");
-        let resilience = match decode::<Resilience>(table, &path, &[]).value {
+        let decoded = decode::<Resilience>(table, &path, &[]);
+        let resilience = match decoded.value {
             Ok(resilience) => resilience,
             Err(found) => {
                 problems.extend(found);
-                return Resilience::default();
+                return Default::default();
             }
         };
         for (keys, message) in resilience.mistakes() {
@@ -91,7 +93,7 @@ impl Common {
             let origin = node.unwrap_or(table).origin.clone();
             problems.push(Problem::new(at, origin, message));
         }
-        resilience
+        (resilience, decoded.references)
     }
 
     /// The table `slo`, where there is one. `service` is where the service's table stands.

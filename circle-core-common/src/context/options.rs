@@ -85,6 +85,8 @@ pub struct CallOptions {
     pub stall: Option<StallSettings>,
     /// Which kept answers may be given, of services whose answers are kept.
     pub cache: Option<CacheUse>,
+    /// How many requests of the local rate limit each attempt counts for; 1 by default.
+    pub rate_cost: Option<u32>,
     /// Made by [`CallOptions::repeat`] of an error without an id: a fresh one would make the write a second one.
     pub(crate) unrepeatable: bool,
 }
@@ -226,6 +228,13 @@ impl CallOptions {
         self
     }
 
+    /// Sets how many requests of the local rate limit each attempt counts for: a batch, an expensive query.
+    #[must_use]
+    pub fn rate_cost(mut self, requests: u32) -> Self {
+        self.rate_cost = Some(requests);
+        self
+    }
+
     /// These options over `base`: what is not chosen here is taken from there.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
@@ -246,6 +255,7 @@ impl CallOptions {
             ignore_breaker: self.ignore_breaker.or(base.ignore_breaker),
             retry: merged(self.retry, base.retry.as_ref(), Retry::over),
             trace: self.trace.or_else(|| base.trace.clone()),
+            rate_cost: self.rate_cost.or(base.rate_cost),
             hedge: merged(self.hedge, base.hedge.as_ref(), HedgeSettings::over),
             stall: merged(self.stall, base.stall.as_ref(), StallSettings::over),
             cache: self.cache.or(base.cache),

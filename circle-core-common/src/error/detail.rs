@@ -33,6 +33,12 @@ pub struct Detail {
     pub retry_after: Option<Duration>,
     /// When the service answered, by its own clock; not of an answer that came from a cache.
     pub answered_at: Option<Timestamp>,
+    /// When the answer came, by this machine's clock; known of refusals of requests that carry a credential.
+    pub received_at: Option<Timestamp>,
+    /// How long the answer took until then.
+    pub round_trip: Option<Duration>,
+    /// Whether it was a limit of some requests only, which the endpoint keeps by itself: others need not wait.
+    pub(crate) limited_apart: bool,
     /// The service's own message.
     pub message: Option<String>,
     /// The body of the answer, redacted and capped at 64 KiB.

@@ -27,11 +27,12 @@ use super::target::Target;
 use super::transport::{TransportBody, TransportRequest, TransportResponse};
 use super::upload::{self, Progress};
 use crate::body::{Body, ByteStream};
-use crate::clock::Clock;
+use crate::clock::{Clock, Tick};
 use crate::context::CallContext;
 use crate::error::{Detail, Error, ErrorKind, Limit, Result, Sent};
 use crate::resilience::{Attempt, Attempts, Endpoint, Lasting, Permit, RemoteOperation, Stall};
 use crate::telemetry::{Propagator, TraceContext};
+use crate::units::Timestamp;
 
 /// How long the body of a failed answer is waited for.
 const FAILURE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -66,11 +67,20 @@ pub(super) struct Signed {
     /// What the answer must not repeat.
     secrets: Secrets,
     credential: Option<u64>,
+    /// When it was signed; only of requests with a credential, so that others need not look at the clock.
+    at: Option<Tick>,
+    /// When the answer that refuses it came, and how long it took.
+    refused: Option<(Timestamp, Duration)>,
 }
 
 impl Signed {
     fn mark(&self, error: Error) -> Error {
+        let error = self.refused.into_iter().fold(error, |error, (at, took)| error.timed(at, took));
         self.credential.into_iter().fold(error, Error::with_credential)
+    }
+
+    pub(super) fn refused(&mut self, clock: &Clock) {
+        self.refused = self.at.map(|at| (clock.timestamp(), clock.now().since(at)));
     }
 }
 
@@ -100,6 +110,11 @@ impl Attempts for Whole<'_> {
         self.0.request.lasting
     }
 
+    #[inline]
+    fn limited_as(&self) -> Option<&str> {
+        self.0.request.part.as_deref()
+    }
+
     fn replayable(&self) -> bool {
         self.0.request.body.is_available()
     }
@@ -126,6 +141,11 @@ impl Attempts for Streamed<'_> {
     #[inline]
     fn lasting(&self) -> Lasting {
         self.0.request.lasting
+    }
+
+    #[inline]
+    fn limited_as(&self) -> Option<&str> {
+        self.0.request.part.as_deref()
     }
 
     fn replayable(&self) -> bool {
@@ -178,12 +198,13 @@ impl Exchange<'_> {
 
     async fn whole(&self, attempt: Attempt, measure: &Measure<'_>) -> Result<Response> {
         let mut outgoing = self.outgoing();
-        let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let mut signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let length = outgoing.body.length();
         let mut answer = self.exchange(outgoing).await?;
-        measure.received(length, (answer.status, answer.version), &answer.headers);
+        let apart = measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
-            return Err(Box::pin(self.failed(answer, &signed)).await);
+            signed.refused(self.cx.clock());
+            return Err(Box::pin(self.failed(answer, &signed)).await.limited_apart(apart));
         }
         let limit = self.inner.body_limit(self.cx, self.request);
         let announced = self.announced(&answer);
@@ -203,12 +224,13 @@ impl Exchange<'_> {
 
     async fn begun(&self, attempt: Attempt, measure: &Measure<'_>) -> Result<Begun> {
         let mut outgoing = self.outgoing();
-        let signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let mut signed = self.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         let length = outgoing.body.length();
         let mut answer = self.exchange(outgoing).await?;
-        measure.received(length, (answer.status, answer.version), &answer.headers);
+        let apart = measure.received(length, (answer.status, answer.version), &answer.headers);
         if self.is_failure(&answer) {
-            return Err(Box::pin(self.failed(answer, &signed)).await);
+            signed.refused(self.cx.clock());
+            return Err(Box::pin(self.failed(answer, &signed)).await.limited_apart(apart));
         }
         self.judge(answer.status, &answer.headers, &[], &signed)?;
         let announced = self.announced(&answer);
@@ -288,9 +310,10 @@ impl Exchange<'_> {
         if self.inner.traced && self.inner.trusts(origin) {
             self.trace().inspect(|trace| trace.add_to(&mut outgoing.headers));
         }
+        let at = (!request.anonymous && !self.inner.auth.is_none()).then(|| self.cx.clock().now());
         // Nothing but a credential is ever marked as one: where a scheme of the client's has signed, it has said all.
         let secrets = lease.map_or_else(|| Secrets::of(&outgoing.headers), Secrets::signed).and(&outgoing.extensions);
-        Ok(Signed { secrets, credential: outgoing.credential })
+        Ok(Signed { secrets, credential: outgoing.credential, at, refused: None })
     }
 
     pub(super) fn is_failure(&self, answer: &TransportResponse) -> bool {

@@ -28,7 +28,7 @@ pub trait Sign: Send + Sync + 'static {
     async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()>;
 
     /// Repairs what `error` complains of: replaces a refused credential ([`Error::credential`] says which), corrects a clock
-    /// skew ([`Detail::answered_at`](crate::Detail::answered_at)). `true` repeats the request once, for free.
+    /// skew ([`ClockSkew`](super::ClockSkew)). `true` repeats the request once, for free.
     async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
         let _ = (cx, error);
         false

@@ -10,10 +10,9 @@ use tracing::{Level, Span};
 
 use super::attempt::Exchange;
 use super::interceptor::Outcome;
-use super::rate_limit::RateLimit;
-use super::said;
+use super::{rate_limit, said};
 use crate::error::{Error, ErrorKind};
-use crate::resilience::Attempt;
+use crate::resilience::{Attempt, Counted};
 use crate::telemetry::{HTTP_DURATION, OTHER};
 
 /// The methods that OpenTelemetry's conventions know; every other is told as one.
@@ -63,8 +62,14 @@ impl Exchange<'_> {
 
 impl Measure<'_> {
     /// Notes that the request was sent, with so many bytes, and what the head of its answer tells.
-    pub(super) fn received(&self, sent: Option<u64>, (status, version): (StatusCode, Option<Version>), headers: &HeaderMap) {
-        let Exchange { inner, cx, endpoint, .. } = self.exchange;
+    /// The answer is whether it refuses only requests of this kind.
+    pub(super) fn received(
+        &self,
+        sent: Option<u64>,
+        (status, version): (StatusCode, Option<Version>),
+        headers: &HeaderMap,
+    ) -> bool {
+        let Exchange { inner, cx, endpoint, operation, request, .. } = self.exchange;
         let version = version.and_then(|version| VERSIONS.iter().position(|(one, _)| *one == version));
         if tracing::enabled!(target: "circle", Level::DEBUG) {
             // The machine has entered the span of the attempt.
@@ -82,11 +87,9 @@ impl Measure<'_> {
         if let Some(shown) = &self.shown {
             *shown.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, headers.clone()));
         }
-        if let Some(wait) = RateLimit::closed_for(headers, cx.clock()) {
-            // The quota is used up: whoever else waits for this endpoint need not find that out too.
-            endpoint.hold(wait);
-        }
         cx.report(|report| report.request_ids.extend(said::request_id(headers).map(str::to_owned)));
+        let counted = Counted { operation, part: request.part.as_deref() };
+        rate_limit::heed(endpoint, self.attempt, counted, (status, headers), cx.clock())
     }
 
     /// Tells what came of the attempt.

@@ -1,6 +1,7 @@
 //! What a provider asks for: a description, rendered afresh for every attempt.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
@@ -31,6 +32,7 @@ pub struct Request {
     pub(super) body_limit: Option<ByteSize>,
     pub(super) stall: Option<Stall>,
     pub(super) lasting: Lasting,
+    pub(super) part: Option<Arc<str>>,
     pub(super) compressed: bool,
     pub(super) anonymous: bool,
     pub(super) hops: u8,
@@ -52,6 +54,7 @@ impl Request {
             body_limit: None,
             stall: None,
             lasting: Lasting::default(),
+            part: None,
             compressed: false,
             anonymous: false,
             hops: 0,
@@ -195,6 +198,13 @@ impl Request {
     /// the caller's own choice wins.
     pub fn stall(mut self, stall: Stall) -> Self {
         self.stall = Some(stall);
+        self
+    }
+
+    /// Says which part of the service it is limited as, where the service counts the requests of each part by themselves: a model,
+    /// a channel, a shop. What an answer tells of limits holds for that part then, and a refusal stops no other part.
+    pub fn limited_as(mut self, part: impl Into<Arc<str>>) -> Self {
+        self.part = Some(part.into());
         self
     }
 

@@ -93,4 +93,23 @@ mod tests {
             let _ = retry_after(&headers, Timestamp::from_unix(NOW, 0));
         }
     }
+
+    /// A clock here that is wrong by an hour changes nothing where the answer has a date, and no wait is longer than the date
+    /// says where it has none.
+    #[test]
+    fn a_wrong_clock_changes_nothing() {
+        let dated = [("retry-after", "Sun, 06 Nov 1994 08:49:57 GMT"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+        let mut headers = HeaderMap::new();
+        for (name, value) in dated {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        for wrong in [-3600, 0, 3600] {
+            assert_eq!(retry_after(&headers, Timestamp::from_unix(NOW + wrong, 0)), Some(Duration::from_secs(20)), "{wrong}");
+        }
+        headers.remove("date");
+        for (wrong, expected) in [(-3600, 3620), (0, 20), (3600, 0)] {
+            let wait = retry_after(&headers, Timestamp::from_unix(NOW + wrong, 0));
+            assert_eq!(wait, Some(Duration::from_secs(expected)), "{wrong}");
+        }
+    }
 }

@@ -19,13 +19,13 @@ pub use describe::{Described, HttpOperations};
 pub use replay::{Cloned, Replay, SentOnce};
 
 use super::classify::{Answer, Classify, StatusTable};
-use super::rate_limit::RateLimit;
+use super::rate_limit;
 use super::transport::foreign;
 use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::operation::{Class, Operation};
-use crate::resilience::{Attempt, Attempts, Endpoint, Policy, RemoteOperation};
+use crate::resilience::{Attempt, Attempts, Counted, Endpoint, Policy, RemoteOperation};
 use crate::service::BuildContext;
 
 /// An error of the client below.
@@ -245,11 +245,10 @@ impl<S, K: Replay<B>, B, R> Sending<'_, S, K, B, R> {
         Ok(Request::from_parts(self.parts.clone(), body))
     }
 
-    fn judge(&self, answer: Response<R>) -> Result<Response<R>> {
-        if let Some(wait) = RateLimit::closed_for(answer.headers(), self.cx.clock()) {
-            self.endpoint.hold(wait);
-        }
+    fn judge(&self, attempt: Attempt, answer: Response<R>) -> Result<Response<R>> {
         let status = answer.status();
+        let counted = Counted { operation: self.operation, part: None };
+        let apart = rate_limit::heed(self.endpoint, attempt, counted, (status, answer.headers()), self.cx.clock());
         if status.as_u16() < 400 {
             return Ok(answer);
         }
@@ -265,7 +264,7 @@ impl<S, K: Replay<B>, B, R> Sending<'_, S, K, B, R> {
             }
         };
         *locked(&self.answered) = Some(answer);
-        Err(error)
+        Err(error.limited_apart(apart))
     }
 }
 
@@ -280,14 +279,14 @@ where
 {
     type Output = Response<R>;
 
-    async fn attempt(&self, _: Attempt) -> Result<Response<R>> {
+    async fn attempt(&self, attempt: Attempt) -> Result<Response<R>> {
         let mut service = locked(&self.service).clone();
         let failed = |error: S::Error| (self.shared.maps)(error.into());
         // Nothing is sent by a client that is not ready.
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| failed(error).with_sent(Sent::No))?;
         let request = self.request()?;
         let answer = service.call(request).await.map_err(failed)?;
-        self.judge(answer)
+        self.judge(attempt, answer)
     }
 
     fn replayable(&self) -> bool {

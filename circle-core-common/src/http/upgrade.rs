@@ -70,6 +70,10 @@ impl Attempts for Switching<'_> {
         self.exchange.span(attempt)
     }
 
+    fn limited_as(&self) -> Option<&str> {
+        self.exchange.request.part.as_deref()
+    }
+
     fn replayable(&self) -> bool {
         self.exchange.request.body.is_available()
     }
@@ -87,11 +91,12 @@ impl Switching<'_> {
         outgoing.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         outgoing.headers.insert(UPGRADE, HeaderValue::from_static(self.protocol));
         (self.each)(&mut outgoing.headers).map_err(Error::while_preparing)?;
-        let signed = exchange.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
+        let mut signed = exchange.prepare(attempt, &mut outgoing).await.map_err(Error::while_preparing)?;
         match exchange.inner.transport.upgrade(outgoing).await? {
             TransportUpgrade::Answered(answer) if exchange.is_failure(&answer) => {
-                measure.received(None, (answer.status, answer.version), &answer.headers);
-                Err(Box::pin(exchange.failed(answer, &signed)).await)
+                signed.refused(self.exchange.cx.clock());
+                let apart = measure.received(None, (answer.status, answer.version), &answer.headers);
+                Err(Box::pin(exchange.failed(answer, &signed)).await.limited_apart(apart))
             }
             TransportUpgrade::Answered(answer) => {
                 measure.received(None, (answer.status, answer.version), &answer.headers);

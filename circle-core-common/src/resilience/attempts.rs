@@ -21,6 +21,8 @@ pub struct Attempt {
     pub deadline: Option<Tick>,
     /// Whether it was started beside one that is still running.
     pub hedged: bool,
+    /// By what it is counted in the quotas that the service tells of.
+    pub(crate) counted: u16,
 }
 
 /// How long a request may take that lasts by its nature; `None` is as long as the policy says.
@@ -54,6 +56,13 @@ pub trait Attempts: Sync {
     #[inline]
     fn lasting(&self) -> Lasting {
         Lasting::default()
+    }
+
+    /// The part of the service that the request is limited as, where the service counts those of each part by themselves: a
+    /// model, a channel, a shop.
+    #[inline]
+    fn limited_as(&self) -> Option<&str> {
+        None
     }
 
     /// Whether another attempt can be made: not when a body that can be sent only once has been touched.

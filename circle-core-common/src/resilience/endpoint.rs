@@ -10,7 +10,9 @@ mod latency;
 mod lent;
 mod limiter;
 mod places;
+mod quotas;
 pub(crate) mod shard;
+mod shared;
 mod window;
 
 use std::fmt;
@@ -24,11 +26,14 @@ pub(super) use self::hedges::Hedges;
 pub(super) use self::latency::Latency;
 pub(crate) use self::lent::Lent;
 pub use self::lent::RetryBudget;
-pub(super) use self::limiter::Limiter;
+pub(super) use self::limiter::{Limiter, Rate, Reserved};
 pub(super) use self::places::Place;
+pub(crate) use self::quotas::Counted;
+pub(super) use self::quotas::Quotas;
+pub(super) use self::shared::{STORE_TIMEOUT, Shared};
 use super::event::Step;
 use super::telemetry::Telemetry;
-use super::{RemoteOperation, Resolved};
+use super::{Attempt, RateLimit, RateLimitStore, RemoteOperation, Resolved};
 use crate::clock::Tick;
 use crate::error::{Error, ErrorKind};
 use crate::telemetry::{OTHER, Series};
@@ -45,6 +50,8 @@ pub struct Endpoint {
     pub(super) budget: Arc<Budget>,
     lent: [Lent; shard::SHARDS],
     pub(super) limiter: Limiter,
+    pub(super) quotas: Quotas,
+    pub(super) shared: Option<Arc<Shared>>,
     pub(super) bulkhead: Bulkhead,
     pub(super) latency: Latency,
     pub(super) hedges: Hedges,
@@ -66,6 +73,8 @@ pub struct EndpointState {
     pub retry_tokens: u32,
     /// How long the service wants no requests yet.
     pub held: Duration,
+    /// The least that any quota has left, of a service that tells.
+    pub quota_left: Option<u64>,
 }
 
 /// How a breaker is.
@@ -100,13 +109,24 @@ impl fmt::Display for BreakerState {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) ticket: Option<Ticket>,
-    /// A request of the rate limit that is reserved and not made yet.
-    pub(super) reserved: bool,
+    /// The requests of the rate limit that are reserved and not made yet.
+    pub(super) reserved: Reserved,
+    /// By what it is counted in the quotas that the service tells of; 0 is not.
+    pub(super) counted: u16,
+    /// Whether the request went out, as far as anybody knows.
+    pub(super) sent: bool,
     pub(super) place: Option<Place>,
 }
 
 impl Endpoint {
-    pub(super) fn new(key: &str, labelled: bool, settings: &Resolved, telemetry: Arc<Telemetry>) -> Self {
+    pub(super) fn new(
+        key: &str,
+        labelled: bool,
+        settings: &Resolved,
+        telemetry: Arc<Telemetry>,
+        rates: Option<&Arc<dyn RateLimitStore>>,
+    ) -> Self {
+        let shared = rates.and_then(|store| Shared::new(Arc::clone(store), telemetry.service(), key, settings)).map(Arc::new);
         let budget = Arc::new(Budget::new(settings));
         Self {
             key: key.into(),
@@ -116,7 +136,9 @@ impl Endpoint {
             breaker: settings.breaker.then(|| Breaker::new(settings)),
             lent: std::array::from_fn(|_| Lent::new(&budget)),
             budget,
-            limiter: Limiter::new(settings),
+            limiter: Limiter::new(settings, shared.is_some()),
+            quotas: Quotas::new(settings),
+            shared,
             bulkhead: Bulkhead::new(settings),
             latency: Latency::new(),
             hedges: Hedges::new(settings),
@@ -139,7 +161,8 @@ impl Endpoint {
             in_flight: self.bulkhead.in_flight(),
             max_in_flight: self.bulkhead.limit(),
             retry_tokens: self.budget.tokens(now),
-            held: self.limiter.gate(now),
+            held: self.limiter.gate(now).max(self.quotas.closed_for(now)),
+            quota_left: self.quotas.least(now),
         }
     }
 
@@ -159,10 +182,29 @@ impl Endpoint {
         self.limiter.hold(self.telemetry.now().since_start(), wait);
     }
 
+    /// Heeds what the service tells of its rate limits, for a client that is not of HTTP. Of requests of which *n* are left, no
+    /// more than that are started until there are more.
+    pub fn told(&self, operation: &'static RemoteOperation, limits: &[RateLimit]) {
+        let counted = Counted { operation, part: None };
+        self.quotas.hear(self.telemetry.now().since_start(), None, counted, limits, None);
+    }
+
+    /// As [`told`](Self::told), from the answer to an attempt. Whether a refusal concerns only requests of this kind, so that
+    /// others may go on.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP has headers that tell of limits"))]
+    pub(crate) fn hear(&self, attempt: Attempt, counted: Counted<'_>, limits: &[RateLimit], refused: Option<Duration>) -> bool {
+        if limits.is_empty() && refused.is_none() && !self.quotas.are_told() {
+            return false;
+        }
+        let now = self.telemetry.now().since_start();
+        self.quotas.hear(now, Some(attempt.counted), counted, limits, refused)
+    }
+
     /// Whether nothing is known of it that would be missed.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.state();
-        state.in_flight == 0 && state.held.is_zero() && matches!(state.breaker, None | Some(BreakerState::Closed))
+        let now = self.telemetry.now().since_start();
+        let closed = self.breaker.as_ref().is_none_or(|breaker| breaker.state(now) == BreakerState::Closed);
+        closed && self.bulkhead.in_flight() == 0 && self.limiter.gate(now).is_zero() && !self.quotas.is_any_closed(now)
     }
 
     /// The retry budget, for a call to carry.
@@ -237,8 +279,11 @@ impl Endpoint {
         if let (Some(breaker), Some(ticket)) = (&self.breaker, held.ticket.take()) {
             breaker.release(ticket);
         }
-        if std::mem::take(&mut held.reserved) {
-            self.limiter.release();
+        if held.counted > 0 {
+            self.quotas.land(std::mem::take(&mut held.counted), held.sent);
+        }
+        if held.reserved.cost() > 0 {
+            self.limiter.release(std::mem::take(&mut held.reserved));
         }
         if let Some(place) = held.place.take() {
             self.bulkhead.leave(place);

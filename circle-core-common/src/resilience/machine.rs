@@ -18,6 +18,7 @@ use std::time::Duration;
 use tracing::Span;
 
 use self::running::Running;
+use super::endpoint::Reserved;
 use super::event::{Stage, Step};
 use super::settings::limit;
 use super::{Attempt, Attempts, Endpoint, HedgeSettings, Idempotency, Lasting, Permit, RemoteOperation, Resolved, Retry};
@@ -44,6 +45,8 @@ pub(super) struct Machine<'c, 'a> {
     operation: &'static RemoteOperation,
     endpoint: &'a Arc<Endpoint>,
     settings: &'c Resolved,
+    /// What the request is limited as.
+    part: Option<&'c str>,
     /// When the request began.
     started: Tick,
     /// The clock as it was read last.
@@ -76,6 +79,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         endpoint: &'a Arc<Endpoint>,
         settings: &'c Resolved,
         lasting: Lasting,
+        part: Option<&'c str>,
     ) -> Self {
         let started = cx.clock().now();
         let options = cx.options();
@@ -84,6 +88,7 @@ impl<'c, 'a> Machine<'c, 'a> {
             operation,
             endpoint,
             settings,
+            part,
             started,
             now: started,
             // The caller's deadline takes the place of the policy's.
@@ -173,7 +178,7 @@ impl<'c, 'a> Machine<'c, 'a> {
     /// One attempt, admitted by every policy.
     pub(super) async fn round<A: Attempts>(&mut self, work: &A) -> Result<(A::Output, Permit<'a>), Failed> {
         let permit = self.admit().await?;
-        let attempt = self.next_attempt(false);
+        let attempt = self.next_attempt(&permit, false);
         let future = pin!(work.attempt(attempt));
         let mut running = self.start(permit, attempt, work.span(self.operation, attempt), future);
         let clock = self.cx.clock();
@@ -182,18 +187,19 @@ impl<'c, 'a> Machine<'c, 'a> {
     }
 
     #[inline]
-    fn next_attempt(&mut self, hedged: bool) -> Attempt {
+    fn next_attempt(&mut self, permit: &Permit<'_>, hedged: bool) -> Attempt {
         self.made += 1;
         self.unspent = 0;
         self.tell(|| Step::Passed(Stage::AttemptTimeout));
         let timeout = self.attempt_timeout.map(|timeout| self.now.after(timeout));
-        Attempt { number: self.made, began: self.now, deadline: timeout.into_iter().chain(self.deadline).min(), hedged }
+        let deadline = timeout.into_iter().chain(self.deadline).min();
+        Attempt { number: self.made, began: self.now, deadline, hedged, counted: permit.held.counted }
     }
 
     #[inline]
     fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, span: Span, future: Pin<&'f mut F>) -> Running<'a, 'f, F> {
         // The request goes out: what the rate limit reserved is spent.
-        permit.held.reserved = false;
+        (permit.held.reserved, permit.held.sent) = (Reserved::default(), true);
         self.tell(|| Step::Passed(Stage::Attempt));
         self.tell(|| Step::Started(attempt));
         Running::new(permit, attempt, self.now, span, future)
@@ -207,6 +213,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         }
         let result = result.unwrap_or_else(|| Err(self.timed_out(attempt, began)));
         let error = result.as_ref().err();
+        running.permit.held.sent = error.is_none_or(|error| error.sent() != Sent::No);
         let took = self.now.since(began);
         let verdict = if self.was_cut_short(error, took) { None } else { verdict(error) };
         self.endpoint.settle(&mut running.permit.held, verdict, self.now, took);

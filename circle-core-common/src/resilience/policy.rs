@@ -9,7 +9,9 @@ use tracing::Span;
 use super::endpoints::Endpoints;
 use super::machine::Machine;
 use super::telemetry::Telemetry;
-use super::{Attempt, Attempts, Endpoint, EndpointState, OperationSettings, Permit, RemoteOperation, Resilience, Resolved};
+use super::{
+    Attempt, Attempts, Endpoint, EndpointState, OperationSettings, Permit, RateLimitStore, RemoteOperation, Resilience, Resolved,
+};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -39,6 +41,7 @@ struct Inner {
     operations: Box<[OfOperation]>,
     telemetry: Arc<Telemetry>,
     endpoints: Endpoints,
+    rates: Option<Arc<dyn RateLimitStore>>,
     /// The endpoint of a service that has one.
     only: OnceLock<Arc<Endpoint>>,
 }
@@ -79,12 +82,24 @@ impl Policy {
     /// The policies of a service; a provider gets them from [`BuildContext::policy`](crate::BuildContext::policy).
     #[must_use]
     pub fn new(environment: &Environment, service: &str, resilience: &Resilience) -> Self {
+        Self::made(environment, service, resilience, None)
+    }
+
+    /// As [`new`](Self::new), with the rate of `rate_limit` kept in a store, so that whoever uses the same store under the same
+    /// name of a service shares it. [`BuildContext::rates`](crate::BuildContext::rates) gives it to a provider.
+    #[must_use]
+    pub fn sharing(environment: &Environment, service: &str, resilience: &Resilience, rates: Arc<dyn RateLimitStore>) -> Self {
+        Self::made(environment, service, resilience, Some(rates))
+    }
+
+    fn made(environment: &Environment, service: &str, resilience: &Resilience, rates: Option<Arc<dyn RateLimitStore>>) -> Self {
         let policy = Self {
             inner: Arc::new(Inner {
                 settings: resilience.resolved(),
                 operations: resilience.operations.iter().map(|(name, own)| of_operation(resilience, name, own)).collect(),
                 telemetry: Arc::new(Telemetry::new(environment, service)),
                 endpoints: Endpoints::default(),
+                rates,
                 only: OnceLock::new(),
             }),
         };
@@ -119,7 +134,8 @@ impl Policy {
     /// for long; whoever holds one keeps it.
     #[must_use]
     pub fn endpoint(&self, key: &str) -> Arc<Endpoint> {
-        self.inner.endpoints.get(key, &self.inner.settings, &self.inner.telemetry)
+        let inner = &*self.inner;
+        inner.endpoints.get(key, &inner.settings, &inner.telemetry, inner.rates.as_ref())
     }
 
     /// How every endpoint is, by key.
@@ -168,7 +184,7 @@ impl Policy {
             lasting.attempt_timeout = lasting.attempt_timeout.filter(|_| !of.attempt_timeout);
             lasting.total_timeout = lasting.total_timeout.filter(|_| !of.total_timeout);
         }
-        let mut machine = Machine::new(cx, operation, endpoint, settings, lasting);
+        let mut machine = Machine::new(cx, operation, endpoint, settings, lasting, work.limited_as());
         machine.begin()?;
         loop {
             // An answer is returned from where it comes: brought together first, each would be copied once more.

@@ -8,6 +8,8 @@ mod stall;
 
 use std::time::Duration;
 
+use crate::interfaces::key_value_store::KeyValueStore;
+use crate::service::ServiceRef;
 use crate::units::ByteSize;
 
 pub use operations::Operations;
@@ -80,7 +82,7 @@ macro_rules! settings {
             pub fn over(self, base: &Self) -> Self {
                 Self {
                     $($duration: self.$duration.or(base.$duration),)*
-                    $($value: self.$value.or(base.$value),)*
+                    $($value: self.$value.or_else(|| base.$value.clone()),)*
                     $($table: self.$table.over(&base.$table),)*
                 }
             }
@@ -278,6 +280,18 @@ settings! {
             per_second: f64;
             /// How many of them may go at once; one second's worth by default.
             burst: u32;
+            /// Whose requests count together.
+            by: LimitBy;
+            /// The service where the rate is kept, so that several processes share it: a key-value store with
+            /// compare-and-swap. Without one, every process has the whole rate.
+            store: ServiceRef<KeyValueStore>;
+            /// What happens while that service cannot be asked.
+            on_store_failure: StoreFailure;
+            /// The part of the rate that this process may use meanwhile, above 0 and at most 1.
+            local_share: f64;
+            /// The part of a quota that the service tells of, below which what is left is spread over the rest of its time;
+            /// 0 is no spreading, 1 is always.
+            pace: f64;
         }
         tables {}
     }
@@ -373,6 +387,34 @@ impl HedgeSettings {
     pub fn off() -> Self {
         Self::new().enabled(false)
     }
+}
+
+/// Whose requests count together for a rate limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize, schemars::JsonSchema))]
+#[cfg_attr(feature = "config", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum LimitBy {
+    /// All at an endpoint.
+    #[default]
+    Endpoint,
+    /// Those of one tenant; those without one count together.
+    Tenant,
+    /// Those of one principal; those without one count together.
+    Principal,
+}
+
+/// What happens while the rate that several processes share cannot be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize, schemars::JsonSchema))]
+#[cfg_attr(feature = "config", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum StoreFailure {
+    /// This process goes on with its share of the rate.
+    #[default]
+    Share,
+    /// Requests are refused.
+    Refuse,
 }
 
 /// Which writes are repeated although they may have arrived.

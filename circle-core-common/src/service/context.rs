@@ -8,7 +8,7 @@ use super::{AnyServiceRef, Service, ServiceRef};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
-use crate::resilience::{Policy, Resilience};
+use crate::resilience::{Policy, RateLimitStore, Resilience};
 
 /// What a provider is built with: the environment, the service's name, and the services that it refers to.
 ///
@@ -22,6 +22,7 @@ pub struct BuildContext {
     untraced: bool,
     services: Arc<BTreeMap<String, Service>>,
     resilience: Arc<Resilience>,
+    rates: Option<Arc<dyn RateLimitStore>>,
     policy: Arc<OnceLock<Policy>>,
 }
 
@@ -61,6 +62,16 @@ impl BuildContext {
         self
     }
 
+    /// Keeps the rate of `rate_limit` in this store, so that several processes share it: [`KeyValueRates`], or one of your own.
+    ///
+    /// [`KeyValueRates`]: crate::resilience::KeyValueRates
+    #[must_use]
+    pub fn rates(mut self, store: Arc<dyn RateLimitStore>) -> Self {
+        self.rates = Some(store);
+        self.policy = Arc::default();
+        self
+    }
+
     /// What was chosen for the resilience of the service.
     #[must_use]
     pub fn chosen_resilience(&self) -> &Resilience {
@@ -70,7 +81,12 @@ impl BuildContext {
     /// The policies of the service: one, however often it is asked for.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        self.policy.get_or_init(|| Policy::new(&self.environment, &self.name, &self.resilience)).clone()
+        let (environment, name, resilience) = (&self.environment, &self.name, &self.resilience);
+        let made = || match &self.rates {
+            None => Policy::new(environment, name, resilience),
+            Some(rates) => Policy::sharing(environment, name, resilience, Arc::clone(rates)),
+        };
+        self.policy.get_or_init(made).clone()
     }
 
     /// The environment.

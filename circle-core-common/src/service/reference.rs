@@ -35,6 +35,12 @@ impl<H> Clone for ServiceRef<H> {
     }
 }
 
+impl<H> PartialEq for ServiceRef<H> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
 impl<H: Handle> fmt::Debug for ServiceRef<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServiceRef({}: {})", self.name, H::NAME)

@@ -103,13 +103,13 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         problems.push(Problem::new(path.key("provider"), origin, message).with_suggestion(suggestion));
         return None;
     };
-    let resilience = match (entry.is_remote(), &common.resilience) {
+    let (resilience, shared) = match (entry.is_remote(), &common.resilience) {
         (true, _) => common.decode_resilience(&path, problems),
-        (false, None) => Resilience::default(),
+        (false, None) => Default::default(),
         (false, Some(table)) => {
             let why = "runs in this process: no call leaves it, so `resilience` has nothing to act on";
             problems.push(Problem::new(path.key("resilience"), table.origin.clone(), format!("`{}` {why}", entry.name())));
-            Resilience::default()
+            Default::default()
         }
     };
     let slo = common.decode_slo(&path, problems);
@@ -124,7 +124,8 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
             problems.push(Problem::new(secret.path, secret.origin, message));
         }
     }
-    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, slo, node, references: inspected.references })
+    let references = inspected.references.into_iter().chain(shared).collect();
+    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, slo, node, references })
 }
 
 /// The value at `path`, which lies below the service's table.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use circle_core_common::resilience::KeyValueRates;
 use circle_core_common::resilience::backoff::Backoff;
 use circle_core_common::scope::ServiceStats;
 use circle_core_common::service::Deferred;
@@ -76,6 +77,14 @@ impl Started {
             .resilience(planned.resilience.clone())
             .allow_loopback(planned.common.allow_loopback)
             .traced(planned.common.trace);
+        let cx = match &planned.resilience.rate_limit.store {
+            None => cx,
+            Some(store) => {
+                let rates = KeyValueRates::new(cx.service(store)?);
+                let named = |error: Error| error.context(format_args!("the rate limit of `{}`", planned.name));
+                cx.rates(Arc::new(rates.map_err(named)?))
+            }
+        };
         if let Some(slo) = &planned.slo {
             ServiceStats::of(&self.environment, &planned.name).measure(slo);
         }

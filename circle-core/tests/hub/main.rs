@@ -6,6 +6,7 @@ mod config;
 mod life;
 mod objectives;
 mod resilience;
+mod shared_rate;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

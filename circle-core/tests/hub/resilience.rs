@@ -12,13 +12,13 @@ use serde::Deserialize;
 use super::{mock, registry};
 
 /// A service whose calls leave the process.
-struct Distant;
+pub(super) struct Distant;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DistantConfig {}
+pub(super) struct DistantConfig {}
 
-static PING: RemoteOperation = RemoteOperation::new("distant.Ping", Idempotency::Safe, "/ping");
+pub(super) static PING: RemoteOperation = RemoteOperation::new("distant.Ping", Idempotency::Safe, "/ping");
 
 impl Integration for Distant {
     type Config = DistantConfig;

@@ -235,6 +235,36 @@ async fn a_used_up_quota_holds_everybody_back() {
     assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 1), "{error:?}");
 }
 
+/// GitHub refuses a search with 403 when its quota is used up: other requests go on.
+#[tokio::test]
+async fn a_used_up_resource_holds_back_only_what_counts_in_it() {
+    static SEARCH: RemoteOperation = RemoteOperation::new("acme.Search", Idempotency::Safe, "/search");
+    let told = "X-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 60\r\nX-RateLimit-Resource: search\r\nRetry-After: 60\r\n";
+    let server = Server::start(vec![status(403, told), ok("a")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let cx = || context_with(&environment, CallOptions::new().timeout(Duration::from_secs(5)));
+    let refused = client.send(&cx(), &SEARCH, Request::get(target(&client, "/search"))).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.retry_after()), (ErrorKind::RateLimited, Some(Duration::from_secs(60))));
+    client.send(&cx(), &GET, Request::get(target(&client, "/a"))).await.unwrap();
+    let error = client.send(&cx(), &SEARCH, Request::get(target(&client, "/search"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 2), "{error:?}");
+}
+
+/// Models, channels, shops: a refusal of one part stops no other.
+#[tokio::test]
+async fn a_refused_part_stops_no_other() {
+    let server = Server::start(vec![status(429, "Retry-After: 9\r\n"), ok("a")]).await;
+    let environment = Environment::default();
+    let client = client(&environment, &server.origin());
+    let cx = || context_with(&environment, CallOptions::new().timeout(Duration::from_secs(1)));
+    let request = |part: &str| Request::get(target(&client, "/a")).limited_as(part);
+    client.send(&cx(), &GET, request("large")).await.unwrap_err();
+    client.send(&cx(), &GET, request("small")).await.unwrap();
+    let error = client.send(&cx(), &GET, request("large")).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::RateLimited, Sent::No, 2), "{error:?}");
+}
+
 #[tokio::test]
 async fn an_operation_apart_is_limited_by_itself() {
     static APART: RemoteOperation = RemoteOperation::new("acme.Apart", Idempotency::Safe, "/{id}").apart();

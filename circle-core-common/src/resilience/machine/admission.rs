@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::{Failed, Machine};
 use crate::clock::Tick;
 use crate::error::{Detail, Error, ErrorKind, Reason};
-use crate::resilience::Permit;
-use crate::resilience::endpoint::{Breaker, Place, Refusal};
+use crate::resilience::endpoint::{Breaker, Counted, Place, Refusal, STORE_TIMEOUT, Shared};
 use crate::resilience::event::{RejectedBy, Stage, Step};
+use crate::resilience::{LimitBy, Permit};
 
 /// What ended a wait before its time.
 pub(super) enum Interrupted {
@@ -18,19 +18,20 @@ pub(super) enum Interrupted {
     Cancelled,
 }
 
-impl<'a> Machine<'_, 'a> {
+impl<'c, 'a> Machine<'c, 'a> {
     /// Passes breaker, rate limit and bulkhead. A wait in one of them starts over when the endpoint has changed in the
     /// meantime.
     pub(super) async fn admit(&mut self) -> Result<Permit<'a>, Failed> {
         loop {
             let mut permit = Permit::new(self.endpoint);
             self.pass_breaker(&mut permit)?;
-            let mut wait = self.pass_rate_limit(&mut permit)?;
-            let mut waited = false;
-            while let Some(pause) = wait {
-                Box::pin(self.pause(Stage::RateLimit, pause)).await?;
-                waited = true;
-                wait = self.pass_gate()?;
+            self.tell(|| Step::Passed(Stage::RateLimit));
+            let mut reserved = false;
+            let wait = self.pass_limits(&mut permit, &mut reserved)?;
+            let mut waited = wait.is_some() || self.endpoint.shared.is_some();
+            if waited {
+                // Boxed: waits are cold, and inline they would grow the future of every caller.
+                Box::pin(self.wait_for_limits(&mut permit, wait, reserved)).await?;
             }
             self.tell(|| Step::Passed(Stage::Bulkhead));
             permit.held.place = match self.endpoint.bulkhead.enter() {
@@ -54,7 +55,8 @@ impl<'a> Machine<'_, 'a> {
             (Some(breaker), Some(ticket)) => breaker.is_current(ticket),
             _ => true,
         };
-        current && self.endpoint.limiter.gate(self.now.since_start()).is_zero()
+        let (now, counted) = (self.now.since_start(), permit.held.counted);
+        current && self.endpoint.limiter.gate(now).is_zero() && (counted == 0 || self.endpoint.quotas.is_current(counted, now))
     }
 
     #[inline]
@@ -96,26 +98,114 @@ impl<'a> Machine<'_, 'a> {
         self.remaining().map_or(Duration::MAX, |remaining| remaining.saturating_sub(Duration::from_nanos(1)))
     }
 
-    /// Reserves a request of the rate limit; the answer is how long it must wait.
+    /// Counts a request in the quotas that the service tells of; the answer is how long it must wait, for its turn or to ask
+    /// again.
     #[inline]
-    fn pass_rate_limit(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
-        self.tell(|| Step::Passed(Stage::RateLimit));
-        let wait = self.reserve()?;
-        permit.held.reserved = true;
-        Ok(wait)
+    fn pass_quotas(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
+        if permit.held.counted > 0 || !self.endpoint.quotas.are_told() { Ok(None) } else { self.ask_quotas(permit) }
+    }
+
+    fn ask_quotas(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
+        let (patience, counted) = (self.patience(), Counted { operation: self.operation, part: self.part });
+        match self.endpoint.quotas.take(self.now.since_start(), patience, counted) {
+            Ok((flight, pace)) => {
+                permit.held.counted = flight;
+                Ok((!pace.is_zero()).then_some(pace))
+            }
+            Err(closed) if closed > patience => Err(self.limited(closed)),
+            Err(closed) => Ok(self.spread(closed)),
+        }
+    }
+
+    /// Passes the quotas of the service and the local rate limit, as far as it can be done at once; the answer is how long to wait
+    /// before the next step. `reserved` is whether a turn of the local limit has been reserved.
+    #[inline]
+    fn pass_limits(&self, permit: &mut Permit<'a>, reserved: &mut bool) -> Result<Option<Duration>, Failed> {
+        if let Some(wait) = self.pass_quotas(permit)? {
+            return Ok(Some(wait));
+        }
+        // When the service has closed the gate during a wait, the turn that was reserved lies in a time without requests, and
+        // another is needed behind it.
+        if *reserved && self.endpoint.limiter.gate(self.now.since_start()).is_zero() {
+            return Ok(None);
+        }
+        *reserved = true;
+        self.reserve(permit)
+    }
+
+    async fn wait_for_limits(
+        &mut self,
+        permit: &mut Permit<'a>,
+        mut wait: Option<Duration>,
+        mut reserved: bool,
+    ) -> Result<(), Failed> {
+        while let Some(pause) = wait {
+            self.pause(Stage::RateLimit, pause).await?;
+            wait = self.pass_limits(permit, &mut reserved)?;
+        }
+        let endpoint = self.endpoint;
+        match endpoint.shared.as_deref() {
+            Some(shared) => self.pass_shared(shared).await,
+            None => Ok(()),
+        }
     }
 
     #[inline]
-    fn reserve(&self) -> Result<Option<Duration>, Failed> {
-        let reserved = self.endpoint.limiter.reserve(self.now.since_start(), self.patience());
-        reserved.map(|wait| self.spread(wait)).map_err(|wait| self.limited(wait))
+    fn reserve(&self, permit: &mut Permit<'a>) -> Result<Option<Duration>, Failed> {
+        let (caller, cost) = (self.caller(), self.cost());
+        let reserved = self.endpoint.limiter.reserve(self.now.since_start(), self.patience(), caller, cost);
+        let (wait, reserved) = reserved.map_err(|wait| self.limited(wait))?;
+        permit.held.reserved = reserved;
+        Ok(self.spread(wait))
     }
 
-    /// How long to wait yet, after a wait: when the service has closed the gate meanwhile, the turn that was reserved lies in
-    /// a time without requests, and another is needed behind it.
-    fn pass_gate(&self) -> Result<Option<Duration>, Failed> {
-        let closed = !self.endpoint.limiter.gate(self.now.since_start()).is_zero();
-        if closed { self.reserve() } else { Ok(None) }
+    /// How many requests of the rate limit the call counts for.
+    #[inline]
+    fn cost(&self) -> u32 {
+        self.cx.options().and_then(|options| options.rate_cost).unwrap_or(1).max(1)
+    }
+
+    /// Whose rate limit it is, where everybody has his own.
+    #[inline]
+    fn caller(&self) -> Option<&'c str> {
+        let caller = match self.settings.by {
+            LimitBy::Endpoint => return None,
+            LimitBy::Tenant => self.cx.tenant(),
+            LimitBy::Principal => self.cx.principal(),
+        };
+        caller.map(|caller| &**caller)
+    }
+
+    /// Takes the call's part of a rate that several processes share.
+    async fn pass_shared(&mut self, shared: &Shared) -> Result<(), Failed> {
+        loop {
+            let asked = self.now.after(STORE_TIMEOUT).min(self.deadline.unwrap_or(Tick::from_start(Duration::MAX)));
+            let taking = shared.take(self.cx.clock(), self.caller(), self.cost());
+            let taken = match self.within(Some(asked), taking).await {
+                Ok(taken) => taken,
+                Err(Interrupted::Cancelled) => return Err(self.cancelled()),
+                Err(Interrupted::Deadline) => {
+                    Err(shared.failed(self.cx.clock(), Error::new(ErrorKind::Timeout, "the store of the rate did not answer")))
+                }
+            };
+            self.read_clock();
+            self.check_deadline()?;
+            let wait = match taken {
+                Ok(None) => return Ok(()),
+                Ok(Some(wait)) => wait,
+                Err(error) => match shared.alone(self.now.since_start(), self.patience(), self.caller(), self.cost()) {
+                    None => return Err(self.unshared(error)),
+                    Some(Err(wait)) => return Err(self.limited(wait)),
+                    Some(Ok(wait)) if wait.is_zero() => return Ok(()),
+                    Some(Ok(wait)) => return self.pause(Stage::RateLimit, wait).await,
+                },
+            };
+            if wait > self.patience() {
+                return Err(self.limited(wait));
+            }
+            let wait = self.spread(wait).unwrap_or(wait);
+            self.pause(Stage::RateLimit, wait).await?;
+        }
     }
 
     /// Up to a tenth longer, so that not everybody who waits for one moment goes in it.
@@ -128,6 +218,15 @@ impl<'a> Machine<'_, 'a> {
     fn limited(&self, wait: Duration) -> Failed {
         let text = "the rate limit leaves no time before the deadline";
         self.rejected(RejectedBy::RateLimit, ErrorKind::RateLimited, Reason::LocalRateLimit, text, Some(wait))
+    }
+
+    fn unshared(&self, error: Error) -> Failed {
+        let text = "the rate that is shared with other processes cannot be asked for";
+        let rejected = self.rejected(RejectedBy::RateLimit, ErrorKind::RateLimited, Reason::LocalRateLimit, text, None);
+        match rejected {
+            Failed::Rejected(refusal) => Failed::Rejected(refusal.with_source(error)),
+            other => other,
+        }
     }
 
     /// Waits for a place, within deadline and cancellation.

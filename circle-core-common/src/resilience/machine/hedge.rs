@@ -23,7 +23,7 @@ impl<'a> Machine<'_, 'a> {
         self.tell(|| Step::Passed(Stage::Hedge));
         self.endpoint.hedges.count_call();
         let permit = self.admit().await?;
-        let attempt = self.next_attempt(false);
+        let attempt = self.next_attempt(&permit, false);
         let future = pin!(work.attempt(attempt));
         let mut first = self.start(permit, attempt, work.span(self.operation, attempt), future);
         let clock = self.cx.clock();
@@ -42,7 +42,7 @@ impl<'a> Machine<'_, 'a> {
             let result = poll_fn(|context| first.poll(clock, context)).await;
             return self.finish(&mut first, result).map(|output| (output, first.permit));
         };
-        let attempt = self.next_attempt(true);
+        let attempt = self.next_attempt(&permit, true);
         let mut future = Box::pin(work.attempt(attempt));
         let mut second = self.start(permit, attempt, work.span(self.operation, attempt), future.as_mut());
         let (is_first, result) = poll_fn(|context| match first.poll(clock, context) {

@@ -85,6 +85,16 @@ impl Resilience {
         let alone = rate.burst.is_some() && rate.per_second.is_none();
         let message = "without `per_second` there is no local limit that it could be a part of";
         check.wrong(alone, &["rate_limit", "burst"], message);
+        let unlimited = "without `per_second` there is no local limit to divide";
+        check.wrong(rate.by.is_some() && rate.per_second.is_none(), &["rate_limit", "by"], unlimited);
+        let nothing = rate.store.is_some() && rate.per_second.is_none();
+        check.wrong(nothing, &["rate_limit", "store"], "without `per_second` there is no rate that could be shared");
+        check.wrong(no_share(rate.local_share), &["rate_limit", "local_share"], SHARE);
+        let unshared = rate.store.is_none() && (rate.local_share.is_some() || rate.on_store_failure.is_some());
+        let message = "`on_store_failure` and `local_share` are for a rate that is kept in a `store`";
+        check.wrong(unshared, &["rate_limit"], message);
+        let pace = rate.pace.is_some_and(|pace| !(0.0..=1.0).contains(&pace));
+        check.wrong(pace, &["rate_limit", "pace"], "expected a number from 0 to 1");
         let endless = self.bulkhead.adaptive == Some(true) && self.bulkhead.max_in_flight == Some(0);
         check.wrong(endless, &["bulkhead", "max_in_flight"], "a limit that adapts needs a most, above 0");
         for (name, settings) in self.operations.iter() {

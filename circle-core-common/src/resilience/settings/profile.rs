@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Resolved, Stall, Writes};
+use super::{LimitBy, Resolved, Stall, StoreFailure, Writes};
 use crate::resilience::backoff::Backoff;
 
 /// A named set of values for one way of using a service.
@@ -55,6 +55,10 @@ impl Profile {
             close_after: 3,
             per_second: None,
             burst: None,
+            by: LimitBy::Endpoint,
+            on_store_failure: StoreFailure::Share,
+            local_share: 0.1,
+            pace: 0.1,
             max_in_flight: 1000,
             max_queued: 0,
             adaptive: false,

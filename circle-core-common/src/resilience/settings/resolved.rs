@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BackoffSettings, Resilience, Stall, Writes};
+use super::{BackoffSettings, LimitBy, Resilience, Stall, StoreFailure, Writes};
 use crate::context::CallOptions;
 use crate::resilience::backoff::Backoff;
 use crate::units::ByteSize;
@@ -57,6 +57,14 @@ pub struct Resolved {
     pub per_second: Option<f64>,
     /// How many of them may go at once; `None` is one second's worth.
     pub burst: Option<u32>,
+    /// Whose requests count together.
+    pub by: LimitBy,
+    /// What happens while a shared rate cannot be asked for.
+    pub on_store_failure: StoreFailure,
+    /// The part of it that this process may use meanwhile.
+    pub local_share: f64,
+    /// The part of a service's quota below which what is left is spread over the rest of its time.
+    pub pace: f64,
     /// The most attempts at the same time; 0 is no limit.
     pub max_in_flight: u32,
     /// How many wait for their turn.
@@ -110,6 +118,10 @@ impl Resilience {
             close_after: breaker.close_after.unwrap_or(base.close_after),
             per_second: self.rate_limit.per_second.or(base.per_second),
             burst: self.rate_limit.burst.or(base.burst),
+            by: self.rate_limit.by.unwrap_or(base.by),
+            on_store_failure: self.rate_limit.on_store_failure.unwrap_or(base.on_store_failure),
+            local_share: self.rate_limit.local_share.unwrap_or(base.local_share),
+            pace: self.rate_limit.pace.unwrap_or(base.pace),
             max_in_flight: self.bulkhead.max_in_flight.unwrap_or(base.max_in_flight),
             max_queued: self.bulkhead.max_queued.unwrap_or(base.max_queued),
             adaptive: self.bulkhead.adaptive.unwrap_or(base.adaptive),

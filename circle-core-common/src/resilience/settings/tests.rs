@@ -8,7 +8,8 @@ fn read(lines: &str) -> (Resilience, String) {
     let mut node = tree.service("a").unwrap().clone();
     let (path, mut problems) = (KeyPath::service("a"), Problems::new());
     let common = Common::take(&mut node, &path, &mut problems).unwrap();
-    let resilience = common.decode_resilience(&path, &mut problems);
+    let (resilience, references) = common.decode_resilience(&path, &mut problems);
+    assert_eq!(references.len(), usize::from(resilience.rate_limit.store.is_some()));
     problems.sort();
     (resilience, problems.to_string())
 }
@@ -27,7 +28,7 @@ fn every_key_is_read() {
         retry.throttle_backoff.max_interval = "4s"
         retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
         breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1, slow_after = "3s", slow_ratio = 0.9 }
-        rate_limit = { per_second = 0.5, burst = 3 }
+        rate_limit = { per_second = 0.5, burst = 3, by = "tenant", store = "kv", on_store_failure = "refuse", local_share = 0.5, pace = 0.2 }
         bulkhead = { max_in_flight = 10, max_queued = 20, adaptive = true }
         hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
         stall = { grace = "1m", min_bytes_per_second = 100 }
@@ -61,6 +62,10 @@ fn every_key_is_read() {
         slow_ratio: 0.9,
         per_second: Some(0.5),
         burst: Some(3),
+        by: LimitBy::Tenant,
+        on_store_failure: StoreFailure::Refuse,
+        local_share: 0.5,
+        pace: 0.2,
         max_in_flight: 10,
         max_queued: 20,
         adaptive: true,
@@ -123,6 +128,19 @@ fn mistakes_are_told_with_their_line() {
         ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),
         ("rate_limit.burst = 3", "services.a.resilience.rate_limit.burst (f:4): without `per_second` there is no local limit"),
         (
+            "rate_limit.store = \"kv\"",
+            "services.a.resilience.rate_limit.store (f:4): without `per_second` there is no rate that could be shared",
+        ),
+        (
+            "rate_limit = { per_second = 1, store = \"kv\", local_share = 0 }",
+            "services.a.resilience.rate_limit.local_share (f:4): expected a number above 0 and at most 1",
+        ),
+        (
+            "rate_limit = { per_second = 1, local_share = 1 }",
+            "services.a.resilience.rate_limit (f:4): `on_store_failure` and `local_share` are for a rate that is kept in a `store`",
+        ),
+        ("rate_limit.pace = 1.5", "services.a.resilience.rate_limit.pace (f:4): expected a number from 0 to 1"),
+        (
             "retry.backoff.multiplier = 0.5\nretry.throttle_backoff.randomization_factor = 2",
             "services.a.resilience.retry.backoff.multiplier (f:4): expected a number from 1\n\
              services.a.resilience.retry.throttle_backoff.randomization_factor (f:5): expected a number from 0 to 1",
@@ -142,7 +160,7 @@ fn variables_set_single_values() {
     tree.apply_environment("CIRCLE", variables).unwrap();
     let (mut node, path, mut problems) = (tree.service("a").unwrap().clone(), KeyPath::service("a"), Problems::new());
     let common = Common::take(&mut node, &path, &mut problems).unwrap();
-    let resolved = common.decode_resilience(&path, &mut problems).resolved();
+    let resolved = common.decode_resilience(&path, &mut problems).0.resolved();
     assert_eq!(problems.to_string(), "");
     assert_eq!((resolved.total_timeout, resolved.max_attempts), (Some(Duration::from_secs(7)), 2));
     assert!((resolved.failure_ratio - 0.9).abs() < f64::EPSILON);

@@ -391,3 +391,65 @@ async fn a_crowded_queue_serves_the_last_come_first_and_nobody_beyond_the_deadli
     assert!(came.iter().all(|came| came.took <= 4500 * MILLI + MILLI));
     bench.assert_at_rest();
 }
+
+/// What an answer tells bounds the callers that come after it, however many they are.
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_start_than_the_service_says_remain() {
+    let bench = Bench::new(Resilience::new().rate_limit(RateLimitSettings::new().pace(0.0)));
+    let told = |remaining| RateLimit {
+        limit: Some(5),
+        remaining: Some(remaining),
+        reset_after: Some(10 * SECOND),
+        ..RateLimit::default()
+    };
+    bench.endpoint.told(&SAFE, &[told(3)]);
+    assert_eq!(bench.endpoint.state().quota_left, Some(3));
+    let script = Script::new([]);
+    let came = together((0..10).map(|_| bench.plain(&SAFE, &script))).await;
+    let mut took: Vec<u64> = came.iter().map(|came| came.took.as_secs()).collect();
+    took.sort_unstable();
+    // Three at once, five in the next window, and the rest in the one behind it.
+    assert_eq!(took, [0, 0, 0, 10, 10, 10, 10, 10, 20, 20]);
+    assert_eq!(script.hits(), 10);
+    // Who has no time for it learns how long it would be.
+    bench.endpoint.told(&SAFE, &[told(0)]);
+    let came = bench.call(&SAFE, &Script::new([]), CallOptions::new().timeout(SECOND)).await;
+    let error = came.result.unwrap_err();
+    assert_eq!((came.hits, error.kind(), error.reason()), (0, ErrorKind::RateLimited, Some(Reason::LocalRateLimit)));
+    assert!(error.retry_after().is_some_and(|wait| wait > SECOND), "{error:?}");
+    bench.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_of_one_operation_does_not_stop_another() {
+    let bench = Bench::new(Resilience::new());
+    let search = RateLimit {
+        scope: LimitScope::Named("search".to_owned()),
+        limit: Some(30),
+        remaining: Some(0),
+        reset_after: Some(10 * SECOND),
+        ..RateLimit::default()
+    };
+    bench.endpoint.told(&SAFE, &[search]);
+    assert_eq!(bench.plain(&IDEMPOTENT, &Script::new([])).await.took, Duration::ZERO);
+    assert_eq!(bench.plain(&SAFE, &Script::new([])).await.took.as_secs(), 10);
+    // A refusal of it closes nothing else either, and one of everything does.
+    let mut detail = Detail { status: Some(429), retry_after: Some(5 * SECOND), ..Detail::default() };
+    detail.limited_apart = true;
+    let refused = Error::new(ErrorKind::RateLimited, "429").with_sent(Sent::Yes).with_detail(detail);
+    let came = bench.call(&SAFE, &Script::new([Answer::Fail(refused)]), CallOptions::new().retry(Retry::off())).await;
+    assert!(came.result.is_err());
+    assert!(bench.endpoint.state().held.is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_may_count_for_several_and_tenants_have_their_own() {
+    let limit = || RateLimitSettings::new().per_second(1.0).burst(3);
+    let bench = Bench::new(Resilience::new().rate_limit(limit()));
+    let took = async |options| bench.call(&SAFE, &Script::new([]), options).await.took.as_secs();
+    assert_eq!(took(CallOptions::new().rate_cost(3)).await, 0);
+    assert_eq!(took(CallOptions::new().rate_cost(2)).await, 2);
+    let bench = Bench::new(Resilience::new().rate_limit(limit().burst(1).by(LimitBy::Tenant)));
+    let took = async |tenant: &str| bench.call(&SAFE, &Script::new([]), CallOptions::new().tenant(tenant)).await.took.as_secs();
+    assert_eq!([took("a").await, took("b").await, took("a").await, took("b").await], [0, 0, 1, 0]);
+}

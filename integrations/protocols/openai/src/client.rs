@@ -175,7 +175,8 @@ impl OpenAiClient {
         self.check_open()?;
         let body = self.embeddings_body(request)?;
         let send = Request::post(self.inner.base.target("/embeddings")).json(&body)?.body_limit(EMBEDDINGS_LIMIT);
-        let response = self.inner.http.send(cx, &EMBED, send.accept_compressed()).await?;
+        let send = send.limited_as(body.model).accept_compressed();
+        let response = self.inner.http.send(cx, &EMBED, send).await?;
         embeddings::read(&response.body, body.model)
     }
 
@@ -250,6 +251,7 @@ impl OpenAiClient {
         let made_ids = made_ids(cx)?;
         let send = Request::post(self.inner.base.target("/chat/completions"))
             .header(CONTENT_TYPE.as_str(), "application/json")?
+            .limited_as(prepared.model)
             .body(prepared.body);
         Ok((Decoder::new(made_ids, self.replayed_state(), prepared.warnings), send))
     }

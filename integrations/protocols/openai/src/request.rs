@@ -2,6 +2,8 @@
 
 pub(crate) mod messages;
 
+use std::sync::Arc;
+
 use circle_core_common::interfaces::chat_model::{
     ChatRequest, Effort, ReasoningOptions, Schema, Tool, ToolChoice, Warning, WarningKind,
 };
@@ -15,6 +17,8 @@ use messages::WireMessage;
 
 /// A body, and what of the request it does not honour.
 pub(crate) struct Prepared {
+    /// The model that is asked; the service limits the calls of each by themselves.
+    pub(crate) model: Arc<str>,
     pub(crate) body: Vec<u8>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -45,12 +49,13 @@ pub(crate) fn chat(profile: &OpenAiProfile, model: &str, request: &ChatRequest, 
     if extension.is_some_and(|extension| extension.reasoning_summary.is_some()) {
         warnings.push(ignored("Chat Completions tell no summary of reasoning; the Responses API does".to_owned()));
     }
-    prepare(profile, request, &body, warnings)
+    prepare(profile, model, request, &body, warnings)
 }
 
 /// Writes a body, and says what of the request no body can say.
 pub(crate) fn prepare(
     profile: &OpenAiProfile,
+    model: &str,
     request: &ChatRequest,
     body: &impl Serialize,
     mut warnings: Vec<Warning>,
@@ -66,7 +71,7 @@ pub(crate) fn prepare(
     if let Some(extension) = request.extensions.get::<OpenAiChat>() {
         check_fields(extension, &body)?;
     }
-    Ok(Prepared { body, warnings })
+    Ok(Prepared { model: model.into(), body, warnings })
 }
 
 pub(crate) fn ignored(text: String) -> Warning {

@@ -109,6 +109,7 @@ impl OpenAiClient {
         let decoder = Decoder::new(made_ids(cx)?, self.inner.responses_state_owner.clone(), replays, prepared.warnings);
         let send = Request::post(self.inner.base.target("/responses"))
             .header(CONTENT_TYPE.as_str(), "application/json")?
+            .limited_as(prepared.model)
             .body(prepared.body);
         Ok((decoder, send))
     }

@@ -85,10 +85,18 @@ pub(super) const HEADERS: Target = Target {
             "x-ratelimit-limit",
             "x-ratelimit-remaining",
             "x-ratelimit-reset",
+            "x-ratelimit-remaining-tokens",
+            "x-ratelimit-complexity-remaining",
+            "anthropic-ratelimit-requests-remaining",
+            "zendesk-ratelimit-tickets-index",
+            "x-sentry-rate-limits",
+            "x-ms-ratelimit-remaining-resource",
+            "x-shopify-shop-api-call-limit",
+            "sforce-limit-info",
         ];
         let headers: HeaderMap = names.iter().map(|name| (http::HeaderName::from_static(name), value.clone())).collect();
         let _ = retry_after(&headers, now);
-        let _ = RateLimit::from_headers(&headers, now);
+        let _ = RateLimit::all_from_headers(&headers, now);
         if let Ok(text) = value.to_str() {
             let _ = parse_date(text);
         }

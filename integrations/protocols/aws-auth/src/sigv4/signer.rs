@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sigv4::http_request::SignableBody;
 use circle_core_common::credentials::{CredentialCache, Lease};
-use circle_core_common::http::{Sign, TransportBody, TransportRequest};
+use circle_core_common::http::{ClockSkew, Sign, TransportBody, TransportRequest};
 use circle_core_common::{ByteStream, CallContext, Error, ErrorKind, Result, Timestamp};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::uri::Scheme;
@@ -16,7 +16,7 @@ use super::chunked::{ChunkSigner, encode, encoded_length};
 use super::payload::{PayloadHash, Trailer};
 use super::scope::SigningScope;
 use super::signature::{Signing, SigningStyle};
-use super::skew::Skew;
+use super::skew;
 use crate::credentials::AwsCredentials;
 
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -43,7 +43,7 @@ pub struct SigV4 {
     pub(super) credentials: CredentialCache<AwsCredentials>,
     pub(super) scope: SigningScope,
     pub(super) style: SigningStyle,
-    pub(super) skew: Arc<Skew>,
+    pub(super) skew: Arc<ClockSkew>,
 }
 
 impl SigV4 {
@@ -171,7 +171,7 @@ impl Sign for SigV4 {
 
     async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
         let Some(detail) = error.detail() else { return false };
-        if self.skew.learn(detail, cx.clock()) {
+        if skew::learn(&self.skew, detail, cx.clock()) {
             return true;
         }
         let refused = error.is(ErrorKind::Unauthenticated) || detail.code.as_deref().is_some_and(|code| REFUSED.contains(&code));

@@ -58,7 +58,7 @@ pub(super) fn body(
         extension,
         purpose,
     };
-    prepare(profile, request, &body, warnings)
+    prepare(profile, model, request, &body, warnings)
 }
 
 fn reasoning(
