@@ -98,11 +98,18 @@ impl<T> Outcomes<T> {
         Self { success: make(None), failures: OnceLock::new() }
     }
 
+    #[inline]
     fn get(&self, error: Option<ErrorKind>, make: impl FnOnce(Option<ErrorKind>) -> T) -> &T {
-        let Some(kind) = error else { return &self.success };
+        match error {
+            None => &self.success,
+            Some(kind) => self.failure(kind, make),
+        }
+    }
+
+    fn failure(&self, kind: ErrorKind, make: impl FnOnce(Option<ErrorKind>) -> T) -> &T {
         let failures = self.failures.get_or_init(|| ErrorKind::ALL.iter().map(|_| OnceLock::new()).collect());
         let at = ErrorKind::ALL.iter().position(|one| *one == kind).unwrap_or(0);
-        failures[at].get_or_init(|| make(error))
+        failures[at].get_or_init(|| make(Some(kind)))
     }
 }
 
@@ -231,18 +238,19 @@ impl Instruments {
         let timed = outcomes.get(error, make);
         let heard = Cell::new(false);
         timed.call.record(Heard(taken, &heard));
-        if heard.get() {
-            if let Some(convention) = &timed.convention {
-                convention.record(Heard(taken, &heard));
-            }
-            if let Some(sent) = &timed.sent {
-                sent.add(1);
-            }
-            if let Some(told) = self.model(operation, (service, provider), model) {
-                told.calls(error).record(Heard(taken, &heard));
-            }
+        if !heard.get() {
+            return false;
         }
-        heard.get()
+        if let Some(convention) = &timed.convention {
+            convention.record(taken.get());
+        }
+        if let Some(sent) = &timed.sent {
+            sent.add(1);
+        }
+        if let Some(told) = self.model(operation, (service, provider), model) {
+            told.calls(error).record(taken.get());
+        }
+        true
     }
 
     /// The instruments of a model, where the operation is one of a model that the conventions know.
