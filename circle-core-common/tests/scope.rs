@@ -397,6 +397,50 @@ fn call_durations_are_measured_with_bounded_labels() {
     assert_eq!(*seen.0.lock().unwrap(), expected);
 }
 
+/// The recorder of the process is asked for an instrument once; one that is installed after the first call is seen.
+#[tokio::test]
+async fn an_exporter_may_be_installed_at_any_time_and_gives_each_instrument_once() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    #[derive(Clone, Default)]
+    struct Counts(Arc<(AtomicU64, AtomicU64)>);
+    impl HistogramFn for Counts {
+        fn record(&self, _: f64) {
+            self.0.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    impl Recorder for Counts {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            // Other tests of this process make calls too.
+            if !key.labels().any(|label| label.value() == "counted") {
+                return Histogram::noop();
+            }
+            self.0.0.fetch_add(1, Ordering::Relaxed);
+            Histogram::from_arc(Arc::new(self.clone()))
+        }
+    }
+
+    let files = ObjectStore::builder(answering(101)).name("counted").build();
+    files.head("a").await.unwrap();
+    let counts = Counts::default();
+    metrics::set_global_recorder(counts.clone()).unwrap_or_else(|_| panic!("another recorder"));
+    for _ in 0..100 {
+        files.head("a").await.unwrap();
+    }
+    assert_eq!((counts.0.0.load(Ordering::Relaxed), counts.0.1.load(Ordering::Relaxed)), (1, 100));
+}
+
 #[tokio::test]
 async fn the_file_keeps_whole_lines_over_a_crash() {
     let folder = tempfile::tempdir().unwrap();

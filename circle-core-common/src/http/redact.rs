@@ -249,13 +249,15 @@ fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)>
         }
         // `https://…?query`: signed addresses carry their credential there; and `https://user:password@host`.
         ':' if rest.starts_with("://") => {
-            let address = until(ahead(rest), |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\'));
+            let address = address(rest);
             let authority = until(&address[3..], |c| matches!(c, '/' | '?' | '#'));
             match authority.rfind('@') {
                 Some(at) => Some((3, 3 + at)),
                 None => address.find('?').map(|at| (at + 1, address.len())),
             }
         }
+        // What follows user-info that has just been hidden.
+        '@' if before.ends_with("://REDACTED") => address(rest).find('?').map(|at| (at + 1, address(rest).len())),
         // `key=value` in a form or prose.
         '=' => {
             let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).next()?;
@@ -271,6 +273,11 @@ fn masked_part(rest: &str, before: &str, letter: char) -> Option<(usize, usize)>
         }
         _ => None,
     }
+}
+
+/// The address, or what is left of it, that the text begins with.
+fn address(text: &str) -> &str {
+    until(ahead(text), |c| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '\\'))
 }
 
 fn ahead(text: &str) -> &str {
@@ -299,6 +306,30 @@ fn string_end(text: &str, from: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What OpenTelemetry's conventions take out of addresses, and what services put there besides.
+    #[test]
+    fn no_parameter_of_an_address_is_shown() {
+        for name in [
+            "X-Amz-Signature",
+            "X-Amz-Credential",
+            "X-Amz-Security-Token",
+            "AWSAccessKeyId",
+            "Signature",
+            "sig",
+            "X-Goog-Signature",
+            "key",
+            "api_key",
+            "access_token",
+            "token",
+            "code",
+        ] {
+            let text = Secrets::default().redact(&format!("no answer from https://u:hunter2@h.example/p?a=1&{name}=hunter2"));
+            assert!(!text.contains("hunter2") && text.contains(REDACTED), "{text}");
+            let text = Secrets::default().redact(&format!("no answer from https://h.example/p?a=1&{name}=hunter2 at all"));
+            assert_eq!(text, "no answer from https://h.example/p?REDACTED at all");
+        }
+    }
 
     #[test]
     fn the_list_is_sorted() {

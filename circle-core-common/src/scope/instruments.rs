@@ -98,11 +98,18 @@ impl<T> Outcomes<T> {
         Self { success: make(None), failures: OnceLock::new() }
     }
 
+    #[inline]
     fn get(&self, error: Option<ErrorKind>, make: impl FnOnce(Option<ErrorKind>) -> T) -> &T {
-        let Some(kind) = error else { return &self.success };
+        match error {
+            None => &self.success,
+            Some(kind) => self.failure(kind, make),
+        }
+    }
+
+    fn failure(&self, kind: ErrorKind, make: impl FnOnce(Option<ErrorKind>) -> T) -> &T {
         let failures = self.failures.get_or_init(|| ErrorKind::ALL.iter().map(|_| OnceLock::new()).collect());
         let at = ErrorKind::ALL.iter().position(|one| *one == kind).unwrap_or(0);
-        failures[at].get_or_init(|| make(error))
+        failures[at].get_or_init(|| make(Some(kind)))
     }
 }
 
@@ -231,18 +238,19 @@ impl Instruments {
         let timed = outcomes.get(error, make);
         let heard = Cell::new(false);
         timed.call.record(Heard(taken, &heard));
-        if heard.get() {
-            if let Some(convention) = &timed.convention {
-                convention.record(Heard(taken, &heard));
-            }
-            if let Some(sent) = &timed.sent {
-                sent.add(1);
-            }
-            if let Some(told) = self.model(operation, (service, provider), model) {
-                told.calls(error).record(Heard(taken, &heard));
-            }
+        if !heard.get() {
+            return false;
         }
-        heard.get()
+        if let Some(convention) = &timed.convention {
+            convention.record(taken.get());
+        }
+        if let Some(sent) = &timed.sent {
+            sent.add(1);
+        }
+        if let Some(told) = self.model(operation, (service, provider), model) {
+            told.calls(error).record(taken.get());
+        }
+        true
     }
 
     /// The instruments of a model, where the operation is one of a model that the conventions know.
@@ -255,5 +263,56 @@ impl Instruments {
         let Some(Convention::Model(kind)) = Convention::of(operation) else { return None };
         let name = model.map_or("", |model| &**model);
         Some(self.models.get(name, |name| Model::new(kind, service, provider, name)))
+    }
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use crate::Error;
+    use crate::interfaces::key_value_store::{KeyValueStore, MockKeyValueStoreProvider};
+    use crate::interfaces::messenger::{Messenger, MockMessengerProvider};
+    use crate::interfaces::object_store::{MockObjectStoreProvider, ObjectStore};
+    use crate::telemetry::kept::Kept;
+    use crate::{ErrorKind, Handle};
+
+    fn down() -> Error {
+        Error::new(ErrorKind::Unavailable, "down")
+    }
+
+    #[tokio::test]
+    async fn stores_and_messengers_are_told_by_their_conventions() {
+        let (mut values, mut team, mut files) =
+            (MockKeyValueStoreProvider::ready(), MockMessengerProvider::ready(), MockObjectStoreProvider::ready());
+        values.expect_get().returning(|_, _| Err(down()));
+        team.expect_send().returning(|_, _| Err(down()));
+        team.expect_history().returning(|_, _| Err(down()));
+        files.expect_head().returning(|_, _| Err(down()));
+        let environment = crate::Environment::default;
+        let values = KeyValueStore::new(values).rebind(environment(), "kv");
+        let team = Messenger::new(team).rebind(environment(), "team");
+        let files = ObjectStore::new(files).rebind(environment(), "files");
+        let kept = Kept::default();
+        let recording = metrics::set_default_local_recorder(&kept);
+        for _ in 0..2 {
+            values.get("a").await.unwrap_err();
+        }
+        team.send("general", "Hello").await.unwrap_err();
+        team.history("general").all().await.unwrap_err();
+        files.head("a").await.unwrap_err();
+        drop(recording);
+        let all = kept.all();
+        let get = "db.system.name=mock db.operation.name=get circle.service=kv error.type=unavailable";
+        assert_eq!(all[&format!("db.client.operation.duration {get}")].len(), 2);
+        let end = "circle.service=team error.type=unavailable";
+        let send = "messaging.system=mock messaging.operation.name=send";
+        let durations = [
+            format!("messaging.system=mock messaging.operation.name=history {end}"),
+            format!("{send} messaging.operation.type=send {end}"),
+        ];
+        assert_eq!(kept.series("messaging.client.operation.duration"), durations);
+        assert_eq!(all[&format!("messaging.client.sent.messages {send} {end}")], [1.0]);
+        assert_eq!(kept.series("circle.call.duration").len(), 4);
+        assert_eq!(kept.series("circle.usage.calls"), ["circle.service=files", "circle.service=kv", "circle.service=team"]);
+        assert_eq!(all.len(), 1 + 2 + 1 + 4 + 3, "{all:?}");
     }
 }
