@@ -22,10 +22,10 @@ async fn t02_silence_behind_the_headers_is_a_stall() {
     let trial = plain().on_a_server().await;
     trial.always(Reply::ok("abc").breaking(Place::Body(0), Break::Stall));
     let request = || trial.to("/a").stall(Stall::new(100 * MILLI));
-    let came = trial.open(&GET, request()).await.failed(ErrorKind::Timeout, Some(Reason::Stalled)).cost(1, 0).within(20 * SECOND);
-    assert!(came.error().message().contains("stalled"));
+    let stalled = Some(Reason::Stalled);
+    trial.open(&GET, request()).await.failed(ErrorKind::Timeout, stalled).cost(1, 0).within(20 * SECOND);
     // Read within the attempt, it is asked for again.
-    trial.send(&GET, request()).await.failed(ErrorKind::Timeout, Some(Reason::Stalled)).cost(3, 2 * RETRY).within(20 * SECOND);
+    trial.send(&GET, request()).await.failed(ErrorKind::Timeout, stalled).cost(3, 2 * RETRY).within(20 * SECOND);
 }
 
 #[tokio::test]
