@@ -8,22 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use circle_core_common::interfaces::webhook_verifier::{ParseRequest, WebhookEvent};
-use circle_core_common::webhook::{Scheme, Verification};
-use circle_core_common::{CallOptions, ErrorKind, Result, SecretRef};
+use circle_core_common::interfaces::webhook_verifier::WebhookVerifier;
+use circle_core_common::{CallOptions, ErrorKind};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::SlackClient;
 use crate::events::{Given, Reply, SlackDelivery, SlackEvents, SlackRedelivery, Verdict};
+use crate::provider::Slack;
+use crate::webhook_verifier::BODY_MAX;
 use content::Content;
 
 /// How long the application has to take what came. Slack waits 3 s for the answer, and part of them is the network's.
 const TAKEN_WITHIN: Duration = Duration::from_millis(2500);
-/// The largest body that is looked at. Slack names no limit; forms and the messages below buttons are what is large.
-const BODY_MAX: usize = 1024 * 1024;
 /// How many deliveries wait for the application: those of three busy seconds.
 const WAITING_MAX: usize = 256;
 
@@ -57,18 +55,17 @@ pub struct SlackEndpoint {
 
 struct Shared {
     client: SlackClient,
-    secret: SecretRef,
-    verification: Verification,
+    hooks: WebhookVerifier,
     queue: mpsc::Sender<SlackDelivery>,
     given: Given,
 }
 
 impl SlackEndpoint {
-    pub(crate) fn new(client: SlackClient, secret: SecretRef) -> Result<(Self, SlackEvents)> {
+    pub(crate) fn new(slack: &Slack) -> (Self, SlackEvents) {
         let (queue, deliveries) = mpsc::channel(WAITING_MAX);
-        let verification = Verification::new(Scheme::slack())?;
-        let shared = Shared { client, secret, verification, queue, given: Given::default() };
-        Ok((Self { shared: Arc::new(shared) }, SlackEvents::of_queue(deliveries)))
+        let hooks = WebhookVerifier::new(slack.clone()).with(CallOptions::new().timeout(TAKEN_WITHIN));
+        let shared = Shared { client: slack.client.clone(), hooks, queue, given: Given::default() };
+        (Self { shared: Arc::new(shared) }, SlackEvents::of_queue(deliveries))
     }
 
     /// Answers a request of Slack's: once the application has taken what it tells, or 2.5 s later without.
@@ -90,24 +87,23 @@ impl SlackEndpoint {
         if head.method != Method::POST {
             return with(empty(StatusCode::METHOD_NOT_ALLOWED), ALLOW, "POST");
         }
-        if body.len() > BODY_MAX {
+        if body.len() as u64 > BODY_MAX.as_u64() {
             return empty(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        // Not signed everywhere; whoever sends it learns that there is an address, which he knows.
+        // Not signed everywhere; whoever sends it learns that there is an address, and knew it.
         if content::checks_certificate(&body) {
             return empty(StatusCode::OK);
         }
-        self.shared.receive(head.headers, body).await.unwrap_or_else(empty)
+        self.shared.receive(&head.headers, &body).await.unwrap_or_else(empty)
     }
 }
 
 impl Shared {
-    async fn receive(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Bytes>, StatusCode> {
+    async fn receive(&self, headers: &HeaderMap, body: &Bytes) -> Result<Response<Bytes>, StatusCode> {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        self.client.check_open().map_err(|_| unavailable)?;
         let cx = self.client.call(CallOptions::new().timeout(TAKEN_WITHIN));
-        let redelivery = redelivery(&headers);
-        let verified = cx.guard(self.verified(headers, body)).await.map_err(|error| {
+        let redelivery = redelivery(headers);
+        let verified = self.hooks.verify(headers, body).await.map_err(|error| {
             if error.is(ErrorKind::Unauthenticated) {
                 tracing::debug!(target: "circle", %error, "a request that claims to be Slack's is refused");
                 return StatusCode::UNAUTHORIZED;
@@ -118,7 +114,7 @@ impl Shared {
         if let Some(answer) = verified.answer {
             return Ok(with(Response::new(answer.body), CONTENT_TYPE, answer.content_type));
         }
-        let Some(Content { event, accepts_answer }) = Content::read(&verified.body, verified.id.as_str()) else {
+        let Some(Content { event, accepts_answer }) = Content::read(body, verified.id.as_str()) else {
             tracing::warn!(target: "circle", "Slack sent what is no event, no interaction and no command");
             return Ok(with(empty(StatusCode::BAD_REQUEST), NO_RETRY, "1"));
         };
@@ -149,14 +145,6 @@ impl Shared {
             }
             None => Err(unavailable),
         }
-    }
-
-    /// The request, if Slack has signed it. The secret is read anew, so that one that was changed is live at once.
-    async fn verified(&self, headers: HeaderMap, body: Bytes) -> Result<WebhookEvent> {
-        let key = self.verification.key(self.secret.resolve().await?.expose_secret())?;
-        let now = self.client.environment().clock().timestamp();
-        let verified = self.verification.verify(&[key], &headers, &body, now)?;
-        Ok(self.verification.parse(ParseRequest::new(verified, headers, body)))
     }
 }
 

@@ -33,6 +33,7 @@ mod socket_mode;
 mod text;
 mod time;
 mod webhook;
+mod webhook_verifier;
 mod wire;
 
 pub use client::SlackClient;

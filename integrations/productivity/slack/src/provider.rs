@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use circle_core_common::interfaces::messenger::{Messenger, MessengerCapabilities, MessengerProvider};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierCapabilities, NotifierProvider};
+use circle_core_common::interfaces::webhook_verifier::{WebhookVerifier, WebhookVerifierProvider};
 use circle_core_common::{
-    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, SecretRef,
-    Service,
+    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
 };
 
 use crate::client::SlackClient;
@@ -18,6 +18,7 @@ use crate::endpoint::SlackEndpoint;
 use crate::events::SlackEvents;
 use crate::lost::LostWrites;
 use crate::socket_mode::SocketMode;
+use crate::webhook_verifier::Signing;
 use crate::{messenger, notifier};
 
 /// Messages and notifications by an app of a Slack workspace. Clones share the client.
@@ -36,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) lost: LostWrites,
     /// The client with the app-level token.
     app: Option<SlackClient>,
-    signing_secret: Option<SecretRef>,
+    pub(crate) signing: Signing,
 }
 
 impl Slack {
@@ -60,7 +61,7 @@ impl Slack {
             directory: Directory::new(config.names_ttl, types.join(",")),
             lost: LostWrites::default(),
             app,
-            signing_secret: config.signing_secret,
+            signing: Signing::new(config.signing_secret)?,
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -93,11 +94,8 @@ impl Slack {
     /// # Errors
     /// `ConfigInvalid` without a `signing_secret`.
     pub fn events_over_http(&self) -> Result<(SlackEndpoint, SlackEvents)> {
-        let secret = self.shared.signing_secret.clone().ok_or_else(|| {
-            let text = "events over HTTP need the app's signing secret: set `signing_secret`";
-            Error::new(ErrorKind::ConfigInvalid, text)
-        })?;
-        SlackEndpoint::new(self.client.clone(), secret)
+        self.shared.signing.secret()?;
+        Ok(SlackEndpoint::new(self))
     }
 }
 
@@ -126,14 +124,15 @@ impl Integration for Slack {
     type Config = SlackConfig;
 
     const NAME: &'static str = "slack";
-    const INTERFACES: &'static [&'static str] = &["Messenger", "Notifier"];
+    const INTERFACES: &'static [&'static str] = &["Messenger", "Notifier", "WebhookVerifier"];
     const REMOTE: bool = true;
 
     async fn build(config: SlackConfig, cx: BuildContext) -> Result<Service> {
         let slack = Arc::new(Self::new(config, cx)?);
         let messenger: Arc<dyn MessengerProvider> = slack.clone();
         let notifier: Arc<dyn NotifierProvider> = slack.clone();
-        Ok(Service::new(slack).offer::<Messenger>(messenger).offer::<Notifier>(notifier))
+        let verifier: Arc<dyn WebhookVerifierProvider> = slack.clone();
+        Ok(Service::new(slack).offer::<Messenger>(messenger).offer::<Notifier>(notifier).offer::<WebhookVerifier>(verifier))
     }
 }
 

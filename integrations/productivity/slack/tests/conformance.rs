@@ -1,4 +1,4 @@
-//! The suites of messengers and notifiers, over a workspace that speaks the Web API.
+//! The suites of messengers, notifiers and verifiers, over a workspace that speaks the Web API.
 
 mod contract_server;
 
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use circle_core_common::interfaces::messenger::{self, Messenger};
 use circle_core_common::interfaces::notifier::{self, Notifier};
-use circle_core_common::suite::{Canary, Subject, equal};
+use circle_core_common::interfaces::webhook_verifier::{self, WebhookVerifier, conformance::SchemeSigner};
+use circle_core_common::suite::{Canary, Counted, Script, Scripted, Subject, Traffic, equal};
+use circle_core_common::webhook::Scheme;
 use circle_core_common::{BuildContext, Environment, Error, ErrorKind, Integration, Result, SecretRef};
 use circle_core_slack::{Slack, SlackConfig, SlackWebhook, SlackWebhookConfig};
 use circle_core_testkit::{Addresses, FaultServer, Reply, Runner, assert_metadata};
@@ -29,6 +31,8 @@ fn main() {
         .negatives("Messenger", messenger::conformance::NEGATIVES, |_| team())
         .suite("Notifier", notifier::conformance::SUITE, desk)
         .negatives("Notifier", notifier::conformance::NEGATIVES, |_| desk())
+        .suite("WebhookVerifier", webhook_verifier::conformance::SUITE, verifier)
+        .negatives("WebhookVerifier", webhook_verifier::conformance::NEGATIVES, |_| verifier())
         .suite("Notifier by webhooks", notifier::conformance::SUITE, webhooks)
         .negatives("Notifier by webhooks", notifier::conformance::NEGATIVES, |_| webhooks())
         .main()
@@ -69,6 +73,22 @@ async fn desk() -> Result<Subject<Notifier>> {
     let mut subject = Subject::<Notifier>::over(slack(&workspace, &canary)?);
     subject.native = Some(|desk| desk.native::<Slack>().is_some());
     subject.addresses = addresses().recipients([BEN, "#general"], "@nobody");
+    subject.canary = canary;
+    subject.keep = Some(Arc::new(workspace));
+    Ok(subject)
+}
+
+/// The signing secret is what must not be shown.
+async fn verifier() -> Result<Subject<WebhookVerifier>> {
+    let (script, traffic, canary) = (Script::new(), Traffic::new(), Canary::new());
+    let workspace = Workspace::start("xoxb-1").await?;
+    let config = SlackConfig::new(SecretRef::literal("xoxb-1")).api_base(workspace.origin());
+    let slack = Slack::new(config.signing_secret(SecretRef::literal(canary.secret().to_owned())), context())?;
+    let handle = WebhookVerifier::new(Counted::over(Scripted::new(slack, script.clone()), &traffic));
+    let mut subject = Subject::new(handle, traffic);
+    subject.faults = Some(Arc::new(script));
+    subject.native = Some(|hooks| hooks.native::<Slack>().is_some());
+    subject.webhooks = Some(Arc::new(SchemeSigner::new(Scheme::slack(), [canary.secret()])?));
     subject.canary = canary;
     subject.keep = Some(Arc::new(workspace));
     Ok(subject)
