@@ -63,10 +63,15 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     };
     let skeleton = Skeleton::new(&workspace, category, provider, &interfaces, place)?;
     skeleton.write()?;
-    println!("wrote {}", skeleton.dir.display());
+    // As it is, and not by way of where it was named from.
+    let dir = skeleton.dir.canonicalize().unwrap_or_else(|_| skeleton.dir.clone());
+    println!("wrote {}", dir.display());
     match skeleton.place {
         Place::Inside => println!("next: cargo xtask sync && cargo xtask check && cargo test -p circle-core-{provider}"),
-        Place::Outside { .. } => println!("next: cargo test --manifest-path {}", skeleton.dir.join("Cargo.toml").display()),
+        Place::Outside { .. } => {
+            println!("next: cargo test --manifest-path {}", dir.join("Cargo.toml").display());
+            println!("then: register it in your application, as docs/private-integrations.md shows");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -50,7 +50,8 @@ impl HubBuilder {
         }
     }
 
-    /// Reads this file, TOML or JSON by its ending.
+    /// Reads this file, TOML or JSON by its ending. The profile and the variables that [`Hub::from_file`](super::Hub::from_file)
+    /// lays over it come with [`environment`](Self::environment).
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         self.source = Source::File(path.as_ref().to_owned());
         self

@@ -14,6 +14,18 @@ fn problems(toml: &str) -> String {
     Hub::builder().toml(toml, "circle.toml").registry(registry()).check().unwrap_err().message().to_owned()
 }
 
+#[tokio::test]
+async fn guides_show_what_is_said() {
+    let toml = "version = 1\n\n[services.documents]\nprovider = \"memory\"\ncapacty = \"1 MiB\"\n\n[services.other]\nprovider = \"memry\"\n";
+    let error = Hub::builder().toml(toml, "circle.toml").registry(registry()).check().unwrap_err().to_string();
+    assert!(include_str!("../../../docs/configuration.md").contains(&format!("```text\n{error}\n```")), "{error}");
+
+    let toml = "version = 1\n[services.documents]\nprovider = \"memory\"\n";
+    let hub = Hub::builder().toml(toml, "circle.toml").registry(registry()).build().await.unwrap();
+    let error = hub.get::<ObjectStore>("documents").unwrap().get("c").await.unwrap_err().to_string();
+    assert!(include_str!("../../../docs/errors.md").contains(&format!("```text\n{error}\n```")), "{error}");
+}
+
 #[test]
 fn all_problems_are_told_at_once_each_with_its_place() {
     let text = problems(

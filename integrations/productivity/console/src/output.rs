@@ -82,7 +82,27 @@ fn write_all(mut to: impl Write, lines: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use circle_core_common::interfaces::messenger::{Attachment, Message, Messenger};
+    use circle_core_common::interfaces::notifier::{Notification, Notifier, Severity};
+
     use super::*;
+    use crate::Console;
+
+    #[tokio::test]
+    async fn the_page_shows_what_is_written() {
+        let console = Console::captured();
+        let (team, notifier) = (Messenger::new(console.clone()), Notifier::new(console.clone()));
+        let first = team.send("#finance", "Q3 is out").await.unwrap();
+        let details = Message::text("Details, in the thread of 1").attach(Attachment::bytes("q3.csv", "a,b\n"));
+        team.reply(&first, details).await.unwrap();
+        team.edit(&first, "Q3 is out (v2)").await.unwrap();
+        team.react(&first, "tada").await.unwrap();
+        let full = Notification::new("Disk 95 %").severity(Severity::Critical).dedup("disk-db1").to(["ana", "ben"]);
+        notifier.notify(full).await.unwrap().all().unwrap();
+        notifier.clear("disk-db1").await.unwrap();
+        let shown = format!("```text\n{}```", console.output());
+        assert!(include_str!("../README.md").contains(&shown), "{shown}");
+    }
 
     #[test]
     fn colour_is_for_terminals_that_want_it() {
