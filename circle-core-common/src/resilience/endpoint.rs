@@ -19,6 +19,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+#[cfg(test)]
+pub(super) use self::breaker::tests::model as breaker_model;
 pub(super) use self::breaker::{Breaker, Refusal, Ticket};
 pub(super) use self::budget::Budget;
 pub(super) use self::bulkhead::Bulkhead;

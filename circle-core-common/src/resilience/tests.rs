@@ -3,6 +3,7 @@
 mod cancellation;
 mod hedging;
 mod limits;
+mod model;
 mod operations;
 mod order;
 mod retries;

@@ -283,4 +283,4 @@ fn sum(windows: &[Window; SHARDS], stamp: u64, generation: u64) -> (u64, u64) {
 
 #[cfg(test)]
 #[path = "breaker/tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -159,7 +159,7 @@ fn the_word_is_read_as_it_was_written() {
     }
 }
 
-mod model {
+pub(in crate::resilience) mod model {
     //! The breaker against one that is plain: no bits, no slots shared by threads, a list of results.
 
     use proptest::prelude::*;
@@ -195,13 +195,13 @@ mod model {
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]
-    enum State {
+    pub(in crate::resilience) enum State {
         Closed,
         Open { until: u64 },
         HalfOpen { probing: bool, successes: u32 },
     }
 
-    struct Model {
+    pub(in crate::resilience) struct Model {
         state: State,
         epoch: u32,
         streak: u32,
@@ -210,13 +210,21 @@ mod model {
     }
 
     impl Model {
+        pub(in crate::resilience) fn new() -> Self {
+            Self { state: State::Closed, epoch: 0, streak: 0, results: Vec::new() }
+        }
+
+        pub(in crate::resilience) fn state(&self) -> State {
+            self.state
+        }
+
         fn enter(&mut self, state: State) {
             self.state = state;
             self.epoch += 1;
             self.results.clear();
         }
 
-        fn admit(&mut self, now: u64) -> Option<(u32, bool)> {
+        pub(in crate::resilience) fn admit(&mut self, now: u64) -> Option<(u32, bool)> {
             match self.state {
                 State::Closed => return Some((self.epoch, false)),
                 State::Open { until } if now < until => return None,
@@ -227,7 +235,7 @@ mod model {
             Some((self.epoch, true))
         }
 
-        fn settle(&mut self, (epoch, _): (u32, bool), came: Option<Came>, now: u64) {
+        pub(in crate::resilience) fn settle(&mut self, (epoch, _): (u32, bool), came: Option<Came>, now: u64) {
             if epoch != self.epoch {
                 return;
             }
@@ -267,7 +275,7 @@ mod model {
         fn the_breaker_does_what_the_model_does(steps in prop::collection::vec(step(), 1..400)) {
             let settings = Resolved { slow_after: Some(SECOND), ..Profile::Interactive.values() };
             let breaker = Breaker::new(&settings);
-            let mut model = Model { state: State::Closed, epoch: 0, streak: 0, results: Vec::new() };
+            let mut model = Model::new();
             let (mut now, mut begun) = (1000_u64, Vec::new());
             let settle = |ticket: Ticket, came: Option<Came>, now: u64| match came {
                 Some((failed, slow)) => {
