@@ -56,7 +56,7 @@ async fn a_chat_is_sent_byte_for_byte() {
     assert_eq!((reply.usage.input_total(), reply.usage.output_total()), (Some(19), Some(10)));
     let told = reply.extensions.get::<OpenAiReply>().unwrap();
     assert_eq!((told.request_id.as_deref(), told.service_tier.as_deref()), (Some("req-1"), Some("default")));
-    assert_eq!(told.rate_limit.unwrap().remaining, Some(7));
+    assert_eq!(told.rate_limit.as_ref().unwrap().remaining, Some(7));
 }
 
 #[tokio::test]

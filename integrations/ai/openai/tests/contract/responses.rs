@@ -88,7 +88,7 @@ async fn a_request_is_sent_byte_for_byte() {
     assert_eq!(reply.usage, Usage::inclusive(Some(36), Some(30), Some(1)).output(Some(87)).reasoning(Some(64)));
     let told = reply.extensions.get::<OpenAiReply>().unwrap();
     assert_eq!((told.request_id.as_deref(), told.service_tier.as_deref()), (Some("req-1"), Some("default")));
-    assert_eq!(told.rate_limit.unwrap().remaining, Some(7));
+    assert_eq!(told.rate_limit.as_ref().unwrap().remaining, Some(7));
 }
 
 #[tokio::test]
