@@ -289,8 +289,8 @@ settings! {
             on_store_failure: StoreFailure;
             /// The part of the rate that this process may use meanwhile, above 0 and at most 1.
             local_share: f64;
-            /// The part of a quota that the service tells of, below which what is left is spread over the rest of its time;
-            /// 0 is no spreading, 1 is always.
+            /// The part of a quota that the service tells of, below which what is left is spread over the rest of its time,
+            /// where that is not longer than a wait that a service may ask for; 0 is no spreading, 1 is always.
             pace: f64;
         }
         tables {}

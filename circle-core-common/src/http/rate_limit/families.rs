@@ -137,10 +137,12 @@ pub(super) fn count(text: &str) -> Option<u64> {
 
 /// What a limit of this name counts.
 pub(super) fn unit(name: &str) -> LimitUnit {
-    let amount = ["token", "bytes", "complexity", "points", "cost"];
-    match () {
-        () if name.contains("concurrent") => LimitUnit::Concurrent,
-        () if amount.iter().any(|word| name.contains(word)) => LimitUnit::Amount,
-        () => LimitUnit::Requests,
+    const AMOUNTS: [&str; 5] = ["token", "bytes", "complexity", "points", "cost"];
+    if name.contains("concurrent") {
+        LimitUnit::Concurrent
+    } else if AMOUNTS.iter().any(|word| name.contains(word)) {
+        LimitUnit::Amount
+    } else {
+        LimitUnit::Requests
     }
 }

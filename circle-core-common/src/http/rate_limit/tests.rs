@@ -298,7 +298,8 @@ fn every_family() {
     for (who, pairs, expected) in table {
         let mut found: Vec<String> = all(pairs).iter().map(words).collect();
         let mut expected: Vec<String> = expected.iter().map(|text| (*text).to_owned()).collect();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected, "{who}");
     }
 }

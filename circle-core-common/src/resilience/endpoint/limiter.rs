@@ -28,26 +28,27 @@ enum Local {
     Each(Box<Keyed>),
 }
 
-/// What a request takes of the local limit, in one word, because every attempt carries it: how many requests, and whose limit
-/// it is in the bits above.
+/// What a request takes of the local limit, as small as it can be, because every attempt carries it: how many requests in 16
+/// bits, and whose limit it is in 48.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::resilience) struct Reserved(u64);
+pub(in crate::resilience) struct Reserved([u32; 2]);
 
 impl Reserved {
     /// The most requests that a call counts for.
     const COST_MAX: u32 = u16::MAX as u32;
 
     fn new(key: u64, cost: u32) -> Self {
-        Self(key & !u64::from(Self::COST_MAX) | u64::from(cost))
+        let word = key & !u64::from(Self::COST_MAX) | u64::from(cost);
+        Self([(word >> 32) as u32, word as u32])
     }
 
     /// How many requests; 0 is nothing reserved.
     pub(in crate::resilience) fn cost(self) -> u32 {
-        (self.0 as u32) & Self::COST_MAX
+        self.0[1] & Self::COST_MAX
     }
 
     fn key(self) -> u64 {
-        self.0 & !u64::from(Self::COST_MAX)
+        u64::from(self.0[0]) << 32 | u64::from(self.0[1] & !Self::COST_MAX)
     }
 }
 

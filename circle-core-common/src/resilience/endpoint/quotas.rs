@@ -130,7 +130,7 @@ impl Quotas {
         let mut pace = Duration::ZERO;
         for key in all.all() {
             if let Some(window) = table.windows.get_mut(key) {
-                pace = pace.max(window.start(now, patience, self.pace));
+                pace = pace.max(window.start(now, patience, self.longest, self.pace));
             }
         }
         table.flights.insert(flight, Flight { start: table.starts, keys: all, heard: false });

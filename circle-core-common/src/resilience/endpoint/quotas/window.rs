@@ -139,7 +139,7 @@ impl Window {
     }
 
     /// Counts a start, and says how long it should wait for its turn: zero for one without that much patience.
-    pub(super) fn start(&mut self, now: Duration, patience: Duration, pace: f64) -> Duration {
+    pub(super) fn start(&mut self, now: Duration, patience: Duration, longest: Duration, pace: f64) -> Duration {
         let left = self.left(now);
         if self.counts {
             self.unanswered += 1;
@@ -151,8 +151,9 @@ impl Window {
         let (Filling::Window { until, guessed: false, .. }, Some(limit), true) = (self.filling, self.limit, self.counts) else {
             return Duration::ZERO;
         };
-        let few = (limit as f64 * pace) as u64;
-        if left > few && !(self.near && pace > 0.0) || few == 0 && !self.near || left == 0 {
+        let are_few = left <= (limit as f64 * pace) as u64 || self.near && pace > 0.0;
+        // A window that lasts for hours is no reason to let anybody wait for them.
+        if left == 0 || !are_few || until.saturating_sub(now) > longest {
             return Duration::ZERO;
         }
         let turn = self.turn.max(now);
