@@ -95,8 +95,9 @@ async fn a_store_that_fails_leaves_each_process_its_share_or_nothing() {
         let asked = Arc::new(AtomicU32::new(0));
         let mut mock = MockKeyValueStoreProvider::new();
         let counted = Arc::clone(&asked);
-        let capabilities = KeyValueStoreCapabilities::new().with(KeyValueStoreCapabilities::CAS);
-        mock.expect_info().return_const(ProviderInfo::new("broken"));
+        let capabilities = KeyValueStoreCapabilities::none().with(KeyValueStoreCapabilities::CAS);
+        mock.expect_info().return_const(ProviderInfo::new("broken", "1", "test"));
+        mock.expect_environment().return_const(environment.clone());
         mock.expect_capabilities().return_const(capabilities);
         mock.expect_get().returning(move |_, _| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -126,8 +127,9 @@ async fn a_store_that_fails_leaves_each_process_its_share_or_nothing() {
 #[tokio::test]
 async fn a_store_without_compare_and_swap_is_refused() {
     let mut mock = MockKeyValueStoreProvider::new();
-    mock.expect_info().return_const(ProviderInfo::new("simple"));
-    mock.expect_capabilities().return_const(KeyValueStoreCapabilities::new());
+    mock.expect_info().return_const(ProviderInfo::new("simple", "1", "test"));
+    mock.expect_environment().return_const(Environment::default());
+    mock.expect_capabilities().return_const(KeyValueStoreCapabilities::none());
     let error = KeyValueRates::new(KeyValueStore::new(mock)).unwrap_err();
     assert!(error.is(ErrorKind::Unsupported), "{error}");
 }
