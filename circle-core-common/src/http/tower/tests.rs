@@ -11,17 +11,19 @@ use crate::resilience::{BackoffSettings, BreakerSettings, Idempotency, RateLimit
 
 static ACME: HttpOperations = HttpOperations::new("acme.Http");
 
+type Next = fn() -> Reply;
+
 type Reply = std::result::Result<Response<&'static str>, io::Error>;
 
 /// A client that gives scripted answers, the last again and again, and keeps what it was asked.
 #[derive(Clone, Default)]
 struct Client {
-    replies: Arc<Mutex<VecDeque<fn() -> Reply>>>,
+    replies: Arc<Mutex<VecDeque<Next>>>,
     seen: Arc<Mutex<Vec<(String, Bytes)>>>,
 }
 
 impl Client {
-    fn of<const N: usize>(replies: [fn() -> Reply; N]) -> Self {
+    fn of<const N: usize>(replies: [Next; N]) -> Self {
         Self { replies: Arc::new(Mutex::new(replies.into())), ..Self::default() }
     }
 
