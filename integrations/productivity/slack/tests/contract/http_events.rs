@@ -31,9 +31,13 @@ impl App {
     }
 
     fn with(secret: &str) -> Self {
+        Self::by(SecretRef::literal(secret.to_owned()))
+    }
+
+    fn by(secret: SecretRef) -> Self {
         let clock = ManualClock::new();
         let environment = Environment::builder().clock(clock.clock()).build();
-        let config = SlackConfig::new(SecretRef::literal("xoxb-1")).signing_secret(SecretRef::literal(secret.to_owned()));
+        let config = SlackConfig::new(SecretRef::literal("xoxb-1")).signing_secret(secret);
         let slack = Slack::new(config, BuildContext::new(environment, "slack")).unwrap();
         let (endpoint, events) = slack.events_over_http().unwrap();
         Self { clock, slack, endpoint, events }
@@ -366,6 +370,21 @@ async fn what_slack_did_not_sign_is_refused_and_learns_nothing() {
     capture.debug("the events", &app.events);
     capture.debug("the provider", &app.slack);
     capture.assert_absent();
+}
+
+#[tokio::test]
+async fn a_secret_that_was_changed_is_live_at_once() {
+    let file = std::env::temp_dir().join(Canary::new().secret());
+    let mut app = App::by(SecretRef::file(file.to_str().unwrap()));
+    for (secret, other) in [("first", "second"), ("second", "first")] {
+        std::fs::write(&file, secret).unwrap();
+        let body = format!("command=%2F{secret}");
+        assert_eq!(said(&app.answered(signed(other, app.now(), &body)).await), (401, ""));
+        let answer = tokio::spawn(app.ask(signed(secret, app.now(), &body)));
+        app.next().await.acknowledge().await.unwrap();
+        assert_eq!(soon(answer).await.unwrap().status(), 200);
+    }
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]
