@@ -1,3 +1,5 @@
 //! What moves on, what does not, and when.
 
 mod models;
+#[cfg(feature = "openai")]
+mod over_http;
