@@ -43,6 +43,8 @@ fn settings() -> Resolved {
         retry_cost: 10,
         throttle_cost: 5,
         refill_per_second: 1,
+        budget_ratio: None,
+        budget_min_per_second: 10,
         window: 30 * SECOND,
         min_calls: 2,
         failure_ratio: 0.5,
