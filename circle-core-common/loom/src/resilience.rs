@@ -12,6 +12,8 @@ pub(crate) struct Resolved {
     pub(crate) retry_cost: u32,
     pub(crate) throttle_cost: u32,
     pub(crate) refill_per_second: u32,
+    pub(crate) budget_ratio: Option<f64>,
+    pub(crate) budget_min_per_second: u32,
     pub(crate) window: Duration,
     pub(crate) min_calls: u32,
     pub(crate) failure_ratio: f64,

@@ -129,6 +129,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         if self.operation.idempotency() == Idempotency::Keyed {
             self.cx.operation_id()?;
         }
+        self.endpoint.budget.count_request(self.now.since_start());
         self.cx.lend(|| self.endpoint.lend());
         self.tell(|| Step::Passed(Stage::Retry));
         Ok(())

@@ -228,6 +228,10 @@ settings! {
             throttle_cost: u32;
             /// The tokens that come back each second.
             refill_per_second: u32;
+            /// In place of tokens: the retries as a share of the requests of the last 10 seconds, above 0 and at most 1.
+            ratio: f64;
+            /// With `ratio`: how many retries each second there may always be.
+            min_per_second: u32;
         }
         tables {}
     }

@@ -13,6 +13,7 @@ mod breaker;
 mod budget;
 #[path = "../../../src/resilience/endpoint/hedges.rs"]
 mod hedges;
+mod limiter;
 pub(crate) mod models;
 #[path = "../../../src/resilience/endpoint/places.rs"]
 mod places;

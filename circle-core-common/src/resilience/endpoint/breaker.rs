@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::BreakerState;
 use super::atomic::{AtomicU64, Ordering};
 use super::shard::{SHARDS, mine};
-use super::window::{SLOTS, Window};
+use super::window::{SLOTS, Window, sum};
 use crate::resilience::Resolved;
 
 /// What an attempt was admitted with: its result counts only while the breaker is still in the state that admitted it.
@@ -271,14 +271,6 @@ impl Breaker {
         let doubled = self.open.saturating_mul(1 << streak.min(15)).min(self.open_max.max(self.open));
         doubled - doubled.mul_f64(jitter.clamp(0.0, 1.0) / 10.0)
     }
-}
-
-/// What all shards have counted.
-fn sum(windows: &[Window; SHARDS], stamp: u64, generation: u64) -> (u64, u64) {
-    windows.iter().fold((0, 0), |sum, window| {
-        let (calls, bad) = window.sum(stamp, generation);
-        (sum.0 + calls, sum.1 + bad)
-    })
 }
 
 #[cfg(test)]

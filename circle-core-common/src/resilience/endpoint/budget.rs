@@ -1,8 +1,10 @@
-//! The tokens that the retries of one endpoint are paid with.
+//! What the retries of one endpoint are paid with: tokens, or a share of its requests.
 
 use std::time::Duration;
 
 use super::atomic::{AtomicU64, Ordering};
+use super::shard::{SHARDS, mine};
+use super::window::{SLOTS, Window, sum};
 use crate::resilience::Resolved;
 
 /// A bucket of tokens. One word, `tokens (32) | second of the last refill (32)`.
@@ -17,6 +19,37 @@ pub(in crate::resilience) struct Budget {
     refill: u32,
     retry_cost: u32,
     throttle_cost: u32,
+    ratio: Option<Ratio>,
+}
+
+/// Retries as a share of the requests of the last while, in place of tokens. Threads that draw in the same moment may take a
+/// retry each where one is left: it is a bound on floods, not a count.
+#[derive(Debug)]
+struct Ratio {
+    windows: Box<[Window; SHARDS]>,
+    ratio: f64,
+    /// What may always be repeated within the window.
+    floor: f64,
+}
+
+/// How far back requests count.
+const WINDOW: Duration = Duration::from_secs(10);
+
+impl Ratio {
+    fn stamp(now: Duration) -> u64 {
+        u64::try_from(now.as_millis() * u128::from(SLOTS) / WINDOW.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn record(&self, now: Duration, retry: bool) {
+        self.windows[mine()].record(Self::stamp(now), 0, retry);
+    }
+
+    /// How many retries may be made now.
+    fn left(&self, now: Duration) -> u32 {
+        let (made, retries) = sum(&self.windows, Self::stamp(now), 0);
+        // A number below the least is 0, and one above the most the most.
+        (self.ratio * (made - retries) as f64 + self.floor - retries as f64) as u32
+    }
 }
 
 fn seconds(now: Duration) -> u32 {
@@ -32,6 +65,11 @@ impl Budget {
             refill: settings.refill_per_second,
             retry_cost: settings.retry_cost,
             throttle_cost: settings.throttle_cost,
+            ratio: settings.budget_ratio.map(|ratio| Ratio {
+                windows: Box::default(),
+                ratio,
+                floor: f64::from(settings.budget_min_per_second) * WINDOW.as_secs_f64(),
+            }),
         }
     }
 
@@ -40,8 +78,11 @@ impl Budget {
         tokens.saturating_add(now.saturating_sub(last).saturating_mul(self.refill)).min(self.max)
     }
 
-    /// The tokens that are there.
+    /// The tokens that are there; where retries are a share of the requests, how many may be made.
     pub(super) fn tokens(&self, now: Duration) -> u32 {
+        if let Some(ratio) = &self.ratio {
+            return ratio.left(now);
+        }
         self.refilled(self.word.load(Ordering::Relaxed), seconds(now))
     }
 
@@ -60,14 +101,29 @@ impl Budget {
         if !self.enabled {
             return Some(0);
         }
+        if let Some(ratio) = &self.ratio {
+            let any = ratio.left(now) > 0;
+            if any {
+                ratio.record(now, true);
+            }
+            return any.then_some(1);
+        }
         let cost = if throttled { self.throttle_cost } else { self.retry_cost };
         self.change(now, |tokens| tokens.checked_sub(cost)).then_some(cost)
+    }
+
+    /// Counts a request, where retries are a share of them.
+    #[inline]
+    pub(in crate::resilience) fn count_request(&self, now: Duration) {
+        if let Some(ratio) = &self.ratio {
+            ratio.record(now, false);
+        }
     }
 
     /// Puts tokens back: the price of retries that led to a success, or one for a success without any.
     #[inline]
     pub(in crate::resilience) fn put_back(&self, now: Duration, tokens: u32) {
-        if (self.word.load(Ordering::Relaxed) >> 32) as u32 != self.max {
+        if self.ratio.is_none() && (self.word.load(Ordering::Relaxed) >> 32) as u32 != self.max {
             self.change(now, |held| Some(held.saturating_add(tokens)));
         }
     }
@@ -104,6 +160,23 @@ mod tests {
         assert_eq!(budget.tokens(SECOND), 496);
         budget.put_back(SECOND, 100);
         assert_eq!(budget.tokens(SECOND), 500);
+    }
+
+    #[test]
+    fn a_share_of_the_requests_of_the_last_while_is_repeated_and_a_few_always() {
+        let settings = Resolved { budget_ratio: Some(0.2), budget_min_per_second: 1, ..Profile::Interactive.values() };
+        let budget = Budget::new(&settings);
+        let draws = |now: Duration| (0..1000).take_while(|_| budget.draw(now, false).is_some()).count();
+        // Ten seconds' worth of the least.
+        assert_eq!((budget.tokens(SECOND), draws(SECOND), budget.tokens(SECOND)), (10, 10, 0));
+        (0..100).for_each(|_| budget.count_request(SECOND));
+        assert_eq!(draws(SECOND), 20);
+        budget.put_back(SECOND, 100);
+        assert_eq!(draws(5 * SECOND), 0, "a success pays nothing back");
+        // What was long ago counts no more: neither the requests nor their repetitions.
+        assert_eq!(draws(12 * SECOND), 10);
+        let off = Budget::new(&Resolved { budget: false, ..settings });
+        assert_eq!(off.draw(SECOND, false), Some(0));
     }
 
     #[test]

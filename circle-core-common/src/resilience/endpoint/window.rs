@@ -1,7 +1,7 @@
-//! How many attempts succeeded and failed lately, as one shard of threads saw it.
+//! How much was done lately and how much of it was of the counted sort, such as failures, as one shard of threads saw it.
 
 use super::atomic::{AtomicU64, Ordering};
-use super::shard::Padded;
+use super::shard::{Padded, SHARDS};
 
 /// How many slots the window has.
 pub(super) const SLOTS: u64 = 30;
@@ -55,6 +55,14 @@ impl Window {
         }
         sum
     }
+}
+
+/// What all shards have counted.
+pub(super) fn sum(windows: &[Window; SHARDS], stamp: u64, generation: u64) -> (u64, u64) {
+    windows.iter().fold((0, 0), |sum, window| {
+        let (calls, bad) = window.sum(stamp, generation);
+        (sum.0 + calls, sum.1 + bad)
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Values that make no sense.
 
-use super::{BackoffSettings, HedgeSettings, OperationSettings, Resilience, Retry};
+use super::{BackoffSettings, BudgetSettings, HedgeSettings, OperationSettings, Resilience, Retry};
 
 /// A setting that makes no sense: the keys under which it stands, and what it must be.
 pub(crate) type Mistake = (Vec<String>, &'static str);
@@ -11,6 +11,21 @@ const OF_THE_ENDPOINT: &str = "the budget is that of an endpoint, for all its op
 
 fn no_share(ratio: Option<f64>) -> bool {
     ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0))
+}
+
+/// The settings of a budget of tokens, and whether they are chosen.
+fn tokens(budget: &BudgetSettings) -> [(&'static str, bool); 4] {
+    [
+        ("tokens", budget.tokens.is_some()),
+        ("retry_cost", budget.retry_cost.is_some()),
+        ("throttle_cost", budget.throttle_cost.is_some()),
+        ("refill_per_second", budget.refill_per_second.is_some()),
+    ]
+}
+
+/// Those of a share.
+fn share(budget: &BudgetSettings) -> [(&'static str, bool); 2] {
+    [("ratio", budget.ratio.is_some()), ("min_per_second", budget.min_per_second.is_some())]
 }
 
 /// Collects mistakes under a table.
@@ -48,13 +63,8 @@ impl Check {
     fn operation(&mut self, settings: &OperationSettings) {
         self.retry(&settings.retry);
         let budget = &settings.retry.budget;
-        for (key, chosen) in [
-            ("tokens", budget.tokens),
-            ("retry_cost", budget.retry_cost),
-            ("throttle_cost", budget.throttle_cost),
-            ("refill_per_second", budget.refill_per_second),
-        ] {
-            self.wrong(chosen.is_some(), &["retry", "budget", key], OF_THE_ENDPOINT);
+        for (key, chosen) in tokens(budget).into_iter().chain(share(budget)) {
+            self.wrong(chosen, &["retry", "budget", key], OF_THE_ENDPOINT);
         }
         let of_the_endpoint = "the share is that of an endpoint, for all its operations";
         self.wrong(settings.hedge.max_ratio.is_some(), &["hedge", "max_ratio"], of_the_endpoint);
@@ -69,6 +79,13 @@ impl Resilience {
         let mut check = Check { table: Vec::new(), mistakes: Vec::new() };
         check.retry(&self.retry);
         check.hedge(&self.hedge);
+        let budget = &self.retry.budget;
+        check.wrong(no_share(budget.ratio), &["retry", "budget", "ratio"], SHARE);
+        for (key, chosen) in tokens(budget) {
+            check.wrong(chosen && budget.ratio.is_some(), &["retry", "budget", key], "with `ratio` there are no tokens");
+        }
+        let alone = budget.min_per_second.is_some() && budget.ratio.is_none();
+        check.wrong(alone, &["retry", "budget", "min_per_second"], "without `ratio` retries are paid with tokens");
         let (breaker, rate) = (&self.breaker, &self.rate_limit);
         check.wrong(breaker.min_calls == Some(0), &["breaker", "min_calls"], "expected at least 1");
         check.wrong(no_share(breaker.failure_ratio), &["breaker", "failure_ratio"], SHARE);

@@ -44,6 +44,8 @@ impl Profile {
             retry_cost: 14,
             throttle_cost: 5,
             refill_per_second: 1,
+            budget_ratio: None,
+            budget_min_per_second: 10,
             breaker: true,
             window: Duration::from_secs(30),
             min_calls: 20,

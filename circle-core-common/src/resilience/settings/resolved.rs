@@ -35,6 +35,10 @@ pub struct Resolved {
     pub throttle_cost: u32,
     /// The tokens that come back each second.
     pub refill_per_second: u32,
+    /// The retries as a share of the requests, in place of tokens.
+    pub budget_ratio: Option<f64>,
+    /// How many retries each second there may always be, where they are a share.
+    pub budget_min_per_second: u32,
     /// Whether there is a breaker.
     pub breaker: bool,
     /// How far back attempts count for the breaker.
@@ -107,6 +111,8 @@ impl Resilience {
             retry_cost: budget.retry_cost.unwrap_or(base.retry_cost),
             throttle_cost: budget.throttle_cost.unwrap_or(base.throttle_cost),
             refill_per_second: budget.refill_per_second.unwrap_or(base.refill_per_second),
+            budget_ratio: budget.ratio.or(base.budget_ratio),
+            budget_min_per_second: budget.min_per_second.unwrap_or(base.budget_min_per_second),
             breaker: breaker.enabled.unwrap_or(base.breaker),
             window: breaker.window.unwrap_or(base.window),
             min_calls: breaker.min_calls.unwrap_or(base.min_calls),

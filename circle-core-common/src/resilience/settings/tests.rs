@@ -51,6 +51,8 @@ fn every_key_is_read() {
         retry_cost: 2,
         throttle_cost: 3,
         refill_per_second: 4,
+        budget_ratio: None,
+        budget_min_per_second: 10,
         breaker: false,
         window: second(10),
         min_calls: 5,
@@ -123,6 +125,14 @@ fn mistakes_are_told_with_their_line() {
         (
             "bulkhead = { adaptive = true, max_in_flight = 0 }",
             "services.a.resilience.bulkhead.max_in_flight (f:4): a limit that adapts needs a most, above 0",
+        ),
+        (
+            "retry.budget = { ratio = 0.2, tokens = 9 }",
+            "services.a.resilience.retry.budget.tokens (f:4): with `ratio` there are no tokens",
+        ),
+        (
+            "retry.budget.min_per_second = 9",
+            "services.a.resilience.retry.budget.min_per_second (f:4): without `ratio` retries are paid with tokens",
         ),
         ("hedge.max_ratio = 0", "services.a.resilience.hedge.max_ratio (f:4): expected a number above 0 and at most 1"),
         ("rate_limit.per_second = -1", "services.a.resilience.rate_limit.per_second (f:4): expected a number above 0"),

@@ -325,3 +325,19 @@ async fn a_call_can_be_repeated_without_the_budget() {
     assert_eq!(bench.call(&SAFE, &down, free).await.hits, 3);
     assert_eq!(bench.endpoint.state().retry_tokens, tokens);
 }
+
+#[tokio::test(start_paused = true)]
+async fn retries_can_be_a_share_of_the_requests() {
+    let budget = BudgetSettings::new().ratio(0.2).min_per_second(1);
+    let bench = Bench::new(Resilience::new().breaker(BreakerSettings::off()).retry(Retry::new().budget(budget)));
+    let down = Script::always(|| Answer::Fail(unavailable()));
+    for _ in 0..100 {
+        bench.plain(&SAFE, &down).await.result.unwrap_err();
+    }
+    // A fifth of a hundred, and ten seconds' worth of the one that there may always be.
+    assert_eq!(down.hits(), 100 + 20 + 10);
+    let error = bench.plain(&SAFE, &down).await.result.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::RetryBudget));
+    tokio::time::sleep(11 * SECOND).await;
+    assert_eq!((bench.endpoint.state().retry_tokens, bench.plain(&SAFE, &down).await.hits), (10, 3));
+}

@@ -17,7 +17,7 @@ use super::window::Window;
 use crate::resilience::Resolved;
 
 /// A model, by what it shows.
-pub(crate) const MODELS: [(&str, fn()); 13] = [
+pub(crate) const MODELS: [(&str, fn()); 14] = [
     ("an open breaker whose time is over lets one probe through", one_probe),
     ("a probe that is given up leaves its place to the next", abandoned_probe),
     ("the last of the failures opens a breaker, once", opens_once),
@@ -28,6 +28,7 @@ pub(crate) const MODELS: [(&str, fn()); 13] = [
     ("a budget pays one of two that need it whole", budget_draw),
     ("a budget keeps what is put back as time fills it", budget_refill),
     ("a hedge that is saved is made once", hedges),
+    ("those that come together each have their own time, and what is not made is given back", super::limiter::model),
     ("there are never more attempts than places, in one shard", places_exactly),
     ("there are never more attempts than places, in two shards", places_sharded),
     ("what ran together lowers a limit once", adaptive),
@@ -43,6 +44,8 @@ fn settings() -> Resolved {
         retry_cost: 10,
         throttle_cost: 5,
         refill_per_second: 1,
+        budget_ratio: None,
+        budget_min_per_second: 10,
         window: 30 * SECOND,
         min_calls: 2,
         failure_ratio: 0.5,
@@ -59,7 +62,7 @@ fn join<T>(threads: Vec<JoinHandle<T>>) -> Vec<T> {
     threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("a thread of the model failed"))).collect()
 }
 
-fn together<T: 'static>(count: usize, run: impl Fn(usize) -> T + Clone + 'static) -> Vec<T> {
+pub(super) fn together<T: 'static>(count: usize, run: impl Fn(usize) -> T + Clone + 'static) -> Vec<T> {
     let threads = (0..count).map(|at| {
         let run = run.clone();
         spawn(move || run(at))

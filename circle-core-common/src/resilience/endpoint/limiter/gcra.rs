@@ -1,8 +1,9 @@
 //! The generic cell rate algorithm: one number, the theoretical arrival time of the next request. Idle time, and time that a
 //! machine sleeps, gives no more than the burst.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::super::atomic::{AtomicU64, Ordering};
 
 /// How fast requests may come. Times are nanoseconds since a beginning that all of them share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
