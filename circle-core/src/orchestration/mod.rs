@@ -1,21 +1,25 @@
-//! Providers over providers: fallback and routing, exact caching, budgets. What they decorate, and what they are, are the
+//! Providers over providers: fallback and routing, caches, coalescing, budgets. What they decorate, and what they are, are the
 //! handles of the same interface, so that an application does not see the difference.
 //!
 //! ```
 //! use circle_core::prelude::*;
-//! use circle_core::orchestration::{Budget, Budgeted, Cached, Fallback, Per};
+//! use circle_core::orchestration::{Budget, Budgeted, Cached, Coalesced, Fallback, Per};
 //!
-//! # fn example(gpt: ChatModel, claude: ChatModel) -> ChatModel {
+//! # fn example(gpt: ChatModel, claude: ChatModel, here: ObjectStore, copy: ObjectStore) -> (ChatModel, ObjectStore) {
 //! let model = ChatModel::new(Fallback::new([gpt, claude]));
 //! let model = ChatModel::new(Cached::new(model).ttl(Duration::from_secs(3600)));
 //! let daily = Budget::new("daily").per(Per::Tenant).every(Duration::from_secs(86_400)).tokens(1_000_000);
-//! ChatModel::new(Budgeted::new(model).budget(daily))
+//! let model = ChatModel::new(Budgeted::new(model).budget(daily));
+//!
+//! let files = ObjectStore::new(Fallback::new([here, copy]));
+//! let files = ObjectStore::new(Cached::new(ObjectStore::new(Coalesced::new(files))));
+//! # (model, files)
 //! # }
 //! ```
 //!
-//! The order is budget, cache, router or fallback, and the services innermost: so an answer from the cache costs nothing of the
-//! budget, and one cache serves all legs. The outermost handle opens the one scope of a call (its span, its audit record, its
-//! deadline); each leg has the policies of its own service.
+//! The order is budget, cache, coalescing, router or fallback, and the services innermost: so an answer from the cache costs
+//! nothing of the budget, and one cache serves all legs. The outermost handle opens the one scope of a call (its span, its audit
+//! record, its deadline); each leg has the policies of its own service.
 
 mod budget;
 mod cache;
@@ -34,6 +38,8 @@ mod frame;
 mod leg;
 mod legs;
 mod move_on;
+#[cfg(test)]
+mod outage;
 mod price;
 mod router;
 mod stamps;

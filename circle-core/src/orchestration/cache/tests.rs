@@ -17,6 +17,8 @@ use std::sync::Mutex;
 
 use super::*;
 
+mod stores;
+
 fn scripted() -> (ScriptedModel, ManualClock) {
     let clock = ManualClock::new();
     (ScriptedModel::within(Environment::builder().clock(clock.clock()).build()), clock)

@@ -201,9 +201,16 @@ channels = { other = "#elsewhere" }
     let console = circle_core_console::Console::captured();
     let memory = Memory::new();
     let hub = Hub::builder().file(&file.1).registry(super::super::fill(Registry::new()));
-    let hub = hub.service("store", memory.service()).service("copy", Memory::new().service());
+    let hub = hub.service("store", KeyValueStore::new(memory.clone())).service("store", crate::ObjectStore::new(memory));
+    let copy = Memory::new();
+    let hub = hub.service("copy", KeyValueStore::new(copy.clone())).service("copy", crate::ObjectStore::new(copy));
     let down = circle_core_testkit::Faulty::over(circle_core_console::Console::captured()).every(1, ErrorKind::Unavailable);
-    let hub = hub.service("chat", crate::Messenger::new(down)).service("other", console.service()).build().await.unwrap();
+    let hub = hub
+        .service("chat", crate::Messenger::new(down))
+        .service("other", crate::Messenger::new(console.clone()))
+        .build()
+        .await
+        .unwrap();
     let state: KeyValueStore = hub.get("state").unwrap();
     state.put("a", "1").await.unwrap();
     let report = circle_core_common::CallReport::new();

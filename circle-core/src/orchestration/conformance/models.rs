@@ -13,7 +13,7 @@ use circle_core_common::{Error, ErrorKind, Handle, Result};
 use circle_core_embedded::{EmbeddedEmbeddings, ScriptedModel, ScriptedReply};
 use circle_core_testkit::{Failed, Subject, outcomes};
 
-use super::super::{Budget, Budgeted, Cached, Fallback, NanoUsd, Per, PriceTable, Route, Router, UnknownPrice};
+use super::super::{Budget, Budgeted, Cached, Coalesced, Fallback, NanoUsd, Per, PriceTable, Route, Router, UnknownPrice};
 
 struct Told(ScriptedModel);
 
@@ -154,5 +154,6 @@ async fn decorated_embedding_models_are_embedding_models() {
     })
     .await;
     embeds(|model| Cached::new(model).ttl(Duration::ZERO)).await;
+    embeds(Coalesced::new).await;
     embeds(budgeted).await;
 }

@@ -15,7 +15,7 @@ use circle_core_embedded::EmbeddedVectors;
 use circle_core_memory::Memory;
 use circle_core_testkit::{Addresses, Failed, Subject, Suited, outcomes};
 
-use crate::orchestration::Fallback;
+use crate::orchestration::{Cached, Coalesced, Fallback};
 
 fn addresses() -> Addresses {
     Addresses::new()
@@ -128,11 +128,52 @@ async fn a_fallback_of_vector_stores_is_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fallback_of_messengers_is_one() {
     let decorated = || Messenger::from(Arc::new(Fallback::new([messenger(), messenger()])) as Arc<dyn MessengerProvider>);
-    holds::<Messenger, Console, Fallback<Messenger>>(messenger, decorated, &[]).await;
+    // What is asked of keys that the caller gives.
+    let lost = [
+        "send_repeated_with_its_id_is_one_message",
+        "reply_repeated_with_its_id_is_one_message",
+        "send_many_repeated_with_its_id_sends_each_once",
+        "sends_at_once_under_one_id_are_one_message",
+    ];
+    holds::<Messenger, Console, Fallback<Messenger>>(messenger, decorated, &lost).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fallback_of_notifiers_is_one() {
     let decorated = || Notifier::from(Arc::new(Fallback::new([notifier(), notifier()])) as Arc<dyn NotifierProvider>);
-    holds::<Notifier, Console, Fallback<Notifier>>(notifier, decorated, &[]).await;
+    holds::<Notifier, Console, Fallback<Notifier>>(notifier, decorated, &["notify_repeated_with_its_id_notifies_once"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cached_store_is_one() {
+    objects_hold(Cached::new).await;
+    entries_hold(Cached::new).await;
+    vectors_hold(Cached::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coalesced_store_is_one() {
+    objects_hold(Coalesced::new).await;
+    entries_hold(Coalesced::new).await;
+    vectors_hold(Coalesced::new).await;
+}
+
+/// As they are used together: a cache over shared reads of copies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_them_together_are_a_store() {
+    objects_hold(|store| {
+        let either = ObjectStore::new(Fallback::new([store, objects()]));
+        Cached::new(ObjectStore::new(Coalesced::new(either)))
+    })
+    .await;
+    entries_hold(|store| {
+        let either = KeyValueStore::new(Fallback::new([store, entries()]));
+        Cached::new(KeyValueStore::new(Coalesced::new(either)))
+    })
+    .await;
+    vectors_hold(|store| {
+        let either = VectorStore::new(Fallback::new([store, vectors()]));
+        Cached::new(VectorStore::new(Coalesced::new(either)))
+    })
+    .await;
 }
