@@ -13,6 +13,7 @@ mod places;
 mod quotas;
 pub(crate) mod shard;
 mod shared;
+mod slow_start;
 mod window;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub(super) use self::places::Place;
 pub(crate) use self::quotas::Counted;
 pub(super) use self::quotas::Quotas;
 pub(super) use self::shared::{STORE_TIMEOUT, Shared};
+pub(super) use self::slow_start::{SlowStart, Turn};
 use super::event::Step;
 use super::telemetry::Telemetry;
 use super::{Attempt, RateLimit, RateLimitStore, RemoteOperation, Resolved};
@@ -54,6 +56,9 @@ pub struct Endpoint {
     pub(super) limiter: Limiter,
     pub(super) quotas: Quotas,
     pub(super) shared: Option<Arc<Shared>>,
+    pub(super) slow_start: SlowStart,
+    /// Whether there is one.
+    starts_slowly: bool,
     pub(super) bulkhead: Bulkhead,
     pub(super) latency: Latency,
     pub(super) hedges: Hedges,
@@ -117,6 +122,8 @@ pub(super) struct Held {
     pub(super) counted: u16,
     /// Whether the request went out, as far as anybody knows.
     pub(super) sent: bool,
+    /// Its turn at a service that had too many requests.
+    pub(super) turn: Option<Turn>,
     pub(super) place: Option<Place>,
 }
 
@@ -141,6 +148,8 @@ impl Endpoint {
             limiter: Limiter::new(settings, shared.is_some()),
             quotas: Quotas::new(settings),
             shared,
+            slow_start: SlowStart::default(),
+            starts_slowly: settings.slow_start,
             bulkhead: Bulkhead::new(settings),
             latency: Latency::new(),
             hedges: Hedges::new(settings),
@@ -275,6 +284,36 @@ impl Endpoint {
         self.bulkhead.learn(overloaded, began.since_start(), now.since_start());
     }
 
+    /// Heeds what an attempt's end says about how many requests the service takes: one answer tells every caller.
+    #[inline]
+    pub(super) fn heed(&self, held: &mut Held, error: Option<&Error>, now: Tick) {
+        match error {
+            None => {
+                if let Some(turn) = held.turn.take() {
+                    self.slow_start.taken(turn, now.since_start());
+                }
+            }
+            Some(error) => self.heed_failure(held, error, now),
+        }
+    }
+
+    #[cold]
+    fn heed_failure(&self, held: &mut Held, error: &Error, now: Tick) {
+        let (now, wait) = (now.since_start(), error.retry_after());
+        let apart = error.detail().is_some_and(|detail| detail.limited_apart);
+        let said_here = !apart && !error.is_of_preparing();
+        let refused = error.is(ErrorKind::RateLimited) || error.is(ErrorKind::Unavailable) && wait.is_some();
+        if said_here && refused {
+            // The gate first: whoever is woken must find it closed.
+            if let Some(wait) = wait {
+                self.limiter.hold(now, wait);
+            }
+            if self.starts_slowly {
+                self.slow_start.refused(held.turn.take(), wait.is_some(), self.bulkhead.in_flight(), now);
+            }
+        }
+    }
+
     /// Takes everything back that is held.
     #[inline]
     pub(super) fn take_back(&self, held: &mut Held) {
@@ -286,6 +325,9 @@ impl Endpoint {
         }
         if held.reserved.cost() > 0 {
             self.limiter.release(std::mem::take(&mut held.reserved));
+        }
+        if let Some(turn) = held.turn.take() {
+            self.slow_start.give_back(turn);
         }
         if let Some(place) = held.place.take() {
             self.bulkhead.leave(place);

@@ -219,6 +219,7 @@ impl<'c, 'a> Machine<'c, 'a> {
         let verdict = if self.was_cut_short(error, took) { None } else { verdict(error) };
         self.endpoint.settle(&mut running.permit.held, verdict, self.now, took);
         self.endpoint.learn(verdict, error, began, self.now);
+        self.endpoint.heed(&mut running.permit.held, error, self.now);
         if self.hedges {
             self.endpoint.latency.record(took);
         }

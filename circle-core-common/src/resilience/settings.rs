@@ -296,6 +296,9 @@ settings! {
             /// The part of a quota that the service tells of, below which what is left is spread over the rest of its time,
             /// where that is not longer than a wait that a service may ask for; 0 is no spreading, 1 is always.
             pace: f64;
+            /// Whether requests begin slowly at a service that had too many: as many as it took the last time, then one, two, four
+            /// at a time.
+            slow_start: bool;
         }
         tables {}
     }

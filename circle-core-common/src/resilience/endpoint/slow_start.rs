@@ -154,6 +154,10 @@ impl SlowStart {
     pub(in crate::resilience) fn refused(&self, turn: Option<Turn>, told: bool, running: u64, now: Duration) {
         let turns = {
             let mut state = self.lock();
+            // Of a single refusal without a time nobody knows how long it holds.
+            if !self.is_on() && !told {
+                return;
+            }
             if !self.on.swap(true, Ordering::Relaxed) {
                 let width = u32::try_from(running / 2).unwrap_or(u32::MAX).clamp(1, WIDEST);
                 state.most = 0;

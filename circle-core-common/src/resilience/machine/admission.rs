@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Failed, Machine};
 use crate::clock::Tick;
 use crate::error::{Detail, Error, ErrorKind, Reason};
-use crate::resilience::endpoint::{Breaker, Counted, Place, Refusal, STORE_TIMEOUT, Shared};
+use crate::resilience::endpoint::{Breaker, Counted, Place, Refusal, STORE_TIMEOUT, Shared, Turn};
 use crate::resilience::event::{RejectedBy, Stage, Step};
 use crate::resilience::{LimitBy, Permit};
 
@@ -28,7 +28,7 @@ impl<'c, 'a> Machine<'c, 'a> {
             self.tell(|| Step::Passed(Stage::RateLimit));
             let mut reserved = false;
             let wait = self.pass_limits(&mut permit, &mut reserved)?;
-            let mut waited = wait.is_some() || self.endpoint.shared.is_some();
+            let mut waited = wait.is_some() || self.endpoint.shared.is_some() || self.endpoint.slow_start.is_on();
             if waited {
                 // Boxed: waits are cold, and inline they would grow the future of every caller.
                 Box::pin(self.wait_for_limits(&mut permit, wait, reserved)).await?;
@@ -56,7 +56,10 @@ impl<'c, 'a> Machine<'c, 'a> {
             _ => true,
         };
         let (now, counted) = (self.now.since_start(), permit.held.counted);
-        current && self.endpoint.limiter.gate(now).is_zero() && (counted == 0 || self.endpoint.quotas.is_current(counted, now))
+        current
+            && self.endpoint.limiter.gate(now).is_zero()
+            && self.endpoint.slow_start.is_current(permit.held.turn)
+            && (counted == 0 || self.endpoint.quotas.is_current(counted, now))
     }
 
     #[inline]
@@ -144,10 +147,52 @@ impl<'c, 'a> Machine<'c, 'a> {
             wait = self.pass_limits(permit, &mut reserved)?;
         }
         let endpoint = self.endpoint;
-        match endpoint.shared.as_deref() {
-            Some(shared) => self.pass_shared(shared).await,
-            None => Ok(()),
+        if let Some(shared) = endpoint.shared.as_deref() {
+            self.pass_shared(shared).await?;
         }
+        self.take_turn(permit).await
+    }
+
+    /// Takes a turn at a service that had too many requests, and waits with it until the service takes some again.
+    async fn take_turn(&mut self, permit: &mut Permit<'a>) -> Result<(), Failed> {
+        let endpoint = self.endpoint;
+        while endpoint.slow_start.is_on() {
+            permit.held.turn = match endpoint.slow_start.enter(self.now.since_start()) {
+                Some(turn) => Some(turn),
+                None => self.queue_for_turn().await?,
+            };
+            loop {
+                let gate = endpoint.limiter.gate(self.now.since_start());
+                if gate > self.patience() {
+                    return Err(self.limited(gate));
+                }
+                match self.spread(gate) {
+                    Some(wait) => self.pause(Stage::RateLimit, wait).await?,
+                    None => break,
+                }
+            }
+            if endpoint.slow_start.is_current(permit.held.turn) {
+                break;
+            }
+            permit.held.turn = None;
+        }
+        Ok(())
+    }
+
+    async fn queue_for_turn(&mut self) -> Result<Option<Turn>, Failed> {
+        self.tell(|| Step::Waits { at: Stage::RateLimit, wait: None });
+        let (began, endpoint) = (self.now, self.endpoint);
+        let turn = self.within(self.deadline, endpoint.slow_start.queue(self.cx.clock())).await;
+        self.read_clock();
+        let waited = self.now.since(began);
+        self.cx.report(|report| report.waits.push(waited));
+        turn.map_err(|interrupted| match interrupted {
+            Interrupted::Cancelled => self.cancelled(),
+            Interrupted::Deadline => {
+                let text = "the service had too many requests, and the turn of this one has not come before the deadline";
+                self.rejected(RejectedBy::RateLimit, ErrorKind::RateLimited, Reason::LocalRateLimit, text, None)
+            }
+        })
     }
 
     #[inline]

@@ -20,12 +20,6 @@ impl Machine<'_, '_> {
         };
         let error = &failed.cause;
         let throttled = error.is(ErrorKind::RateLimited);
-        let said_here = (throttled || error.is(ErrorKind::Unavailable)) && !error.is_of_preparing();
-        let apart = error.detail().is_some_and(|detail| detail.limited_apart);
-        if let Some(wait) = error.retry_after().filter(|_| said_here && !apart) {
-            // One answer tells every caller.
-            self.endpoint.limiter.hold(self.now.since_start(), wait);
-        }
         match self.repair(error, work).await {
             Ok(false) => {}
             Ok(true) => {

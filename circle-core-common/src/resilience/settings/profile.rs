@@ -61,6 +61,7 @@ impl Profile {
             on_store_failure: StoreFailure::Share,
             local_share: 0.1,
             pace: 0.1,
+            slow_start: true,
             max_in_flight: 1000,
             max_queued: 0,
             adaptive: false,

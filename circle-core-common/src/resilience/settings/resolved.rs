@@ -69,6 +69,8 @@ pub struct Resolved {
     pub local_share: f64,
     /// The part of a service's quota below which what is left is spread over the rest of its time.
     pub pace: f64,
+    /// Whether requests begin slowly at a service that had too many.
+    pub slow_start: bool,
     /// The most attempts at the same time; 0 is no limit.
     pub max_in_flight: u32,
     /// How many wait for their turn.
@@ -128,6 +130,7 @@ impl Resilience {
             on_store_failure: self.rate_limit.on_store_failure.unwrap_or(base.on_store_failure),
             local_share: self.rate_limit.local_share.unwrap_or(base.local_share),
             pace: self.rate_limit.pace.unwrap_or(base.pace),
+            slow_start: self.rate_limit.slow_start.unwrap_or(base.slow_start),
             max_in_flight: self.bulkhead.max_in_flight.unwrap_or(base.max_in_flight),
             max_queued: self.bulkhead.max_queued.unwrap_or(base.max_queued),
             adaptive: self.bulkhead.adaptive.unwrap_or(base.adaptive),

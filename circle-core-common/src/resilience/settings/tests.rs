@@ -28,7 +28,7 @@ fn every_key_is_read() {
         retry.throttle_backoff.max_interval = "4s"
         retry.budget = { enabled = false, tokens = 1, retry_cost = 2, throttle_cost = 3, refill_per_second = 4 }
         breaker = { enabled = false, window = "10s", min_calls = 5, failure_ratio = 0.25, open = "1s", open_max = "2s", close_after = 1, slow_after = "3s", slow_ratio = 0.9 }
-        rate_limit = { per_second = 0.5, burst = 3, by = "tenant", store = "kv", on_store_failure = "refuse", local_share = 0.5, pace = 0.2 }
+        rate_limit = { per_second = 0.5, burst = 3, by = "tenant", store = "kv", on_store_failure = "refuse", local_share = 0.5, pace = 0.2, slow_start = false }
         bulkhead = { max_in_flight = 10, max_queued = 20, adaptive = true }
         hedge = { enabled = true, delay = "80ms", max_ratio = 0.1 }
         stall = { grace = "1m", min_bytes_per_second = 100 }
@@ -68,6 +68,7 @@ fn every_key_is_read() {
         on_store_failure: StoreFailure::Refuse,
         local_share: 0.5,
         pace: 0.2,
+        slow_start: false,
         max_in_flight: 10,
         max_queued: 20,
         adaptive: true,

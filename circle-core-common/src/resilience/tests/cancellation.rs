@@ -8,7 +8,7 @@ use crate::context::Cancel;
 fn everything() -> Resilience {
     Resilience::new()
         .hedge(HedgeSettings::on().delay(10 * MILLI))
-        .rate_limit(RateLimitSettings::new().per_second(100.0).burst(1))
+        .rate_limit(RateLimitSettings::new().per_second(100.0).burst(1).slow_start(false))
         .bulkhead(BulkheadSettings::new().max_in_flight(4).max_queued(4))
         .breaker(BreakerSettings::new().min_calls(1000))
 }

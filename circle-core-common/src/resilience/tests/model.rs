@@ -332,6 +332,7 @@ impl Real {
             .total_timeout(Duration::ZERO)
             .attempt_timeout(Duration::ZERO)
             .bulkhead(BulkheadSettings::new().max_in_flight(PLACES))
+            .rate_limit(RateLimitSettings::new().slow_start(false))
             .retry(Retry::new().budget(BudgetSettings::new().tokens(TOKENS)));
         let policy = Policy::new(&environment, "", &resilience);
         let endpoint = policy.endpoint("");
