@@ -38,10 +38,13 @@ fn words(limit: &RateLimit) -> String {
     format!("{scope}: {} of {} for {reset}{unit}{refill}{near}", number(limit.remaining), number(limit.limit))
 }
 
+/// What it is, the headers, and what is read.
+type Family<'a> = (&'a str, &'a [(&'static str, &'a str)], &'a [&'a str]);
+
 /// One line for each form that a service sends; the sources are in the table of the module.
 #[test]
 fn every_family() {
-    let table: &[(&str, &[(&'static str, &str)], &[&str])] = &[
+    let table: &[Family<'_>] = &[
         (
             "draft 10",
             &[("ratelimit", "\"default\";r=50;t=30"), ("ratelimit-policy", "\"default\";q=100;w=60")],
