@@ -98,7 +98,7 @@ impl<'a> Answer<'a> {
         detail.retry_after = retry_after(self.headers, self.now());
         detail.answered_at = answered_at(self.headers);
         detail.message = said.message.map(|message| secrets.redact(&message));
-        let message = match &detail.message {
+        let message = match detail.message.as_deref().or(said.meaning) {
             Some(message) => format!("{}: {}", self.operation, shortened(message)),
             None => format!("{} was answered with {}", self.operation, self.status),
         };

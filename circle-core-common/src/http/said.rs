@@ -15,6 +15,8 @@ pub struct Said {
     pub message: Option<String>,
     /// Its id of the request, where the body has it.
     pub request_id: Option<String>,
+    /// What a code means and what mends it, for people, where the service says a code and nothing else.
+    pub meaning: Option<&'static str>,
 }
 
 impl Said {
@@ -45,6 +47,13 @@ impl Said {
         self
     }
 
+    /// Sets what a code means, which is told where there is no message.
+    #[must_use]
+    pub fn meaning(mut self, meaning: &'static str) -> Self {
+        self.meaning = Some(meaning);
+        self
+    }
+
     /// Reads the JSON shapes that most services use: `{"error": {"code", "message"}}`, `{"code", "message"}`, OAuth's
     /// `{"error", "error_description"}`, RFC 9457's `{"type", "title", "detail"}`, `{"errors": [{…}]}`.
     #[must_use]
@@ -62,6 +71,7 @@ impl Said {
             code: field(&["code", "Code", "__type", "error_code", "errorCode", "type", "status", "error", "title"]),
             message: field(&["message", "Message", "error_description", "detail", "msg", "title", "error"]),
             request_id: field(&["request_id", "requestId", "RequestId"]),
+            meaning: None,
         }
     }
 }

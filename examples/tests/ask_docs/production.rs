@@ -137,9 +137,7 @@ fn an_answer_that_breaks_off_is_sent_to_nobody() {
 fn an_answer_that_slack_does_not_take_is_printed() {
     let servers = Servers::start(&["Four [1]."]);
     let place = Place::with_documents();
-    for (channel, why) in
-        [("#finance", "not_in_channel"), ("#absent", "nothing of this name"), ("C0ABSENT1", "channel_not_found")]
-    {
+    for (channel, why) in [("#finance", "invite it"), ("#absent", "no `#absent`"), ("C0ABSENT1", "channel_not_found")] {
         let done: Done = command(&place, &servers).args(["--channel", channel]).output().unwrap().into();
         assert!(done.out.ends_with("Four [1].\n\nSources:\n[1] trains.md > Trains > Riga\n"), "{done:?}");
         no_secrets(&done.err);

@@ -117,7 +117,7 @@ impl Directory {
             true => self.look_for_channel(client, cx, key).await?,
             false => self.look_for_user(client, cx, key).await?,
         };
-        let missing = || Error::new(ErrorKind::NotFound, "Slack has nothing of this name that the app may see");
+        let missing = || Error::new(ErrorKind::NotFound, format!("Slack has no `{key}` that the app may see"));
         found.ok_or_else(missing)
     }
 

@@ -126,6 +126,20 @@ fn meaning(code: &str) -> Rule {
     })
 }
 
+/// What a code means and what mends it, of those that whoever sets an app up meets.
+fn told(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+            "the token is wrong, or the app was removed: install the app again, and take its new token"
+        }
+        "not_in_channel" => "the app is not in the channel: invite it there",
+        "channel_not_found" => "there is no such channel, or it is private and the app is not in it",
+        "missing_scope" => "the app lacks a scope: add it, and install the app again",
+        "channel_is_archived" | "is_archived" => "the channel is archived",
+        _ => return None,
+    })
+}
+
 /// The code of Slack's answer.
 pub(crate) fn code(error: &Error) -> Option<&str> {
     error.provider_error::<SlackError>().map(|said| said.code.as_str())
@@ -183,6 +197,7 @@ fn error(answer: &Answer<'_>, said: Option<SlackError>) -> Error {
     };
     let mut words = Said::new().code(&said.code);
     words.message.clone_from(&said.message);
+    words.meaning = told(&said.code);
     let rule = meaning(&said.code);
     let mut error = answer.error(rule, words);
     if is_in_doubt(answer, Some(&said.code)) {
@@ -293,6 +308,16 @@ mod tests {
         let said = error.provider_error::<SlackError>().unwrap();
         assert_eq!((said.needed.as_deref(), said.provided.as_deref()), (Some("channels:read"), Some("chat:write")));
         assert!(error.message().contains("needs the scope `channels:read`"), "{error}");
+    }
+
+    #[test]
+    fn a_code_alone_is_told_with_what_mends_it() {
+        let error = refused("not_in_channel");
+        assert_eq!(
+            error.to_string(),
+            "permission denied: slack.read: the app is not in the channel: invite it there (200 not_in_channel)"
+        );
+        assert_eq!(error.provider_error::<SlackError>().unwrap().message, None, "Slack did not say that");
     }
 
     #[test]
