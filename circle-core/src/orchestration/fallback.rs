@@ -89,7 +89,7 @@ impl<H: Decorable> Fallback<H> {
     pub fn new<L: Into<Leg<H>>>(legs: impl IntoIterator<Item = L>) -> Self {
         let legs = Legs::new(Self::NAME, legs);
         let known: Vec<_> = legs.legs.iter().filter_map(|leg| leg.handle.known()).collect();
-        let capabilities = H::common(&known);
+        let capabilities = H::common(&known, legs.legs.len());
         let (known, later) = (known.len(), (0..=legs.legs.len()).map(|_| OnceLock::new()).collect());
         Self { legs, capabilities, known, later, split_writes: false, space: VectorSpace::default() }
     }
@@ -127,7 +127,7 @@ impl<H: Decorable> Fallback<H> {
         }
         let known: Vec<_> = self.legs.legs.iter().filter_map(|leg| leg.handle.known()).collect();
         match self.later.get(known.len()) {
-            Some(later) if known.len() != self.known => later.get_or_init(|| H::common(&known)),
+            Some(later) if known.len() != self.known => later.get_or_init(|| H::common(&known, self.legs.legs.len())),
             _ => &self.capabilities,
         }
     }

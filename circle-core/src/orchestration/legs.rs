@@ -71,7 +71,9 @@ impl<H: Handle> Legs<H> {
         let mut round = Round { legs: self, cx, failed: Vec::new(), attempts: 0 };
         let mut resting = Vec::new();
         for at in order {
-            match self.legs[at].health.admit(cx.clock().now()) {
+            // What names a leg may be older than the last change of the legs.
+            let Some(leg) = self.legs.get(at) else { continue };
+            match leg.health.admit(cx.clock().now()) {
                 Admission::Resting => resting.push(at),
                 Admission::Ready(trial) => {
                     if let Some(answer) = round.ask(at, trial, call).await? {

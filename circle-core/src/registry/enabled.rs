@@ -53,6 +53,7 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features end
     ("budget", "orchestration"),
     ("cache", "orchestration"),
+    ("coalesce", "orchestration"),
     ("fallback", "orchestration"),
     ("router", "orchestration"),
 ];

@@ -50,6 +50,10 @@ impl<V: Clone> Fresh<V> {
 
     /// Keeps what a read has given. What was written since it began is not found.
     pub(super) fn keep(&self, key: &str, began: Began, value: V, bytes: usize) {
-        lock(&self.kept).put(key, Held { value, stamp: began.stamp, at: began.at }, bytes);
+        let mut kept = lock(&self.kept);
+        // Of two reads that ran together, the one that began later may have seen what the other has not.
+        if kept.get(key).is_none_or(|held| held.stamp != began.stamp || held.at <= began.at) {
+            kept.put(key, Held { value, stamp: began.stamp, at: began.at }, bytes);
+        }
     }
 }

@@ -18,9 +18,9 @@ pub trait Decorable: Handle {
     /// What a provider of it can do.
     type Capabilities: Clone + fmt::Debug + Send + Sync;
 
-    /// What all of these can do.
+    /// What all of these can do, which are those of so many legs that have started.
     #[doc(hidden)]
-    fn common(all: &[&Self::Capabilities]) -> Self::Capabilities;
+    fn common(all: &[&Self::Capabilities], legs: usize) -> Self::Capabilities;
 
     /// What this one can do, where it has started.
     #[doc(hidden)]
@@ -35,12 +35,16 @@ impl Store for ObjectStore {}
 impl Store for VectorStore {}
 
 macro_rules! decorable {
-    ($($handle:ident: $capabilities:ident by $common:expr;)+) => {
+    ($($handle:ident: $capabilities:ident by $common:path $(, alone $alone:ident)?;)+) => {
         $(impl Decorable for $handle {
             type Capabilities = $capabilities;
 
-            fn common(all: &[&$capabilities]) -> $capabilities {
-                $common(all)
+            fn common(all: &[&$capabilities], legs: usize) -> $capabilities {
+                let common = $common(all);
+                // A key that one service has seen is new to the next: only a single one can keep the promise.
+                $(let common = if legs > 1 { common.without($capabilities::$alone) } else { common };)?
+                let _ = legs;
+                common
             }
 
             fn known(&self) -> Option<&$capabilities> {
@@ -54,21 +58,8 @@ decorable! {
     ChatModel: ChatModelCapabilities by capabilities::all_chat;
     EmbeddingModel: EmbeddingModelCapabilities by capabilities::all_embedding;
     KeyValueStore: KeyValueStoreCapabilities by capabilities::all_key_value_stores;
-    Messenger: MessengerCapabilities by messengers;
-    Notifier: NotifierCapabilities by notifiers;
+    Messenger: MessengerCapabilities by capabilities::all_messengers, alone IDEMPOTENCY;
+    Notifier: NotifierCapabilities by capabilities::all_notifiers, alone IDEMPOTENCY;
     ObjectStore: ObjectStoreCapabilities by capabilities::all_object_stores;
     VectorStore: VectorStoreCapabilities by capabilities::all_vector_stores;
-}
-
-/// A key that one service has seen is new to the next: only a single one can keep the promise.
-fn messengers(all: &[&MessengerCapabilities]) -> MessengerCapabilities {
-    let mut common = capabilities::all_messengers(all);
-    common.idempotency &= all.len() == 1;
-    common
-}
-
-fn notifiers(all: &[&NotifierCapabilities]) -> NotifierCapabilities {
-    let mut common = capabilities::all_notifiers(all);
-    common.idempotency &= all.len() == 1;
-    common
 }

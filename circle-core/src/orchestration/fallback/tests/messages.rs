@@ -2,6 +2,7 @@
 
 use circle_core_common::interfaces::messenger::{Attachment, Message, Messenger, ResolveRequest, Resolved};
 use circle_core_common::interfaces::notifier::{DeliveryState, Notification, Notifier, StatusOptions};
+use circle_core_common::service::{Deferred, Service};
 use circle_core_common::suite::Decorated;
 use circle_core_common::{CallOptions, Environment, Error, ErrorKind, Sent};
 use circle_core_console::{Console, ConsoleConfig, ConsoleOutput, RecipientState};
@@ -122,6 +123,11 @@ async fn keys_of_the_caller_are_refused_because_no_two_services_share_them() {
     let error = two.team().with(CallOptions::new().idempotency_key("k")).send("#ops", "x").await.unwrap_err();
     assert!(error.is(ErrorKind::Unsupported), "{error}");
     assert_eq!(two.counts(), (0, 0));
+    let error = Error::new(ErrorKind::Unavailable, "not yet");
+    let late = std::sync::Arc::new(Deferred::new("late", "console", &["Messenger"], error));
+    let late: Messenger = Service::deferred(late, Environment::default()).get("late").unwrap();
+    let one_of_two = Fallback::new([Messenger::new(two.second.clone()), late]);
+    assert!(!Messenger::new(one_of_two).capabilities().idempotency, "the other one has only not started yet");
     let single = Messenger::new(Fallback::new([Messenger::new(two.second.clone())]));
     single.with(CallOptions::new().idempotency_key("k")).send("#ops", "x").await.unwrap();
 }

@@ -281,6 +281,19 @@ async fn what_a_late_leg_can_do_counts_once_it_has_started() {
 }
 
 #[tokio::test]
+async fn nobody_to_ask_is_a_mistake_of_the_configuration() {
+    let files = ObjectStore::new(Fallback::<ObjectStore>::new(Vec::<ObjectStore>::new()));
+    let version = ObjectStore::new(Memory::new()).put("a", "x").await.unwrap().version().unwrap().clone();
+    for error in [
+        files.put("a", "x").await.unwrap_err(),
+        files.get_with("a", ObjectGetOptions::new().if_match(version)).await.unwrap_err(),
+        files.list("").all().await.unwrap_err(),
+    ] {
+        assert!(error.is(ErrorKind::ConfigInvalid), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn dropping_at_every_await_leaves_every_leg_as_it_was() {
     let two = Two::new();
     let fallback = Arc::new(two.objects().cooldown(Cooldown::new()));
