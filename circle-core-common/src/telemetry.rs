@@ -10,7 +10,9 @@ mod labels;
 mod names;
 mod trace;
 
-pub(crate) use instrument::{Counter, Histogram, Series, set_gauge};
+#[cfg(feature = "http")]
+pub(crate) use instrument::Series;
+pub(crate) use instrument::{Counter, Histogram, set_gauge};
 pub(crate) use labels::{Labels, OTHER};
 pub(crate) use names::{
     CHUNK_TIME, DB_DURATION, FIRST_CHUNK, MESSAGES_SENT, MESSAGING_DURATION, MODEL_DURATION, SLO_BUDGET_LEFT, SLO_BURN_RATE,
