@@ -10,12 +10,16 @@ mod labels;
 mod names;
 mod trace;
 
-pub(crate) use instrument::{Counter, Histogram, Series, set_gauge};
+#[cfg(feature = "http")]
+pub(crate) use instrument::Series;
+pub(crate) use instrument::{Counter, Histogram, set_gauge};
 pub(crate) use labels::{Labels, OTHER};
 pub(crate) use names::{
-    CHUNK_TIME, DB_DURATION, FIRST_CHUNK, HTTP_DURATION, MESSAGES_SENT, MESSAGING_DURATION, MODEL_DURATION, SLO_BUDGET_LEFT,
-    SLO_BURN_RATE, SLO_STATE, TOKEN_USAGE, USAGE_BYTES, USAGE_CALLS, USAGE_TOKENS,
+    CHUNK_TIME, DB_DURATION, FIRST_CHUNK, MESSAGES_SENT, MESSAGING_DURATION, MODEL_DURATION, SLO_BUDGET_LEFT, SLO_BURN_RATE,
+    SLO_STATE, TOKEN_USAGE, USAGE_BYTES, USAGE_CALLS, USAGE_TOKENS,
 };
+#[cfg(feature = "http")]
+pub(crate) use names::{HTTP_CACHE, HTTP_DURATION};
 pub use names::{METRICS, Metric, MetricKind, describe};
 pub use trace::{Propagator, TraceContext};
 

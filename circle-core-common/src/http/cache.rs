@@ -28,7 +28,7 @@ use crate::resilience::{CACHE_SIZE, CacheSettings, Idempotency, RemoteOperation,
 
 /// The counter of requests that the cache was asked for; labels: service, and `circle.cache`: `hit`, `miss`, `confirmed`,
 /// `stale` (given because the service could not be reached), `coalesced`.
-pub const HTTP_CACHE: &str = "circle.http.cache";
+pub const HTTP_CACHE: &str = crate::telemetry::HTTP_CACHE;
 
 /// What one client keeps.
 pub(super) struct Cache {

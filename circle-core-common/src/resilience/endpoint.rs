@@ -17,7 +17,7 @@ mod slow_start;
 mod window;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(test)]
@@ -40,7 +40,9 @@ use super::telemetry::Telemetry;
 use super::{Attempt, RateLimit, RateLimitStore, RemoteOperation, Resolved};
 use crate::clock::Tick;
 use crate::error::{Error, ErrorKind};
-use crate::telemetry::{OTHER, Series};
+use crate::telemetry::OTHER;
+#[cfg(feature = "http")]
+use crate::telemetry::Series;
 
 /// One place that requests go to: an origin, a region, a host. [`Policy::endpoint`](super::Policy::endpoint) gives it.
 pub struct Endpoint {
@@ -49,7 +51,8 @@ pub struct Endpoint {
     labelled: bool,
     telemetry: Arc<Telemetry>,
     /// The metrics of its attempts; made when the first is told.
-    series: OnceLock<Box<Series>>,
+    #[cfg(feature = "http")]
+    series: std::sync::OnceLock<Box<Series>>,
     pub(super) breaker: Option<Breaker>,
     pub(super) budget: Arc<Budget>,
     lent: [Lent; shard::SHARDS],
@@ -141,7 +144,8 @@ impl Endpoint {
             key: key.into(),
             labelled,
             telemetry,
-            series: OnceLock::new(),
+            #[cfg(feature = "http")]
+            series: std::sync::OnceLock::new(),
             breaker: settings.breaker.then(|| Breaker::new(settings)),
             lent: std::array::from_fn(|_| Lent::new(&budget)),
             budget,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tracing::Span;
 use tracing::field::Empty;
@@ -13,6 +13,7 @@ use crate::clock::{Clock, Tick};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::random::Random;
+#[cfg(feature = "http")]
 use crate::telemetry::Series;
 
 /// The counter of repetitions; labels: service, remote operation, and `error.type` of what was repeated.
@@ -31,7 +32,8 @@ pub(super) struct Telemetry {
     random: Random,
     observer: Option<Arc<dyn Observer>>,
     /// The metrics of the attempts at all endpoints that are not told apart.
-    others: OnceLock<Box<Series>>,
+    #[cfg(feature = "http")]
+    others: std::sync::OnceLock<Box<Series>>,
 }
 
 impl Telemetry {
@@ -41,7 +43,8 @@ impl Telemetry {
             clock: environment.clock().clone(),
             random: environment.random().clone(),
             observer: environment.observer().cloned(),
-            others: OnceLock::new(),
+            #[cfg(feature = "http")]
+            others: std::sync::OnceLock::new(),
         }
     }
 

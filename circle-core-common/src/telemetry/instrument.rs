@@ -100,15 +100,18 @@ pub(crate) fn set_gauge(key: &Key, value: f64) {
     metrics::with_recorder(|recorder| recorder.register_gauge(key, &METADATA).set(value));
 }
 
+#[cfg(feature = "http")]
 /// How many instruments a [`Table`] has.
 const SLOTS: usize = 64;
 
 /// Instruments whose labels differ in a few small values: found by a number that is made of those. Bounded, never emptied.
+#[cfg(feature = "http")]
 #[derive(Debug)]
 struct Table<T> {
     slots: [OnceLock<(u32, T)>; SLOTS],
 }
 
+#[cfg(feature = "http")]
 impl<T> Table<T> {
     fn new() -> Self {
         Self { slots: [const { OnceLock::new() }; SLOTS] }
@@ -130,12 +133,14 @@ impl<T> Table<T> {
 }
 
 /// The histograms of one metric, by a number that is made of the values of its labels; what is one too many is one of its own.
+#[cfg(feature = "http")]
 #[derive(Debug)]
 pub(crate) struct Series {
     table: Table<Histogram>,
     rest: OnceLock<Histogram>,
 }
 
+#[cfg(feature = "http")]
 impl Series {
     pub(crate) fn new() -> Self {
         Self { table: Table::new(), rest: OnceLock::new() }
@@ -171,6 +176,7 @@ mod tests {
         assert!(counter.handle.get().is_none() && histogram.handle.get().is_none());
     }
 
+    #[cfg(feature = "http")]
     #[test]
     fn a_table_finds_what_it_has_made_and_is_bounded() {
         let table = Table::new();

@@ -5,6 +5,7 @@ use metrics::Unit;
 use crate::resilience::{BREAKER_STATE, REJECTED, RETRIES};
 use crate::scope::CALL_DURATION;
 
+pub(crate) const HTTP_CACHE: &str = "circle.http.cache";
 pub(crate) const HTTP_DURATION: &str = "http.client.request.duration";
 pub(crate) const DB_DURATION: &str = "db.client.operation.duration";
 pub(crate) const MESSAGING_DURATION: &str = "messaging.client.operation.duration";
@@ -90,6 +91,7 @@ const fn gauge(name: &'static str, about: &'static str) -> Metric {
 /// ```
 pub const METRICS: &[Metric] = &[
     histogram(CALL_DURATION, "s", SECONDS, "Duration of calls through handles, to the end of their streams."),
+    counter(HTTP_CACHE, "{request}", "Requests that a cache of HTTP answers was asked for."),
     counter(RETRIES, "{retry}", "Repetitions of requests."),
     counter(REJECTED, "{request}", "Requests that a policy refused."),
     gauge(BREAKER_STATE, "State of circuit breakers: 0 closed, 1 half open, 2 open, 3 isolated."),

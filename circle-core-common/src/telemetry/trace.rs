@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -133,9 +133,9 @@ impl TraceContext {
         if headers.contains_key(TRACEPARENT) {
             return;
         }
-        if let Ok(parent) = HeaderValue::try_from(self.to_string()) {
+        if let Ok(parent) = http::HeaderValue::try_from(self.to_string()) {
             headers.insert(TRACEPARENT, parent);
-            if let Some(Ok(state)) = self.state().map(HeaderValue::try_from) {
+            if let Some(Ok(state)) = self.state().map(http::HeaderValue::try_from) {
                 headers.insert(TRACESTATE, state);
             }
         }
@@ -194,6 +194,8 @@ fn is_member(member: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
