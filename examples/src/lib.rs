@@ -6,4 +6,6 @@
 pub mod archive;
 pub mod ask_docs;
 pub mod bar;
+#[cfg(feature = "game-day")]
+pub mod game_day;
 pub mod refunds;
