@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use circle_core::{ByteStream, Error, ErrorKind, Result, Sent};
+use circle_core::{Error, ErrorKind, Result, Sent};
 use circle_core_common::http::{Transport, TransportRequest, TransportResponse};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -157,5 +157,5 @@ impl State {
 
 fn answer(status: StatusCode, mut headers: HeaderMap) -> TransportResponse {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    TransportResponse { status, headers, body: ByteStream::from(bytes::Bytes::from_static(br#"{"order":7}"#)) }
+    TransportResponse::new(status, headers, bytes::Bytes::from_static(br#"{"order":7}"#))
 }
