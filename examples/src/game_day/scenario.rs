@@ -74,6 +74,10 @@ pub fn all() -> Vec<Scenario> {
         scenario("limit", "60 requests per second are taken, the others are refused with 429", Fault::Limited(60)),
         scenario("tail", "5 answers of 100 take 1.5 s", Fault::Slow(5, Duration::from_millis(1500))),
     ];
+    // Long enough for a queue that takes as long again to go away.
+    scenarios.iter_mut().filter(|scenario| scenario.name == "overload").for_each(|overload| {
+        overload.trouble.until = Duration::from_secs(30);
+    });
     let hedged = contestant("Circle Core, hedge.enabled = true", with_policies().hedge(HedgeSettings::on()));
     scenarios.iter_mut().filter(|scenario| scenario.name == "tail").for_each(|tail| tail.contestants.push(hedged.clone()));
     scenarios

@@ -174,7 +174,7 @@ fn headers_and_param_are_kept() {
         (said.param.as_deref(), said.kind.as_deref(), said.message.as_deref()),
         (Some("n"), Some("tokens"), Some("slow down"))
     );
-    assert_eq!(said.rate_limit.unwrap().reset_after, Some(Duration::from_secs(360)));
+    assert_eq!(said.rate_limit.as_ref().unwrap().reset_after, Some(Duration::from_secs(360)));
     assert_eq!(said.headers.len(), 7, "{:?}", said.headers);
     assert_eq!(said.to_string(), "rate_limit_exceeded: slow down");
 }
@@ -196,5 +196,5 @@ fn a_moment_of_renewal_counts_from_now() {
     let answer = Answer::new(&CHAT, StatusCode::TOO_MANY_REQUESTS, &headers, b"{}").at(Timestamp::from_unix(1_700_000_000, 0));
     let error = Answers.classify(&answer).unwrap();
     let said = error.provider_error::<OpenAiError>().unwrap();
-    assert_eq!(said.rate_limit.unwrap().reset_after, Some(Duration::from_secs(60)));
+    assert_eq!(said.rate_limit.as_ref().unwrap().reset_after, Some(Duration::from_secs(60)));
 }
