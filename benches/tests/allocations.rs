@@ -108,7 +108,7 @@ fn opening_a_streaming_answer_allocates_at_most_80_times() {
     assert!(count <= 80, "{count}");
 }
 
-/// A service that calls whatever hosts its users name: of a hundred thousand, what is kept is that of 256.
+/// A service that calls whatever hosts its users name: of a hundred thousand, what is kept is that of 128.
 #[test]
 fn a_hundred_thousand_endpoints_keep_at_most_a_mebibyte() {
     let environment = Environment::default();

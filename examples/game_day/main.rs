@@ -12,8 +12,8 @@ use lexopt::{Arg, Parser, ValueExt};
 const HELP: &str = "\
 Breaks a service on purpose, and shows what its callers see with and without the policies.
 
-A hundred callers per second for a minute, which is simulated and takes no time; from second 20 to 40 something is wrong. Every
-attempt has 2 s. For each
+A hundred callers per second for a minute, which is simulated and takes no time; from second 20 on something is wrong, to
+second 40 (of `overload` to 30). Every attempt has 2 s. For each
 scenario and each way of calling: how many got an answer, the requests that came for each call, how long callers waited, how soon all
 got answers again; a line with a block for each second; and a drawing in a file.
 

@@ -8,6 +8,7 @@ mod key;
 mod rules;
 mod store;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::header::{CACHE_CONTROL, LOCATION};
@@ -33,7 +34,32 @@ pub const HTTP_CACHE: &str = crate::telemetry::HTTP_CACHE;
 /// What one client keeps.
 pub(super) struct Cache {
     store: Option<Mutex<Store>>,
-    running: Option<Coalesce<Same, Result<Response>>>,
+    running: Option<Running>,
+    /// Counts the changes: an answer that was asked for before one is not kept, nor shared with who asks behind it.
+    changes: AtomicU64,
+}
+
+/// The requests on their way that others wait for, by what was changed when they began.
+type Running = Coalesce<(u64, Same), Result<Response>>;
+
+/// A change on its way: however it ends, it may have arrived.
+pub(super) struct Changing<'a> {
+    cache: Option<&'a Cache>,
+    target: &'a Target,
+}
+
+impl Changing<'_> {
+    fn ended(mut self) {
+        self.cache = None;
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache {
+            cache.changed(self.target, None);
+        }
+    }
 }
 
 /// One request on its way through the cache.
@@ -41,6 +67,9 @@ pub(super) struct Cache {
 struct Call<'a> {
     /// Where answers to it are kept, if they are.
     store: Option<&'a Mutex<Store>>,
+    changes: &'a AtomicU64,
+    /// How many changes there were when it began.
+    began: u64,
     inner: &'a Inner,
     cx: &'a CallContext,
     operation: &'static RemoteOperation,
@@ -56,7 +85,7 @@ impl Cache {
         let coalesces = settings.coalesce || wanted(|own| own.coalesce.or(own.enabled) == Some(true));
         let size = chosen.cache.max_size.unwrap_or(CACHE_SIZE);
         let store = keeps.then(|| Mutex::new(Store::new(size.as_u64())));
-        (keeps || coalesces).then(|| Box::new(Self { store, running: coalesces.then(Coalesce::new) }))
+        (keeps || coalesces).then(|| Box::new(Self { store, running: coalesces.then(Coalesce::new), changes: AtomicU64::new(0) }))
     }
 
     /// Answers a request from what is at hand, or sends it.
@@ -78,9 +107,14 @@ impl Cache {
         if let Some(asked) = asked {
             let store = self.store.as_ref().filter(|_| settings.cache.is_some());
             let running = self.running.as_ref().filter(|_| settings.coalesce);
-            return Self::answer(running, Call { store, inner, cx, operation, request, asked: &asked }).await;
+            let (changes, began) = (&self.changes, self.changes.load(Ordering::Acquire));
+            return Self::answer(running, Call { store, changes, began, inner, cx, operation, request, asked: &asked }).await;
         }
+        let changing = (!safe).then(|| self.changing(&request.target));
         let result = inner.execute(cx, operation, request, None).await;
+        if let Some(changing) = changing {
+            changing.ended();
+        }
         let arrived = result.as_ref().err().is_none_or(|error| error.sent() == Sent::Maybe);
         if !safe && arrived {
             self.changed(&request.target, result.as_ref().ok().map(|response| &response.headers));
@@ -88,8 +122,8 @@ impl Cache {
         result
     }
 
-    async fn answer(running: Option<&Coalesce<Same, Result<Response>>>, call: Call<'_>) -> Result<Response> {
-        let Call { inner, cx, request, .. } = call;
+    async fn answer(running: Option<&Running>, call: Call<'_>) -> Result<Response> {
+        let Call { inner, cx, operation, request, .. } = call;
         let found = call.find();
         if let Found::Fresh(response) = found {
             cx.report(|report| report.from_cache += 1);
@@ -97,11 +131,11 @@ impl Cache {
             return call.within_limit(response);
         }
         let Some(running) = running else { return call.fetch(found).await };
-        let same = call.asked.same(call.operation, request);
+        let same = (call.began, call.asked.same(call.operation, request));
         let shares = |result: &Result<Response>| result.as_ref().err().is_none_or(speaks_for_all);
         let run = async { Ok(running.run(same, || call.fetch(found), shares).await) };
         // Who waits for another's request has no policy of its own that would end the wait.
-        let total = request.lasting.total_timeout.or(inner.policy.resolved().total_timeout);
+        let total = inner.policy.total_timeout(operation.name(), request.lasting);
         let waits = cx.part(cx.deadline().or_else(|| total.map(|total| cx.clock().now().after(total))));
         let done = waits.guard(run).await?;
         if !done.joined {
@@ -112,8 +146,14 @@ impl Cache {
         call.within_limit(done.output?)
     }
 
+    /// Forgets what a change has made wrong when it ends, or is given up.
+    pub(super) fn changing<'a>(&'a self, target: &'a Target) -> Changing<'a> {
+        Changing { cache: Some(self), target }
+    }
+
     /// Forgets what a change has made wrong: everybody's answers at its address, and at the one that its answer tells of.
     pub(super) fn changed(&self, target: &Target, headers: Option<&HeaderMap>) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
         let Some(store) = &self.store else { return };
         let mut store = locked(store);
         store.forget(&key::address(target));
@@ -159,7 +199,14 @@ impl Call<'_> {
                 self.keep(&response, &added);
                 Ok(response)
             }
-            (Err(error), Some(kept)) => self.instead_of(error, &kept),
+            (Err(error), Some(kept)) => {
+                // What the service has taken away must not stand in when it fails later.
+                let status = error.detail().and_then(|detail| detail.status);
+                if let (Some(store), Some(401 | 403 | 404 | 410)) = (self.store, status) {
+                    locked(store).remove(&self.asked.target, &self.asked.whose);
+                }
+                self.instead_of(error, &kept)
+            }
             (Err(error), None) => Err(error),
         }
     }
@@ -221,7 +268,11 @@ impl Call<'_> {
         // With a credential that was replaced meanwhile it is not certain whose answer this is.
         let whose = Whose::of(self.inner, self.cx, self.request);
         if whose == self.asked.whose {
-            locked(store).put(&self.asked.target, whose, kept);
+            let mut store = locked(store);
+            // An answer that was asked for before a change may be of the time before it.
+            if self.changes.load(Ordering::Acquire) == self.began {
+                store.put(&self.asked.target, whose, kept);
+            }
         }
     }
 

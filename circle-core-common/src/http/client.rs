@@ -155,11 +155,9 @@ impl HttpClient {
         let other = inner.other_endpoint(&request.target.origin, operation);
         let endpoint = other.as_ref().unwrap_or(&inner.endpoint);
         let work = Streamed(Exchange { inner, cx, operation, request: &request, endpoint, added: None });
-        let done = inner.policy.execute(cx, operation, endpoint, &work).await;
-        if let Some(cache) = inner.cache.as_ref().filter(|_| operation.idempotency() != Idempotency::Safe) {
-            cache.changed(&request.target, None);
-        }
-        let done = done?;
+        let changes = inner.cache.as_deref().filter(|_| operation.idempotency() != Idempotency::Safe);
+        let _forgets = changes.map(|cache| cache.changing(&request.target));
+        let done = inner.policy.execute(cx, operation, endpoint, &work).await?;
         Ok(done.output.holding(done.permit))
     }
 

@@ -132,7 +132,7 @@ impl Flow {
 
 /// Whether who has waited for so long was not there in between: who waits is woken when the patience is used up.
 fn was_away(patience: &Patience, waited: Duration) -> bool {
-    waited > patience.left() + patience.stall().grace() / 4 + Duration::from_millis(1)
+    waited > patience.left().saturating_add(patience.stall().grace() / 4).saturating_add(Duration::from_millis(1))
 }
 
 impl Stream for Flow {

@@ -233,8 +233,9 @@ impl<P: UploadProtocol> Run<'_, P> {
                 Ok(UploadState::At(next)) => {
                     self.completes(false);
                     let next = self.checked(next, end)?;
-                    if next > self.best {
-                        at = self.progressed(next);
+                    if next > at {
+                        // What the service had lost is made good before it counts as progress.
+                        at = if next > self.best { self.progressed(next) } else { next };
                         continue;
                     }
                     Error::new(ErrorKind::Unavailable, "the service took none of the part").with_sent(Sent::Yes)
@@ -319,6 +320,11 @@ impl<P: UploadProtocol> Run<'_, P> {
     /// The error of an upload that ends here.
     fn ended(&self, error: Error) -> Error {
         let text = format!("the upload stopped at byte {}", self.best);
+        if self.may_be_complete.load(Ordering::Relaxed) && is_lost(&error) {
+            let why = "the last part may have completed the upload, and the service no longer knows its session";
+            let error = Error::new(ErrorKind::OutcomeUnknown, why).with_sent(Sent::Maybe).with_source(error);
+            return error.context(text).with_attempts(self.failures.max(1));
+        }
         let error = match error.is(ErrorKind::OutcomeUnknown) && !self.may_be_complete.load(Ordering::Relaxed) {
             // What became of the part is unknown; that the whole is not complete is not.
             true => Error::new(ErrorKind::Connection, "a part was cut off").with_sent(Sent::Yes).with_source(error),

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use http::{Method, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, request};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -25,7 +25,7 @@ use crate::context::{CallContext, CallOptions};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::operation::{Class, Operation};
-use crate::resilience::{Attempt, Attempts, Counted, Endpoint, Policy, RemoteOperation};
+use crate::resilience::{Attempt, Attempts, Counted, Endpoint, Idempotency, Policy, RemoteOperation};
 use crate::service::BuildContext;
 
 /// An error of the client below.
@@ -217,6 +217,9 @@ impl Shared {
     }
 }
 
+/// By what a service recognises a repetition, where nothing else is agreed on.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// The attempts of one request.
 struct Sending<'a, S, K, B, R> {
     shared: &'a Shared,
@@ -234,6 +237,12 @@ struct Sending<'a, S, K, B, R> {
 
 impl<S, K: Replay<B>, B, R> Sending<'_, S, K, B, R> {
     fn request(&self) -> Result<Request<B>> {
+        let mut parts = self.parts.clone();
+        if self.operation.idempotency() == Idempotency::Keyed && !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            let key = HeaderValue::try_from(self.cx.operation_id()?.to_string())
+                .map_err(|_| Error::new(ErrorKind::InvalidInput, "the operation id cannot stand in a header"))?;
+            parts.headers.insert(IDEMPOTENCY_KEY, key);
+        }
         let mut place = locked(&self.body);
         let body = match place.as_ref().and_then(|body| self.replay.replay(body)) {
             Some(body) => body,
@@ -242,7 +251,7 @@ impl<S, K: Replay<B>, B, R> Sending<'_, S, K, B, R> {
                 Error::new(ErrorKind::InvalidInput, text).with_reason(Reason::BodyConsumed)
             })?,
         };
-        Ok(Request::from_parts(self.parts.clone(), body))
+        Ok(Request::from_parts(parts, body))
     }
 
     fn judge(&self, attempt: Attempt, answer: Response<R>) -> Result<Response<R>> {

@@ -95,7 +95,7 @@ async fn stalled(progress: &Progress, clock: &Clock, mut patience: Patience) {
         let (now, seen) = (clock.now(), progress.seen());
         if before.waits && seen.waits {
             // A machine that slept is no stall: it counts as two looks.
-            patience.spend(now.since(at).min(step * 2));
+            patience.spend(now.since(at).min(step.saturating_mul(2)));
         }
         patience.earn(seen.written.saturating_sub(before.written));
         if patience.left().is_zero() {

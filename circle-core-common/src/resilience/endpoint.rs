@@ -39,7 +39,7 @@ use super::event::Step;
 use super::telemetry::Telemetry;
 use super::{Attempt, RateLimit, RateLimitStore, RemoteOperation, Resolved};
 use crate::clock::Tick;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Reason};
 use crate::telemetry::OTHER;
 #[cfg(feature = "http")]
 use crate::telemetry::Series;
@@ -305,7 +305,9 @@ impl Endpoint {
     fn heed_failure(&self, held: &mut Held, error: &Error, now: Tick) {
         let (now, wait) = (now.since_start(), error.retry_after());
         let apart = error.detail().is_some_and(|detail| detail.limited_apart);
-        let said_here = !apart && !error.is_of_preparing();
+        // What a policy within the attempt refused is not the service's word.
+        let local = matches!(error.reason(), Some(Reason::BreakerOpen | Reason::BulkheadFull | Reason::LocalRateLimit));
+        let said_here = !apart && !local && !error.is_of_preparing();
         let refused = error.is(ErrorKind::RateLimited) || error.is(ErrorKind::Unavailable) && wait.is_some();
         if said_here && refused {
             // The gate first: whoever is woken must find it closed.
@@ -313,7 +315,8 @@ impl Endpoint {
                 self.limiter.hold(now, wait);
             }
             if self.starts_slowly {
-                self.slow_start.refused(held.turn.take(), wait.is_some(), self.bulkhead.in_flight(), now);
+                let told = wait.map(|_| self.limiter.gate(now));
+                self.slow_start.refused(held.turn.take(), told, self.bulkhead.in_flight(), now);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::telemetry::Telemetry;
 use super::{Endpoint, RateLimitStore, Resolved};
 
 /// The most endpoints that are remembered; a service that calls arbitrary hosts would grow for ever.
-const MAX: usize = 256;
+const MAX: usize = 128;
 
 /// The most endpoints whose key is a label of metrics.
 const LABELLED: usize = 32;

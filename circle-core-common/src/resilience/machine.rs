@@ -199,6 +199,9 @@ impl<'c, 'a> Machine<'c, 'a> {
 
     #[inline]
     fn start<'f, F>(&self, mut permit: Permit<'a>, attempt: Attempt, span: Span, future: Pin<&'f mut F>) -> Running<'a, 'f, F> {
+        if let Some(turn) = &mut permit.held.turn {
+            self.endpoint.slow_start.went(turn);
+        }
         // The request goes out: what the rate limit reserved is spent.
         (permit.held.reserved, permit.held.sent) = (Reserved::default(), true);
         self.tell(|| Step::Passed(Stage::Attempt));

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(feature = "http")]
+use std::time::Duration;
 
 use tracing::Span;
 
+#[cfg(feature = "http")]
+use super::Lasting;
 use super::endpoints::Endpoints;
 use super::machine::Machine;
 use super::telemetry::Telemetry;
@@ -116,6 +120,15 @@ impl Policy {
         let current = environment.shared(service, Current::default);
         let policy = current.0.lock().unwrap_or_else(PoisonError::into_inner);
         policy.clone()
+    }
+
+    /// How long a request of this remote operation may take in all.
+    #[cfg(feature = "http")]
+    pub(crate) fn total_timeout(&self, operation: &str, lasting: Lasting) -> Option<Duration> {
+        match self.inner.of(operation) {
+            Some(of) if of.total_timeout => of.settings.total_timeout,
+            of => lasting.total_timeout.or(of.map_or(&self.inner.settings, |of| &of.settings).total_timeout),
+        }
     }
 
     /// The values that hold for the service.

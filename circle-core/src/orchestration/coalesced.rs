@@ -16,7 +16,7 @@ use circle_core_common::interfaces::embedding_model::{Embedded, EmbeddingModel};
 use circle_core_common::interfaces::key_value_store::{Entry, KeyValueStore};
 use circle_core_common::interfaces::object_store::{ObjectMeta, ObjectStore};
 use circle_core_common::interfaces::vector_store::{Match, VectorStore};
-use circle_core_common::{Bulk, ByteSize, CallContext, Environment, Error, ErrorKind, Handle, Provider, Result};
+use circle_core_common::{Bulk, ByteSize, CallContext, Environment, Error, ErrorKind, Handle, Provider, Reason, Result};
 
 use super::forward::provided_by;
 use super::frame::Frame;
@@ -137,13 +137,19 @@ impl Coalesced<ObjectStore> {
 
 /// Whether a caller has chosen how its call is made: an equal call of another may be made otherwise.
 fn is_particular(cx: &CallContext) -> bool {
-    cx.options().is_some_and(|options| options.attempt_timeout.is_some() || options.retry.is_some() || options.hedge.is_some())
+    cx.options().is_some_and(|options| {
+        let repeats = options.retry.is_some() || options.retry_on.is_some() || options.hedge.is_some();
+        let waits = options.attempt_timeout.is_some() || options.stall.is_some() || options.ignore_breaker.is_some();
+        repeats || waits || options.cache.is_some() || options.body_limit.is_some()
+    })
 }
 
 /// Whether an error speaks of the caller who made the call, and not of the service.
 fn is_own(cx: &CallContext, error: &Error) -> bool {
     let late = error.is(ErrorKind::Timeout) && cx.remaining().is_some_and(|left| left.is_zero());
-    error.is(ErrorKind::Cancelled) || late
+    // Its deadline left no time for its turn, or its limit none for the answer.
+    let chosen = matches!(error.reason(), Some(Reason::LocalRateLimit | Reason::BulkheadFull)) || error.limit().is_some();
+    error.is(ErrorKind::Cancelled) || late || chosen
 }
 
 provided_by!(Coalesced<H: Coalescible>, frame);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use circle_core_common::{
-    Bulk, CallContext, Environment, Error, ErrorKind, Handle, Health, HealthState, Provider, ProviderInfo, Result, Sent,
+    Bulk, CallContext, Class, Environment, Error, ErrorKind, Handle, Health, HealthState, Provider, ProviderInfo, Result, Sent,
 };
 
 use super::cooldown::{Admission, Cooldown, Trial};
@@ -111,8 +111,17 @@ impl<H: Handle> Legs<H> {
             if places.is_empty() || at + 1 >= order.end {
                 return Ok(Bulk::new(results));
             }
-            // Where the others cannot be asked, what the first one said of each stands.
-            let Ok((next, answer)) = self.ask(cx, at + 1..order.end, &call(&places)).await else { return Ok(Bulk::new(results)) };
+            let (next, answer) = match self.ask(cx, at + 1..order.end, &call(&places)).await {
+                Ok(asked) => asked,
+                // Where the others cannot be asked, what the first one said of each stands; but what they may have done is
+                // not undone by it.
+                Err(error) => {
+                    if cx.operation().class() != Class::Read && error.sent() != Sent::No {
+                        places.iter().for_each(|place| results[*place] = Err(error.clone()));
+                    }
+                    return Ok(Bulk::new(results));
+                }
+            };
             at = next;
             for (place, result) in places.iter().zip(answer) {
                 results[*place] = result;

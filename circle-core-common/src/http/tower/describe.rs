@@ -2,6 +2,7 @@
 
 use http::{Method, header, request};
 
+use super::IDEMPOTENCY_KEY;
 use crate::resilience::{Idempotency, RemoteOperation};
 
 /// The requests of an HTTP API, described by their methods (RFC 9110).
@@ -55,7 +56,7 @@ impl Described {
             By::Method(operations) => match request.method {
                 Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => &operations.safe,
                 Method::PUT | Method::DELETE => &operations.idempotent,
-                _ if request.headers.contains_key("idempotency-key") => &operations.keyed,
+                _ if request.headers.contains_key(IDEMPOTENCY_KEY) => &operations.keyed,
                 _ => &operations.other,
             },
         }

@@ -148,8 +148,10 @@ impl Shared {
 
     /// Lets the store rest after it failed.
     pub(in crate::resilience) fn failed(&self, clock: &Clock, error: Error) -> Error {
-        let until = nanos(clock.now().since_start().saturating_add(REST));
-        if self.rests_until.swap(until, Ordering::Relaxed) == 0 {
+        let now = clock.now().since_start();
+        let before = self.rests_until.swap(nanos(now.saturating_add(REST)), Ordering::Relaxed);
+        // Once for each outage: while one lasts, the store is asked again as soon as it has rested.
+        if before == 0 || nanos(now) > before.saturating_add(nanos(REST * 60)) {
             tracing::warn!(target: "circle", rate = &*self.name, %error, "the store of a shared rate limit has failed");
         }
         error

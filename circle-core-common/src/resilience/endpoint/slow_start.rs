@@ -40,6 +40,10 @@ pub(in crate::resilience) struct SlowStart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::resilience) struct Turn {
     round: u32,
+    /// The second in which it was given: of an earlier one it is taken for taken already.
+    second: u16,
+    /// Whether the attempt has gone out.
+    gone: bool,
     /// Whether it is one of those at a time.
     narrow: bool,
 }
@@ -54,8 +58,9 @@ struct State {
     /// How many of the others may go at a time, and how many are on their way.
     width: u32,
     narrow: u32,
-    /// When the width has last grown by itself.
+    /// When the width has last grown by itself, and how often in this round.
     grown: Duration,
+    second: u16,
     /// How many have gone in this round.
     gone: u32,
     /// The most that were taken in a round.
@@ -63,10 +68,10 @@ struct State {
 }
 
 impl State {
-    /// A new round, with so many who may go before the others are counted at a time.
-    fn turn(&mut self, now: Duration, free: u32, width: u32) {
+    /// A new round from when the service takes some again, with so many who may go before the others are counted at a time.
+    fn turn(&mut self, now: Duration, opens: Duration, free: u32, width: u32) {
         let (round, most) = (self.round.wrapping_add(1), self.most.max(free));
-        *self = Self { round, began: now, grown: now, free, width, most, ..Self::default() };
+        *self = Self { round, began: now, grown: opens, free, width, most, ..Self::default() };
     }
 
     fn widen(&mut self, by: u32) {
@@ -78,6 +83,7 @@ impl State {
             let taken = std::mem::take(&mut self.narrow);
             self.widen(taken);
             self.grown = now;
+            self.second = self.second.wrapping_add(1);
         }
         let narrow = self.free == 0;
         if narrow && self.narrow >= self.width {
@@ -88,8 +94,12 @@ impl State {
         } else {
             self.free -= 1;
         }
-        self.gone += 1;
-        Some(Turn { round: self.round, narrow })
+        Some(Turn { round: self.round, second: self.second, gone: false, narrow })
+    }
+
+    /// Whether a turn is still counted among those at a time.
+    fn counts(&self, turn: Turn) -> bool {
+        turn.narrow && turn.second == self.second
     }
 
     fn turns(&self) -> u32 {
@@ -149,30 +159,42 @@ impl SlowStart {
         }
     }
 
-    /// The service had too many requests. `told` is whether it said when it takes some again: only then as many go at once as
-    /// it took. `running` is how many are on their way, where nobody has counted yet.
-    pub(in crate::resilience) fn refused(&self, turn: Option<Turn>, told: bool, running: u64, now: Duration) {
+    /// The attempt goes out with its turn.
+    pub(in crate::resilience) fn went(&self, turn: &mut Turn) {
+        let mut state = self.lock();
+        turn.gone = true;
+        if turn.round == state.round {
+            state.gone += 1;
+        }
+    }
+
+    /// The service had too many requests. `told` is how long it will take none, where it said that: only then as many go at once
+    /// as it took. `running` is how many are on their way, where nobody has counted yet.
+    pub(in crate::resilience) fn refused(&self, turn: Option<Turn>, told: Option<Duration>, running: u64, now: Duration) {
+        let opens = now.saturating_add(told.unwrap_or_default());
         let turns = {
             let mut state = self.lock();
             // Of a single refusal without a time nobody knows how long it holds.
-            if !self.is_on() && !told {
+            if !self.is_on() && told.is_none() {
                 return;
             }
             if !self.on.swap(true, Ordering::Relaxed) {
                 let width = u32::try_from(running / 2).unwrap_or(u32::MAX).clamp(1, WIDEST);
                 state.most = 0;
-                state.turn(now, 0, width);
+                state.turn(now, opens, 0, width);
             } else {
                 match turn {
                     Some(turn) if turn.round == state.round => {
                         // The others that have gone are taken for taken until they are refused as well.
                         let taken = state.gone.saturating_sub(1);
-                        state.turn(now, if told { taken } else { 0 }, 1);
+                        state.turn(now, opens, if told.is_some() { taken } else { 0 }, 1);
                     }
                     Some(turn) if turn.round.wrapping_add(1) == state.round => state.free = state.free.saturating_sub(1),
                     _ => {}
                 }
             }
+            // A late refusal may have moved the opening.
+            state.grown = state.grown.max(opens);
             state.turns()
         };
         self.wake(turns);
@@ -185,7 +207,7 @@ impl SlowStart {
             if turn.round != state.round {
                 return;
             }
-            if turn.narrow {
+            if state.counts(turn) {
                 state.narrow = state.narrow.saturating_sub(1);
                 state.widen(1);
             }
@@ -206,10 +228,12 @@ impl SlowStart {
             if turn.round != state.round {
                 return;
             }
-            state.gone = state.gone.saturating_sub(1);
-            if turn.narrow {
+            if turn.gone {
+                state.gone = state.gone.saturating_sub(1);
+            }
+            if state.counts(turn) {
                 state.narrow = state.narrow.saturating_sub(1);
-            } else {
+            } else if !turn.narrow {
                 state.free += 1;
             }
         }
@@ -241,7 +265,12 @@ mod tests {
     impl SlowStart {
         /// All the turns that there are, whoever waits.
         fn all(&self, now: Duration) -> Vec<Turn> {
-            std::iter::from_fn(|| self.lock().take(now)).take(10_000).collect()
+            let one = || {
+                let mut turn = self.lock().take(now)?;
+                self.went(&mut turn);
+                Some(turn)
+            };
+            std::iter::from_fn(one).take(10_000).collect()
         }
 
         /// As while others wait: it stays on.
@@ -254,7 +283,7 @@ mod tests {
 
     fn refused_once() -> SlowStart {
         let start = SlowStart::default();
-        start.refused(None, true, 1, NOW);
+        start.refused(None, Some(Duration::ZERO), 1, NOW);
         start
     }
 
@@ -262,7 +291,7 @@ mod tests {
     fn it_doubles_while_they_are_taken_and_ends_when_nobody_waits() {
         let start = SlowStart::default();
         assert!(!start.is_on() && start.is_current(None));
-        start.refused(None, true, 1, NOW);
+        start.refused(None, Some(Duration::ZERO), 1, NOW);
         assert!(start.is_on() && !start.is_current(None));
         for expected in [1, 2, 4, 8, 16, 32, 64, 64] {
             let turns = start.all(NOW);
@@ -278,7 +307,7 @@ mod tests {
     fn it_begins_with_half_of_what_was_on_its_way() {
         for (running, expected) in [(0, 1), (1, 1), (20, 10), (1000, 64)] {
             let start = SlowStart::default();
-            start.refused(None, true, running, NOW);
+            start.refused(None, Some(Duration::ZERO), running, NOW);
             assert_eq!(start.all(NOW).len(), expected);
         }
     }
@@ -293,14 +322,14 @@ mod tests {
             start.taken_in_a_crowd(turns);
         }
         let refused = start.all(NOW);
-        refused.iter().for_each(|turn| start.refused(Some(*turn), true, 1, NOW));
+        refused.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
         for _ in 0..3 {
             let turns = start.all(NOW);
             assert_eq!(turns.len(), taken + 1);
             assert_eq!(turns.iter().filter(|turn| turn.narrow).count(), 1);
             let (last, others) = turns.split_last().unwrap();
             start.taken_in_a_crowd(others.iter().copied());
-            start.refused(Some(*last), true, 1, NOW);
+            start.refused(Some(*last), Some(Duration::ZERO), 1, NOW);
         }
     }
 
@@ -310,11 +339,11 @@ mod tests {
         let first = start.all(NOW)[0];
         start.taken_in_a_crowd([first]);
         let turns = start.all(NOW);
-        start.refused(Some(turns[0]), true, 1, NOW);
+        start.refused(Some(turns[0]), Some(Duration::ZERO), 1, NOW);
         assert_eq!(start.lock().free, 2, "the first, and for now the other");
-        start.refused(Some(turns[1]), true, 1, NOW);
+        start.refused(Some(turns[1]), Some(Duration::ZERO), 1, NOW);
         assert_eq!(start.lock().free, 1);
-        start.refused(None, true, 1, NOW);
+        start.refused(None, Some(Duration::ZERO), 1, NOW);
         start.taken(first, NOW);
         assert!(start.is_on());
         assert_eq!(start.all(NOW).len(), 2, "one of them free, and one at a time");
@@ -330,7 +359,7 @@ mod tests {
             start.give_back(turns[0]);
         }
         let turns = start.all(NOW);
-        start.refused(Some(turns[0]), false, 1, NOW);
+        start.refused(Some(turns[0]), None, 1, NOW);
         assert_eq!(start.all(NOW).len(), 1);
     }
 
@@ -340,6 +369,33 @@ mod tests {
         for (second, expected) in [(0, 1), (0, 0), (1, 2), (2, 4), (3, 8)] {
             assert_eq!(start.all(NOW + Duration::from_secs(second)).len(), expected);
         }
+    }
+
+    #[test]
+    fn who_was_taken_for_taken_lets_nobody_go_a_second_time() {
+        let start = refused_once();
+        let mut running = Vec::new();
+        for second in 0..20 {
+            let now = NOW + Duration::from_secs(second);
+            running.extend(start.all(now));
+            assert!(running.len() <= 2 * WIDEST as usize, "{}", running.len());
+            // Half a second later the older half is answered, and nobody else goes for it.
+            let answered: Vec<Turn> = running.drain(..running.len() / 2).collect();
+            start.taken_in_a_crowd(answered);
+        }
+    }
+
+    #[test]
+    fn what_waits_behind_the_gate_has_not_gone() {
+        let start = SlowStart::default();
+        start.refused(None, Some(Duration::from_secs(30)), 100, NOW);
+        assert_eq!(start.all(NOW).len(), 50);
+        assert!(start.all(NOW + Duration::from_secs(29)).is_empty(), "no time counts before it opens");
+        let mut first = start.enter(NOW + Duration::from_secs(31)).unwrap();
+        let _behind = start.enter(NOW + Duration::from_secs(31)).unwrap();
+        start.went(&mut first);
+        start.refused(Some(first), Some(Duration::ZERO), 1, NOW + Duration::from_secs(31));
+        assert_eq!(start.lock().free, 50, "those before, and not the one that had not gone");
     }
 
     #[test]
@@ -354,7 +410,7 @@ mod tests {
     async fn those_that_wait_go_one_behind_the_other_and_leave_when_dropped() {
         let (start, clock) = (SlowStart::default(), Clock::default());
         let now = clock.now().since_start();
-        start.refused(None, true, 1, now);
+        start.refused(None, Some(Duration::ZERO), 1, now);
         let first = start.enter(now).unwrap();
         let (mut second, mut third) = (Box::pin(start.queue(&clock)), Box::pin(start.queue(&clock)));
         let mut context = Context::from_waker(Waker::noop());
@@ -372,7 +428,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_slow_answers_goes_after_a_second() {
         let (start, clock) = (SlowStart::default(), Clock::default());
-        start.refused(None, true, 1, clock.now().since_start());
+        start.refused(None, Some(Duration::ZERO), 1, clock.now().since_start());
         let _running = start.enter(clock.now().since_start()).unwrap();
         let began = clock.now();
         assert!(start.queue(&clock).await.is_some());

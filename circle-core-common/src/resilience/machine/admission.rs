@@ -207,7 +207,7 @@ impl<'c, 'a> Machine<'c, 'a> {
     /// How many requests of the rate limit the call counts for.
     #[inline]
     fn cost(&self) -> u32 {
-        self.cx.options().and_then(|options| options.rate_cost).unwrap_or(1).max(1)
+        self.cx.options().and_then(|options| options.rate_cost).unwrap_or(1).clamp(1, u32::from(u16::MAX))
     }
 
     /// Whose rate limit it is, where everybody has his own.

@@ -68,6 +68,8 @@ impl Check {
         }
         let of_the_endpoint = "the share is that of an endpoint, for all its operations";
         self.wrong(settings.hedge.max_ratio.is_some(), &["hedge", "max_ratio"], of_the_endpoint);
+        let of_the_service = "the size is that of the whole cache, for all operations";
+        self.wrong(settings.cache.max_size.is_some(), &["cache", "max_size"], of_the_service);
     }
 }
 

@@ -6,7 +6,7 @@ use circle_core_common::resilience::{Policy, Resilience};
 use super::Soaked;
 
 /// What a policy remembers at most.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
 /// So many keys are used one after the other: a bounded number is remembered, and who holds one keeps it.
 pub fn many_keys(count: usize) -> Soaked {

@@ -134,19 +134,21 @@ impl MessengerProvider for Fallback<Messenger> {
         if let Some(thread) = &mut request.options.thread {
             owner.of(&self.legs, thread)?;
         }
-        let at = owner.leg().unwrap_or(0);
         if let Some(cursor) = &mut request.page.cursor {
-            (_, *cursor) = self.legs.owner(cursor);
+            owner.of(&self.legs, cursor)?;
         }
+        let at = owner.leg().unwrap_or(0);
         self.ask(cx, at..(at + 1).min(self.legs.legs.len()), &History(&request)).await
     }
 
     /// Those of the first leg.
     async fn channels(&self, cx: &CallContext, mut request: ChannelsRequest) -> Result<Page<ChannelInfo>> {
+        let mut owner = Owner::default();
         if let Some(cursor) = &mut request.page.cursor {
-            (_, *cursor) = self.legs.owner(cursor);
+            owner.of(&self.legs, cursor)?;
         }
-        self.ask(cx, self.first(), &Channels(&request)).await
+        let order = owner.leg().map_or(self.first(), |at| at..at + 1);
+        self.ask(cx, order, &Channels(&request)).await
     }
 
     /// Any leg may have sent it; it was not sent where none has.
@@ -154,8 +156,16 @@ impl MessengerProvider for Fallback<Messenger> {
         let (mut failed, mut resolved) = (None, Resolved::NotSent);
         for at in self.order() {
             match self.ask(cx, at..at + 1, &Resolve(&request)).await {
-                Ok(Resolved::NotSent) => {}
                 Ok(Resolved::Sent(sent)) => return Ok(Resolved::Sent(sent)),
+                // A reply is where the call said, whatever the leg's own channel is.
+                Ok(own) if self.legs.legs.get(at).is_some_and(|leg| leg.channel.is_some()) => {
+                    match self.ask(cx, at..at + 1, &ResolveAsIs(&request)).await {
+                        Ok(Resolved::Sent(sent)) => return Ok(Resolved::Sent(sent)),
+                        Ok(Resolved::NotSent) if matches!(own, Resolved::NotSent) => {}
+                        _ => resolved = Resolved::Unknown,
+                    }
+                }
+                Ok(Resolved::NotSent) => {}
                 Ok(_) => resolved = Resolved::Unknown,
                 Err(error) => failed = failed.or(Some(error)),
             }

@@ -34,7 +34,10 @@ pub(crate) async fn upload(client: &SlackClient, cx: &CallContext, attachments: 
         let told = ended.iter().find(|file| file.id == id).cloned().unwrap_or_default();
         let permalink = match told.permalink {
             Some(permalink) => Some(permalink),
-            None => client.file(cx, &id).await?.permalink,
+            None => {
+                // The file is there by now: an error of this look does not say that it is not.
+                client.file(cx, &id).await.map_err(|error| error.with_sent(Sent::Maybe))?.permalink
+            }
         };
         let mut file = File::new(FileId::new(id), name);
         file.size = Some(ByteSize::bytes(length));
