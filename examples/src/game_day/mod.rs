@@ -1,6 +1,6 @@
 //! A game day: a service is broken on purpose, and its callers are watched.
 //!
-//! The [service](service) is simulated, and so is the time, in which a minute passes at once and every run comes out the same. All
+//! The [service] is simulated, and so is the time, in which a minute passes at once and every run comes out the same. All
 //! between caller and service is real: the [client] is made as a provider's is, and the policies are those of every service. A
 //! [scenario] says what breaks when, and which [contestants](scenario::Contestant) call through it; [crowd] lets a hundred callers
 //! per second have a go for a minute; [report] says how it went, and [plot] draws it.
