@@ -55,6 +55,10 @@ struct State {
     began: Duration,
     /// How many may still go without being counted at a time: what the service took the last time.
     free: u32,
+    /// As many as that were at the beginning of the round.
+    granted: u32,
+    /// How many the service took the last time, as far as is known: late refusals lower it.
+    took: u32,
     /// How many of the others may go at a time, and how many are on their way.
     width: u32,
     narrow: u32,
@@ -71,7 +75,13 @@ impl State {
     /// A new round from when the service takes some again, with so many who may go before the others are counted at a time.
     fn turn(&mut self, now: Duration, opens: Duration, free: u32, width: u32) {
         let (round, most) = (self.round.wrapping_add(1), self.most.max(free));
-        *self = Self { round, began: now, grown: opens, free, width, most, ..Self::default() };
+        *self = Self { round, began: now, grown: opens, free, granted: free, width, most, ..Self::default() };
+    }
+
+    /// How many of those that were taken may go at once the next time: a round that reaches into two of the service's windows has
+    /// taken those of both.
+    fn bounded(&self, taken: u32) -> u32 {
+        if self.granted == 0 { taken } else { taken.min(self.granted.saturating_add(self.granted / 8 + 1)) }
     }
 
     fn widen(&mut self, by: u32) {
@@ -187,9 +197,17 @@ impl SlowStart {
                     Some(turn) if turn.round == state.round => {
                         // The others that have gone are taken for taken until they are refused as well.
                         let taken = state.gone.saturating_sub(1);
-                        state.turn(now, opens, if told.is_some() { taken } else { 0 }, 1);
+                        let free = if told.is_some() { state.bounded(taken) } else { 0 };
+                        state.turn(now, opens, free, 1);
+                        state.took = taken;
                     }
-                    Some(turn) if turn.round.wrapping_add(1) == state.round => state.free = state.free.saturating_sub(1),
+                    Some(turn) if turn.round.wrapping_add(1) == state.round => {
+                        state.took = state.took.saturating_sub(1);
+                        if state.took < state.granted {
+                            state.granted = state.took;
+                            state.free = state.free.saturating_sub(1);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -331,6 +349,30 @@ mod tests {
             start.taken_in_a_crowd(others.iter().copied());
             start.refused(Some(*last), Some(Duration::ZERO), 1, NOW);
         }
+    }
+
+    #[test]
+    fn a_round_over_two_windows_makes_the_next_hardly_larger() {
+        let start = refused_once();
+        let mut taken = 0;
+        while taken < 100 {
+            let turns = start.all(NOW);
+            taken += turns.len();
+            start.taken_in_a_crowd(turns);
+        }
+        let turns = start.all(NOW);
+        turns.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
+        // As many again are taken behind those, by ones, twos and fours.
+        let mut gone = 0;
+        while gone < 2 * taken {
+            let turns = start.all(NOW);
+            gone += turns.len();
+            start.taken_in_a_crowd(turns);
+        }
+        let turns = start.all(NOW);
+        turns.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
+        let free = start.lock().free as usize;
+        assert!(free >= taken - WIDEST as usize && free <= taken + taken / 8 + 1, "{free} after {taken}");
     }
 
     #[test]
