@@ -66,6 +66,7 @@ pub enum Refill {
 
 impl RateLimit {
     /// How much of it is left, from 0 to 1.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP has headers that tell of limits"))]
     pub(crate) fn left(&self) -> f64 {
         let Some(remaining) = self.remaining else { return 1.0 };
         // Of an unknown whole: more is more.
