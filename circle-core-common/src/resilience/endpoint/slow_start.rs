@@ -291,6 +291,17 @@ mod tests {
             std::iter::from_fn(one).take(10_000).collect()
         }
 
+        /// Lets go until at least so many are taken, and says how many those are.
+        fn taken_until(&self, least: usize) -> usize {
+            let mut taken = 0;
+            while taken < least {
+                let turns = self.all(NOW);
+                taken += turns.len();
+                self.taken_in_a_crowd(turns);
+            }
+            taken
+        }
+
         /// As while others wait: it stays on.
         fn taken_in_a_crowd(&self, turns: impl IntoIterator<Item = Turn>) {
             self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -333,12 +344,7 @@ mod tests {
     #[test]
     fn as_many_go_as_were_taken_the_last_time_and_one_that_asks_for_more() {
         let start = refused_once();
-        let mut taken = 0;
-        while taken < 100 {
-            let turns = start.all(NOW);
-            taken += turns.len();
-            start.taken_in_a_crowd(turns);
-        }
+        let taken = start.taken_until(100);
         let refused = start.all(NOW);
         refused.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
         for _ in 0..3 {
@@ -354,21 +360,11 @@ mod tests {
     #[test]
     fn a_round_over_two_windows_makes_the_next_hardly_larger() {
         let start = refused_once();
-        let mut taken = 0;
-        while taken < 100 {
-            let turns = start.all(NOW);
-            taken += turns.len();
-            start.taken_in_a_crowd(turns);
-        }
+        let taken = start.taken_until(100);
         let turns = start.all(NOW);
         turns.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
         // As many again are taken behind those, by ones, twos and fours.
-        let mut gone = 0;
-        while gone < 2 * taken {
-            let turns = start.all(NOW);
-            gone += turns.len();
-            start.taken_in_a_crowd(turns);
-        }
+        start.taken_until(2 * taken);
         let turns = start.all(NOW);
         turns.iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
         let free = start.lock().free as usize;

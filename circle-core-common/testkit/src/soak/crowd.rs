@@ -29,12 +29,7 @@ pub async fn crowd(tasks: usize) -> Soaked {
         Ok(client) => client,
         Err(error) => return not_begun(NAME, &error),
     };
-    let calling = client.clone();
-    let storm = Storm::of(tasks, move |_| {
-        let client = calling.clone();
-        async move { client.get(CallOptions::new()).await }
-    });
-    let storm = storm.await;
+    let storm = client.storm(tasks).await;
     let (median, slow) = (storm.percentile(0.5), storm.percentile(0.99));
     let (held, hits, connections, peak) = (client.in_flight(), server.hits(), server.connections(), server.peak_in_flight());
     // The pool goes with its client, and the connections with the pool.

@@ -23,12 +23,7 @@ pub async fn half_open_storm(tasks: usize) -> Soaked {
     let before_opening = canned.hits();
     canned.always(Reply::ok("").after(Duration::from_secs(1)));
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let calling = client.clone();
-    let storm = Storm::of(tasks, move |_| {
-        let client = calling.clone();
-        async move { client.get(CallOptions::new()).await }
-    });
-    let storm = storm.await;
+    let storm = client.storm(tasks).await;
     let probes = canned.hits() - before_opening;
     Soaked::new(NAME)
         .figure("tasks", tasks)

@@ -36,12 +36,7 @@ pub async fn throttle_storm(tasks: usize) -> Soaked {
         Ok(client) => client,
         Err(error) => return not_begun(NAME, &error),
     };
-    let calling = client.clone();
-    let storm = Storm::of(tasks, move |_| {
-        let client = calling.clone();
-        async move { client.get(CallOptions::new()).await }
-    });
-    let storm = storm.await;
+    let storm = client.storm(tasks).await;
     let (served, refused) = service.counts();
     let wasted = refused as f64 / (served + refused).max(1) as f64;
     // The first second's worth takes no time.
