@@ -69,6 +69,10 @@ struct State {
     gone: u32,
     /// The most that were taken in a round.
     most: u32,
+    /// How many of the free are on their way: until they are taken, what goes behind them proves nothing.
+    ahead: u32,
+    /// By how much of a twentieth the round begins later than the service said: a number from 0 to 1, the same for all.
+    later: Option<f64>,
 }
 
 impl State {
@@ -91,6 +95,7 @@ impl State {
     fn take(&mut self, now: Duration) -> Option<Turn> {
         if now.saturating_sub(self.grown) >= SOON {
             let taken = std::mem::take(&mut self.narrow);
+            self.ahead = 0;
             self.widen(taken);
             self.grown = now;
             self.second = self.second.wrapping_add(1);
@@ -103,13 +108,17 @@ impl State {
             self.narrow += 1;
         } else {
             self.free -= 1;
+            self.ahead += 1;
         }
         Some(Turn { round: self.round, second: self.second, gone: false, narrow })
     }
 
-    /// Whether a turn is still counted among those at a time.
-    fn counts(&self, turn: Turn) -> bool {
-        turn.narrow && turn.second == self.second
+    /// A turn is over that was still counted. Whether it was one of those at a time.
+    fn end(&mut self, turn: Turn) -> bool {
+        let counts = turn.second == self.second;
+        let on_its_way = if turn.narrow { &mut self.narrow } else { &mut self.ahead };
+        *on_its_way = on_its_way.saturating_sub(u32::from(counts));
+        turn.narrow && counts
     }
 
     fn turns(&self) -> u32 {
@@ -169,6 +178,13 @@ impl SlowStart {
         }
     }
 
+    /// How long those with a turn wait for the service to take some again: up to a twentieth longer than it said, since other
+    /// processes wait for the same moment. All of this one the same: as many as the service took in one go, it takes so again.
+    pub(in crate::resilience) fn spread(&self, gate: Duration, unit: impl FnOnce() -> f64) -> Duration {
+        let later = *self.lock().later.get_or_insert_with(unit);
+        gate.saturating_add(gate.mul_f64(later / 20.0))
+    }
+
     /// The attempt goes out with its turn.
     pub(in crate::resilience) fn went(&self, turn: &mut Turn) {
         let mut state = self.lock();
@@ -225,8 +241,7 @@ impl SlowStart {
             if turn.round != state.round {
                 return;
             }
-            if state.counts(turn) {
-                state.narrow = state.narrow.saturating_sub(1);
+            if state.end(turn) && state.free == 0 && state.ahead == 0 {
                 state.widen(1);
             }
             let wide = state.free == 0 && state.width >= WIDE;
@@ -249,9 +264,8 @@ impl SlowStart {
             if turn.gone {
                 state.gone = state.gone.saturating_sub(1);
             }
-            if state.counts(turn) {
-                state.narrow = state.narrow.saturating_sub(1);
-            } else if !turn.narrow {
+            state.end(turn);
+            if !turn.narrow {
                 state.free += 1;
             }
         }
@@ -355,6 +369,33 @@ mod tests {
             start.taken_in_a_crowd(others.iter().copied());
             start.refused(Some(*last), Some(Duration::ZERO), 1, NOW);
         }
+    }
+
+    #[test]
+    fn behind_as_many_as_were_taken_one_asks_for_more_until_those_are_taken_again() {
+        let start = refused_once();
+        let taken = start.taken_until(100);
+        start.all(NOW).iter().for_each(|turn| start.refused(Some(*turn), Some(Duration::ZERO), 1, NOW));
+        let turns = start.all(NOW);
+        assert_eq!(turns.len(), taken + 1);
+        let (last, ahead) = turns.split_last().unwrap();
+        start.taken_in_a_crowd([*last]);
+        let another = start.all(NOW);
+        assert_eq!(another.len(), 1, "while others are ahead, its answer proves nothing");
+        start.taken_in_a_crowd(ahead.iter().copied());
+        start.taken_in_a_crowd(another);
+        assert_eq!(start.all(NOW).len(), 2);
+    }
+
+    #[test]
+    fn all_of_a_process_wait_equally_long_and_up_to_a_twentieth_longer() {
+        let (start, told) = (refused_once(), Duration::from_secs(20));
+        for unit in [0.5, 0.9] {
+            assert_eq!(start.spread(told, || unit), Duration::from_millis(20_500));
+        }
+        let turn = start.enter(NOW).unwrap();
+        start.refused(Some(turn), Some(Duration::ZERO), 1, NOW);
+        assert_eq!(start.spread(told, || 1.0), Duration::from_secs(21), "every round anew");
     }
 
     #[test]

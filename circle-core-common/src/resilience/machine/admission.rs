@@ -166,10 +166,11 @@ impl<'c, 'a> Machine<'c, 'a> {
                 if gate > self.patience() {
                     return Err(self.limited(gate));
                 }
-                match self.spread(gate) {
-                    Some(wait) => self.pause(Stage::RateLimit, wait).await?,
-                    None => break,
+                if gate.is_zero() {
+                    break;
                 }
+                let wait = endpoint.slow_start.spread(gate, || endpoint.telemetry().jitter()).min(self.patience());
+                self.pause(Stage::RateLimit, wait).await?;
             }
             if endpoint.slow_start.is_current(permit.held.turn) {
                 break;
