@@ -397,13 +397,12 @@ mod tests {
         }
     }
 
+    /// A mebibyte of each: whoever looks behind every place at all that follows does not come to an end.
     #[test]
     fn hostile_texts_cost_no_more_than_their_length() {
-        let started = std::time::Instant::now();
         for part in ["<", "\"", "=", "://", "https://a?", ":// ", "token=", " bearer", "<token>", "\"token\":\"", "a"] {
-            let _ = Secrets::default().redact(&part.repeat(64 * 1024 / part.len()));
+            let _ = Secrets::default().redact(&part.repeat(1024 * 1024 / part.len()));
         }
-        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
     }
 
     proptest::proptest! {

@@ -300,6 +300,9 @@ impl<'c, 'a> Machine<'c, 'a> {
     pub(super) async fn pause(&mut self, at: Stage, wait: Duration) -> Result<(), Failed> {
         self.tell(|| Step::Waits { at, wait: Some(wait) });
         self.cx.report(|report| report.waits.push(wait));
+        if wait.is_zero() {
+            return self.check_deadline();
+        }
         let paused = self.within(Some(self.now.after(wait)), std::future::pending::<()>()).await;
         self.read_clock();
         match paused {

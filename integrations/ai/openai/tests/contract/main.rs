@@ -30,7 +30,7 @@ fn context() -> BuildContext {
     let soon = Duration::from_millis(1);
     let backoff = BackoffSettings::new().initial_interval(soon).max_interval(soon);
     let retry = Retry::new().max_attempts(3).backoff(backoff.clone()).throttle_backoff(backoff);
-    let resilience = Resilience::new().attempt_timeout(Duration::from_millis(500)).retry(retry);
+    let resilience = Resilience::new().attempt_timeout(Duration::from_secs(2)).retry(retry);
     BuildContext::new(Environment::default(), "assistant").allow_loopback(true).resilience(resilience)
 }
 

@@ -298,7 +298,7 @@ async fn a_cut_anywhere_is_an_error_that_holds_what_came() {
 async fn a_stall_ends_at_the_deadline_and_holds_what_came() {
     let stall = STREAM.find("gava").unwrap() as u64;
     let server = server(sse(STREAM).breaking(Place::Body(stall), Break::Stall)).await;
-    let model = model(&server.origin()).with(CallOptions::new().timeout(Duration::from_millis(300)));
+    let model = model(&server.origin()).with(CallOptions::new().timeout(Duration::from_secs(2)));
     let error = model.stream("Hi").await.unwrap().finish().await.unwrap_err();
     assert!(error.is(ErrorKind::Timeout), "{error}");
     assert_eq!(Received::of(&error).unwrap().text(), "Dau");
