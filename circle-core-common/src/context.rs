@@ -81,7 +81,21 @@ impl CallContext {
     /// principal; its own deadline, and not cancelled with this one.
     #[must_use]
     pub fn detached(&self, operation: &'static Operation, timeout: Duration) -> Self {
-        let (tenant, principal) = (self.tenant().cloned(), self.principal().cloned());
+        self.apart(self.tenant().cloned(), self.principal().cloned(), operation, timeout)
+    }
+
+    /// As [`detached`](Self::detached), of this tenant and nobody in particular.
+    pub(crate) fn detached_for(&self, tenant: Option<Arc<str>>, operation: &'static Operation, timeout: Duration) -> Self {
+        self.apart(tenant, None, operation, timeout)
+    }
+
+    fn apart(
+        &self,
+        tenant: Option<Arc<str>>,
+        principal: Option<Arc<str>>,
+        operation: &'static Operation,
+        timeout: Duration,
+    ) -> Self {
         let options = (tenant.is_some() || principal.is_some())
             .then(|| Arc::new(CallOptions { tenant, principal, ..CallOptions::default() }));
         let started = self.clock.now();

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::access::AccessControl;
 use crate::audit::{AuditMode, AuditSink};
 use crate::clock::Clock;
+use crate::credentials::{SecretResolver, SecretResolvers};
 #[cfg(feature = "http")]
 use crate::http::{HttpTransport, Interceptor, Transport};
 use crate::random::Random;
@@ -40,6 +41,7 @@ struct Parts {
     transport: Arc<OnceLock<Arc<dyn Transport>>>,
     #[cfg(feature = "http")]
     interceptors: Option<Arc<[Arc<dyn Interceptor>]>>,
+    secrets: SecretResolvers,
     shared: Arc<Mutex<Shared>>,
     closed: Arc<AtomicBool>,
 }
@@ -105,6 +107,12 @@ impl Environment {
     #[must_use]
     pub fn interceptors(&self) -> Arc<[Arc<dyn Interceptor>]> {
         self.parts.interceptors.clone().unwrap_or_default()
+    }
+
+    /// Who reads references into secret stores.
+    #[must_use]
+    pub fn secret_resolvers(&self) -> &SecretResolvers {
+        &self.parts.secrets
     }
 
     /// What the services of one hub share under this key, made by the first that asks: a pool, a credential cache.
@@ -200,6 +208,12 @@ impl EnvironmentBuilder {
     /// Asks this propagator which trace a request belongs to.
     pub fn propagator(mut self, propagator: impl Propagator) -> Self {
         self.parts.propagator = Some(Arc::new(propagator));
+        self
+    }
+
+    /// Reads references of this scheme into a secret store, such as `vault`, with `resolver`.
+    pub fn secret_resolver(self, scheme: impl Into<String>, resolver: impl SecretResolver) -> Self {
+        self.parts.secrets.insert(scheme, Arc::new(resolver));
         self
     }
 

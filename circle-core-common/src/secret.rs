@@ -74,12 +74,26 @@ impl SecretRef {
         self.profiles.as_deref()
     }
 
-    /// The secret, read anew at every call, so that a rotated one is seen.
+    /// The scheme and the path of a reference into a secret store.
+    pub(crate) fn stored(&self) -> Option<(&'static str, &str)> {
+        match &self.place {
+            Place::Store { scheme, path } => Some((scheme, path)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn is_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// The secret, read anew at every call, so that a rotated one is seen. What lives on with it reads it through a cache
+    /// instead ([`BuildContext::secret`](crate::BuildContext::secret)).
     ///
     /// # Errors
     /// `ConfigInvalid` when the variable is not set or blank, the file is missing, unreadable, empty, over
     /// 64 KiB or no regular file;
-    /// `Unsupported` for a reference into a secret store, which only a configured `SecretStore` resolves.
+    /// `Unsupported` for a reference into a secret store, which only
+    /// [`BuildContext::secret`](crate::BuildContext::secret) reads.
     pub async fn resolve(&self) -> Result<SecretString> {
         match &self.place {
             Place::Literal(secret) => Ok(secret.clone()),

@@ -19,6 +19,7 @@ use super::response::{Opened, Response};
 use super::target::Target;
 use super::transport::Transport;
 use crate::context::CallContext;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::resilience::{Endpoint, Idempotency, Policy, RemoteOperation, Stall, StallSettings};
 use crate::scope::ServiceStats;
@@ -184,6 +185,7 @@ impl fmt::Debug for HttpClient {
 #[must_use]
 pub struct HttpClientBuilder {
     inner: Inner,
+    environment: Environment,
     /// What the service's user chose.
     chosen: StallSettings,
 }
@@ -191,7 +193,7 @@ pub struct HttpClientBuilder {
 impl HttpClientBuilder {
     /// How requests are authorised; bound to the client's own origin.
     pub fn auth(mut self, auth: Auth) -> Self {
-        self.inner.auth = auth.into();
+        self.inner.auth = Authorizer::new(auth, &self.environment);
         self
     }
 
@@ -272,7 +274,7 @@ impl BuildContext {
                 policy,
                 transport: self.environment().transport(),
                 interceptors: self.environment().interceptors(),
-                auth: Auth::None.into(),
+                auth: Authorizer::none(),
                 trusted: Vec::new(),
                 classify: Arc::new(StatusTable::new()),
                 headers,
@@ -283,6 +285,7 @@ impl BuildContext {
                 traced: self.is_traced(),
                 propagator: self.environment().propagator().cloned(),
             },
+            environment: self.environment().clone(),
             chosen: self.chosen_resilience().stall.clone(),
         }
     }

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use secrecy::SecretString;
+
 use super::{AnyServiceRef, Service, ServiceRef};
+use crate::credentials::{CredentialCache, SecretSource};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
 use crate::resilience::{Policy, RateLimitStore, Resilience};
+use crate::secret::SecretRef;
 
 /// What a provider is built with: the environment, the service's name, and the services that it refers to.
 ///
@@ -134,6 +138,13 @@ impl BuildContext {
             let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
             Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService)
         })
+    }
+
+    /// The secret behind a reference of the config, wherever it is: read at first use, followed when it rotates, and read
+    /// again when it was refused.
+    #[must_use]
+    pub fn secret(&self, reference: &SecretRef) -> CredentialCache<SecretString> {
+        CredentialCache::new(SecretSource::new(reference.clone(), &self.environment))
     }
 
     /// What the services of one hub share under this key; made by the first that asks.

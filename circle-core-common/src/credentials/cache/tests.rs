@@ -2,15 +2,21 @@
 
 mod order;
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::slot::{LOAD_TIMEOUT, REFUSAL_MAX, plan};
 use super::*;
-use crate::clock::{Clock, ClockSource};
+use crate::clock::{Clock, ClockSource, Tick};
 use crate::context::CallOptions;
+use crate::credentials::LOAD;
 use crate::environment::Environment;
+use crate::error::{Error, ErrorKind, Sent};
 use crate::random::{Random, RandomSource};
+use crate::units::Timestamp;
 
 struct Paused(tokio::time::Instant);
 

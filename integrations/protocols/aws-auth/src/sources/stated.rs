@@ -43,4 +43,8 @@ impl Link for StatedCredentials {
         }
         Ok(Found::Credential(Lease::new(credentials)))
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }
