@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretSlice;
+use secrecy::zeroize::Zeroize as _;
+pub use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::io::AsyncReadExt;
@@ -239,6 +242,97 @@ impl schemars::JsonSchema for SecretRef {
 
     fn inline_schema() -> bool {
         true
+    }
+}
+
+/// Secret bytes: a key, a plaintext. Cleared when the last clone is dropped; no `Serialize`, no `Display`, no `PartialEq`, and
+/// `Debug` shows neither content nor length. Clones are cheap and share the bytes.
+///
+/// ```
+/// use circle_core_common::secret::{ExposeSecret as _, SecretBytes};
+/// let key = SecretBytes::from(vec![1, 2, 3]);
+/// assert_eq!(format!("{key:?}"), "SecretBytes([REDACTED])");
+/// assert_eq!(key.expose_secret(), [1, 2, 3]);
+/// ```
+///
+/// ```compile_fail
+/// let key = circle_core_common::secret::SecretBytes::from(vec![1, 2, 3]);
+/// serde_json::to_string(&key); // what is secret cannot be written down by accident
+/// ```
+#[derive(Clone)]
+pub struct SecretBytes(Arc<SecretSlice<u8>>);
+
+impl SecretBytes {
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.expose_secret().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes as text.
+    ///
+    /// # Errors
+    /// `Decode` when they are no UTF-8.
+    pub fn text(&self) -> Result<SecretString> {
+        let text =
+            std::str::from_utf8(self.expose_secret()).map_err(|_| Error::new(ErrorKind::Decode, "the secret is no UTF-8"))?;
+        Ok(text.into())
+    }
+}
+
+impl ExposeSecret<[u8]> for SecretBytes {
+    fn expose_secret(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl From<Vec<u8>> for SecretBytes {
+    fn from(mut bytes: Vec<u8>) -> Self {
+        // Boxing bytes of another capacity moves them, and would leave the old ones behind.
+        let boxed = if bytes.len() == bytes.capacity() {
+            bytes.into_boxed_slice()
+        } else {
+            let boxed = bytes.as_slice().into();
+            bytes.zeroize();
+            boxed
+        };
+        Self(Arc::new(SecretSlice::from(boxed)))
+    }
+}
+
+impl From<&[u8]> for SecretBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Arc::new(SecretSlice::from(Box::<[u8]>::from(bytes))))
+    }
+}
+
+impl From<&str> for SecretBytes {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<&SecretString> for SecretBytes {
+    fn from(text: &SecretString) -> Self {
+        text.expose_secret().as_bytes().into()
+    }
+}
+
+impl From<&Self> for SecretBytes {
+    fn from(bytes: &Self) -> Self {
+        bytes.clone()
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes([REDACTED])")
     }
 }
 
