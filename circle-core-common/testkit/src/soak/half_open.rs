@@ -6,7 +6,7 @@ use circle_core_common::resilience::{BulkheadSettings, Resilience, Retry};
 use circle_core_common::{CallOptions, Environment};
 
 use super::{Client, Soaked, not_begun};
-use crate::{CannedTransport, Reply, Storm};
+use crate::{CannedTransport, Reply};
 
 /// So many tasks call at once when an open breaker lets the first probe go: one request is sent. Under a paused clock.
 pub async fn half_open_storm(tasks: usize) -> Soaked {

@@ -8,12 +8,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use circle_core_common::http::{Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{BudgetSettings, BulkheadSettings, Resilience, Retry};
-use circle_core_common::{CallOptions, Environment, Result};
+use circle_core_common::{Environment, Result};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use super::{Client, Soaked, not_begun};
-use crate::Storm;
 
 /// What the service lets through in each second.
 const PER_SECOND: u64 = 500;
