@@ -33,7 +33,7 @@ pub(super) use self::limiter::{Limiter, Rate, Reserved};
 pub(super) use self::places::Place;
 pub(crate) use self::quotas::Counted;
 pub(super) use self::quotas::Quotas;
-pub(super) use self::shared::{STORE_TIMEOUT, Shared};
+pub(super) use self::shared::Shared;
 pub(super) use self::slow_start::{SlowStart, Turn};
 use super::event::Step;
 use super::telemetry::Telemetry;

@@ -7,6 +7,7 @@ mod model;
 mod operations;
 mod order;
 mod retries;
+mod shared;
 mod telemetry;
 
 use std::collections::VecDeque;

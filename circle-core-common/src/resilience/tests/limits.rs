@@ -332,7 +332,7 @@ async fn a_call_can_pass_a_breaker_that_stops_the_others() {
 }
 
 /// All of them at the same time.
-async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
@@ -440,6 +440,28 @@ async fn a_quota_of_one_operation_does_not_stop_another() {
     let came = bench.call(&SAFE, &Script::new([Answer::Fail(refused)]), CallOptions::new().retry(Retry::off())).await;
     assert!(came.result.is_err());
     assert!(bench.endpoint.state().held.is_zero());
+}
+
+/// The work of a call may itself go through policies: what these refuse is said of another endpoint.
+#[tokio::test(start_paused = true)]
+async fn what_a_policy_within_the_attempt_refused_is_not_the_services_word() {
+    let bench = Bench::new(Resilience::new().retry(Retry::off()).breaker(BreakerSettings::new().min_calls(1)));
+    for (kind, reason) in [
+        (ErrorKind::RateLimited, Reason::LocalRateLimit),
+        (ErrorKind::RateLimited, Reason::BulkheadFull),
+        (ErrorKind::Unavailable, Reason::BreakerOpen),
+    ] {
+        let detail = Detail { retry_after: Some(5 * SECOND), ..Detail::default() };
+        let error = Error::new(kind, "refused within").with_reason(reason).with_detail(detail);
+        bench.plain(&SAFE, &Script::new([Answer::Fail(error)])).await.result.unwrap_err();
+        assert!(bench.endpoint.state().held.is_zero() && !bench.endpoint.slow_start.is_on(), "{reason:?}");
+        assert_eq!(bench.plain(&SAFE, &Script::new([])).await.took, Duration::ZERO);
+    }
+    assert_eq!(bench.endpoint.state().breaker, Some(BreakerState::Closed));
+    // The service's own word closes the gate.
+    bench.plain(&SAFE, &Script::new([Answer::Fail(throttled(Some(5 * SECOND)))])).await.result.unwrap_err();
+    assert!(bench.endpoint.slow_start.is_on());
+    assert_eq!(bench.endpoint.state().held, 5 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
