@@ -217,14 +217,15 @@ impl CallContext {
         }
     }
 
-    /// The retry budget of the endpoint that the call went to; `None` until a policy has run.
+    /// The retry budget of the endpoint that the call went to; `None` until a policy has run whose repetitions are paid for.
     #[must_use]
     pub fn retry_budget(&self) -> Option<RetryBudget> {
         self.budget.get().map(|budget| RetryBudget::new(budget.clone(), self.clock.clone()))
     }
 
     /// Takes the price of one repetition above the policies, such as a resumed download, from the retry budget; `false`
-    /// when it is used up. A call that went through no policy is in this process, and has no budget to spare.
+    /// when it is used up. A call that went through no policy is in this process, and has no budget to spare; nor has one whose
+    /// repetitions are free.
     #[must_use]
     pub fn draw_retry(&self) -> bool {
         self.budget.get().is_none_or(|budget| budget.draw(self.clock.now().since_start()))
