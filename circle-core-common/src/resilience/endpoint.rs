@@ -9,6 +9,7 @@ mod hedges;
 mod latency;
 mod lent;
 mod limiter;
+mod notify;
 mod places;
 mod quotas;
 pub(crate) mod shard;
