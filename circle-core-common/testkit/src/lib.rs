@@ -60,7 +60,7 @@ pub use fixture::Fixture;
 #[cfg(feature = "http")]
 pub use http2_server::{Certificate, Http2Server};
 pub use interface::Suited;
-pub use metadata::assert_metadata;
+pub use metadata::{assert_metadata, assert_operations};
 pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};
 pub use storm::Storm;

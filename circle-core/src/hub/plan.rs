@@ -104,7 +104,17 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         return None;
     };
     let (resilience, shared) = match (entry.is_remote(), &common.resilience) {
-        (true, _) => common.decode_resilience(&path, problems),
+        (true, table) => {
+            let decoded = common.decode_resilience(&path, problems);
+            for (name, _) in decoded.0.operations.iter() {
+                let Some(meant) = registry.misspelt(entry, name) else { continue };
+                let at = table.as_ref().and_then(|table| table.get("operations")?.get(name)).unwrap_or(&node);
+                let message = format!("no request of `{}` is called so", entry.name());
+                let at_key = path.key("resilience").key("operations").key(name);
+                problems.push(Problem::new(at_key, at.origin.clone(), message).with_suggestion(meant));
+            }
+            decoded
+        }
         (false, None) => Default::default(),
         (false, Some(table)) => {
             let why = "runs in this process: no call leaves it, so `resilience` has nothing to act on";

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use circle_core_common::config::{self, Common, Decoded, KeyPath, Node, Problems, Reference, SecretUse};
+use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{BuildContext, Integration, Result, Service};
 
 type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
@@ -22,6 +23,8 @@ type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<&'static str, Entry>,
+    /// Those of the application's own.
+    operations: Vec<&'static RemoteOperation>,
 }
 
 /// One provider of a [`Registry`].
@@ -31,6 +34,7 @@ pub struct Entry {
     interfaces: &'static [&'static str],
     remote: bool,
     decorates: bool,
+    operations: &'static [&'static RemoteOperation],
     schema: fn() -> serde_json::Value,
     inspect: fn(&Node, &KeyPath) -> Inspected,
     build: fn(&Node, &KeyPath, BuildContext) -> Building,
@@ -64,6 +68,7 @@ impl Registry {
             interfaces: I::INTERFACES,
             remote: I::REMOTE,
             decorates: I::DECORATES,
+            operations: I::OPERATIONS,
             schema: config::schema_of::<I::Config>,
             inspect: |node, path| {
                 let Decoded { value, references, secrets } = decode::<I>(node, path);
@@ -76,6 +81,21 @@ impl Registry {
         };
         self.entries.insert(I::NAME, entry);
         self
+    }
+
+    /// Adds remote operations that the application describes itself, for requests through native clients: the config may name
+    /// them in `resilience.operations` of any service.
+    #[must_use]
+    pub fn with_operations(mut self, operations: impl IntoIterator<Item = &'static RemoteOperation>) -> Self {
+        self.operations.extend(operations);
+        self
+    }
+
+    /// What is wrong with the name of a remote operation: whether it is, and the name that was probably meant.
+    pub(crate) fn misspelt(&self, entry: &Entry, name: &str) -> Option<Option<&'static str>> {
+        let every = || entry.operations.iter().chain(&self.operations).map(|operation| operation.name());
+        let told = entry.operations.is_empty() || every().any(|known| known == name);
+        (!told).then(|| config::nearest(name, every()))
     }
 
     /// The provider of this name.
@@ -137,6 +157,12 @@ impl Entry {
     #[must_use]
     pub fn decorates(&self) -> bool {
         self.decorates
+    }
+
+    /// The requests that it makes; none where it does not tell them.
+    #[must_use]
+    pub fn operations(&self) -> &'static [&'static RemoteOperation] {
+        self.operations
     }
 
     /// Whether its calls leave the process.

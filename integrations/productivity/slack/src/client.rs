@@ -56,6 +56,31 @@ static FILE: RemoteOperation = method("slack.files.info", Idempotency::Safe, "/f
 static CONNECTION: RemoteOperation = method("slack.apps.connections.open", Idempotency::Safe, "/apps.connections.open");
 static SOCKET: RemoteOperation = RemoteOperation::new("slack.socket", Idempotency::Safe, "/link");
 
+/// Every request that is made of the Web API.
+pub(crate) const OPERATIONS: &[&RemoteOperation] = &[
+    &POST,
+    &UPDATE,
+    &DELETE,
+    &PERMALINK,
+    &REACT,
+    &UNREACT,
+    &HISTORY,
+    &REPLIES,
+    &LIST,
+    &INFO,
+    &OPEN,
+    &USERS,
+    &USER,
+    &USER_BY_EMAIL,
+    &AUTH_TEST,
+    &UPLOAD_URL,
+    &UPLOAD,
+    &COMPLETE,
+    &FILE,
+    &CONNECTION,
+    &SOCKET,
+];
+
 /// A call of the native client, which no interface knows more of.
 static NATIVE: Operation = Operation::new("Slack", "slack.native", Class::Write, 0);
 
