@@ -339,6 +339,82 @@ async fn a_change_makes_everybodys_answers_unknown() {
     assert_eq!(look().await, 8);
 }
 
+fn until(count: usize, script: Script) -> Script {
+    std::iter::once(Step::Until(count)).chain(script).collect()
+}
+
+/// What fails to come ends a test with an error, and not never.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(30 * SECOND, future).await.expect("it waits for what does not come")
+}
+
+#[tokio::test]
+async fn what_was_asked_for_before_a_change_is_neither_kept_nor_shared() {
+    let fresh = |body| told("Cache-Control: max-age=60", body);
+    // The first answer comes when the change is made and a second reader has asked.
+    let scripts = vec![until(3, fresh("old")), status(204, ""), fresh("new")];
+    let subject = Subject::with(scripts, CacheSettings::new().enabled(true).coalesce(true), Environment::builder()).await;
+    let mut early = Box::pin(subject.get("/a"));
+    tokio::select! {
+        _ = early.as_mut() => panic!("it is answered later"),
+        () = subject.server.until(1) => {}
+    }
+    let (client, cx) = (&subject.client, context(&subject.environment));
+    soon(client.send(&cx, &PUT, Request::put(target(client, "/a")))).await.unwrap();
+    assert_eq!(soon(subject.get("/a")).await.body, "new");
+    // Who asked before the change may see what was before it, but nobody else does.
+    assert_eq!(soon(early).await.body, "old");
+    assert_eq!((soon(subject.get("/a")).await.body, subject.server.hits()), ("new".into(), 3));
+    // Nor where nothing newer lies in its place.
+    let subject = Subject::of(vec![until(2, fresh("old")), status(204, ""), fresh("new")]).await;
+    let mut early = Box::pin(subject.get("/a"));
+    tokio::select! {
+        _ = early.as_mut() => panic!("it is answered later"),
+        () = subject.server.until(1) => {}
+    }
+    let (client, cx) = (&subject.client, context(&subject.environment));
+    // The early answer is on its way; nobody has taken it yet.
+    soon(client.send(&cx, &PUT, Request::put(target(client, "/a")))).await.unwrap();
+    assert_eq!(soon(early).await.body, "old");
+    assert_eq!((soon(subject.get("/a")).await.body, subject.server.hits()), ("new".into(), 3));
+}
+
+#[tokio::test]
+async fn a_change_that_is_given_up_may_have_been_made() {
+    let fresh = |body| told("Cache-Control: max-age=60", body);
+    for opened in [false, true] {
+        let subject = Subject::of(vec![fresh("old"), vec![Step::Pause(600 * SECOND)], fresh("new")]).await;
+        subject.get("/a").await;
+        let (client, cx) = (&subject.client, context(&subject.environment));
+        let change = async {
+            let request = Request::put(target(client, "/a"));
+            match opened {
+                true => drop(client.open(&cx, &PUT, request).await),
+                false => drop(client.send(&cx, &PUT, request).await),
+            }
+        };
+        tokio::select! {
+            () = change => panic!("it is not answered"),
+            () = subject.server.until(2) => {}
+        }
+        assert_eq!((soon(subject.get("/a")).await.body, subject.server.hits()), ("new".into(), 3), "{opened}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_has_taken_away_does_not_stand_in() {
+    for gone in [401, 403, 404, 410, 400] {
+        let first = told("Cache-Control: max-age=10, stale-if-error=1000\r\nETag: \"e\"", "one");
+        let subject = Subject::of(vec![first, status(gone, ""), status(503, "")]).await;
+        subject.get("/a").await;
+        subject.pass(11 * SECOND);
+        subject.send(CallOptions::new(), subject.request("/a")).await.unwrap_err();
+        let in_need = subject.send(CallOptions::new(), subject.request("/a")).await;
+        assert_eq!(in_need.is_ok(), gone == 400, "{gone}");
+        assert_eq!(subject.sent(2, "if-none-match").is_some(), gone == 400);
+    }
+}
+
 #[tokio::test]
 async fn what_is_kept_is_bounded() {
     let body = "x".repeat(6 * 1024);
@@ -428,4 +504,29 @@ async fn each_who_waits_keeps_to_its_own_deadline() {
     assert_eq!(long_end.unwrap().0.body, "two");
     drop((leads, waits, lasts));
     assert_eq!(ended.into_inner().unwrap(), [short, middle, long]);
+}
+
+#[tokio::test]
+async fn who_waits_for_anothers_request_keeps_to_the_operations_timeout() {
+    let server = Server::start(vec![until(2, ok("one"))]).await;
+    let environment = Environment::default();
+    let own = OperationSettings::new().total_timeout(Duration::from_millis(100));
+    let resilience = Resilience::new().cache(CacheSettings::new().coalesce(true)).operation("acme.Kept", own).retry(Retry::off());
+    let context = BuildContext::new(environment.clone(), "test").allow_loopback(true).resilience(resilience);
+    let client = context.http(context.origin(&server.origin()).unwrap()).build();
+    let get = |options, path| {
+        let (client, cx) = (client.clone(), context_with(&environment, options));
+        async move { client.send(&cx, &KEPT, Request::get(target(&client, path))).await }
+    };
+    let mut leads = Box::pin(get(CallOptions::new().timeout(600 * SECOND), "/a"));
+    tokio::select! {
+        _ = leads.as_mut() => panic!("it is answered later"),
+        () = server.until(1) => {}
+    }
+    // By the service's own values it would wait for thirty seconds.
+    let waits = tokio::time::timeout(10 * SECOND, get(CallOptions::new(), "/a")).await.expect("the operation has its own");
+    assert!(waits.unwrap_err().is(ErrorKind::Timeout));
+    assert_eq!(server.hits(), 1);
+    soon(get(CallOptions::new().timeout(600 * SECOND), "/b")).await.unwrap();
+    assert_eq!(soon(leads).await.unwrap().body, "one");
 }
