@@ -129,7 +129,8 @@ impl Secrets {
     }
 
     /// And one more that stands by itself.
-    pub(super) fn and_bare(mut self, secret: SecretString) -> Self {
+    #[must_use]
+    pub fn and_bare(mut self, secret: SecretString) -> Self {
         self.bare.push(secret);
         self
     }

@@ -1,0 +1,44 @@
+//! OAuth 2.0 grants, OpenID Connect discovery and the verification of JWTs, for every provider that needs them.
+
+mod algorithm;
+mod assertion;
+mod bearer;
+mod claims;
+mod client;
+mod client_auth;
+mod device;
+mod error;
+mod form;
+mod grants;
+mod jwk;
+mod jwt;
+mod keys;
+mod login;
+mod loopback;
+mod openid;
+mod pkce;
+mod random;
+mod refresh;
+mod refusal;
+mod server;
+mod tokens;
+mod verifier;
+
+pub use algorithm::Algorithm;
+pub use assertion::{Assertion, SigningKey};
+pub use bearer::BearerTokens;
+pub use claims::Claims;
+pub use client::{Introspection, OAuthClient, TokenHint};
+pub use client_auth::ClientAuth;
+pub use device::{DeviceLogin, DeviceRequest};
+pub use error::{OAuthError, OAuthErrorCode};
+pub use grants::{ClientCredentials, JwtBearer, TokenExchange, TokenType};
+pub use jwk::KeySet;
+pub use login::{Login, LoginRequest};
+pub use loopback::LoopbackListener;
+pub use openid::{OpenIdClient, Session};
+pub use refresh::RefreshToken;
+pub use refusal::TokenRefusal;
+pub use server::{AuthorizationServer, AuthorizationServerBuilder, Endpoints};
+pub use tokens::{AccessToken, TokenSet};
+pub use verifier::{Expect, ExpectIdToken, Nonce, TokenVerifier};
