@@ -25,6 +25,7 @@ mod identifier;
 mod integration;
 pub mod interfaces;
 mod listing;
+mod network;
 mod operation;
 pub mod provider;
 mod random;
@@ -54,6 +55,7 @@ pub use identifier::{Fence, OperationId, Version};
 #[cfg(feature = "config")]
 pub use integration::Integration;
 pub use listing::{Cursor, Items, Listing, Page, PageRequest};
+pub use network::{Network, ParseNetworkError};
 pub use operation::{Class, Operation};
 pub use provider::{Health, HealthState, Provider, ProviderInfo};
 pub use random::{Random, RandomSource};

@@ -266,6 +266,8 @@ mod tests {
             keys,
             [
                 "allow_loopback",
+                "allow_networks",
+                "allow_private",
                 "auth",
                 "boxed",
                 "bucket",

@@ -290,7 +290,8 @@ impl BuildContext {
         }
     }
 
-    /// Parses the origin of an endpoint from the service's configuration: public, or on this machine with `allow_loopback`.
+    /// Parses the origin of an endpoint from the service's configuration: public or private, or on this machine with
+    /// `allow_loopback`.
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -306,9 +307,17 @@ impl BuildContext {
         BaseUrl::parse_guarded(endpoint, self.guard())
     }
 
-    /// Which addresses an endpoint that the service names may have, besides public ones.
+    /// Which addresses an endpoint may have that the service's configuration names: the operator's own networks are among them,
+    /// unless he says `allow_private = false`.
     #[must_use]
     pub fn guard(&self) -> Guard {
-        Guard::new().loopback(self.allows_loopback())
+        self.public_guard().private(self.allows_private())
+    }
+
+    /// Which addresses somebody else may name: a user, a model, an answer of the service. Public ones, and what the
+    /// configuration allows by name.
+    #[must_use]
+    pub fn public_guard(&self) -> Guard {
+        Guard::new().loopback(self.allows_loopback()).networks(self.allowed_networks().iter().copied())
     }
 }

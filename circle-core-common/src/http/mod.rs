@@ -61,7 +61,7 @@ pub use skew::ClockSkew;
 pub use sse::{Decoded, SseEvent, SseParser, SseStream};
 pub use target::Target;
 pub use transport::{
-    HttpTransport, HttpTransportBuilder, RawConnection, Transport, TransportBody, TransportRequest, TransportResponse,
+    HttpTransport, HttpTransportBuilder, RawConnection, Resolve, Transport, TransportBody, TransportRequest, TransportResponse,
     TransportUpgrade,
 };
 #[cfg(feature = "reqwest")]

@@ -8,8 +8,10 @@ mod connections;
 mod counted;
 mod failure;
 mod pooled;
+mod pools;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod resolve;
 mod tls;
 mod upgrade;
 mod upload;
@@ -24,6 +26,7 @@ pub(super) use failure::foreign;
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+pub use resolve::Resolve;
 pub use upgrade::{RawConnection, TransportUpgrade};
 
 use super::redact;

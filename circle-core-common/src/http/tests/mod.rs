@@ -2,8 +2,11 @@
 
 mod cache;
 mod client;
+mod environment;
 mod follow;
+mod guard;
 mod http2;
+mod injection;
 #[cfg(feature = "reqwest")]
 mod proxied;
 mod resumable;
