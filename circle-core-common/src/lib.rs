@@ -7,6 +7,7 @@ pub mod audit;
 mod body;
 mod bulk;
 mod capabilities;
+mod client_certificate;
 mod clock;
 pub mod coalesce;
 #[cfg(feature = "config")]
@@ -44,6 +45,7 @@ pub mod webhook;
 pub use body::{Body, ByteStream, Pieces};
 pub use bulk::Bulk;
 pub use capabilities::Flag;
+pub use client_certificate::ClientCertificate;
 pub use clock::{Clock, ClockSource, Sleep, Tick};
 pub use context::{CacheUse, CallContext, CallOptions, CallReport, Cancel, OnUnsupported, Report, RetryOn};
 pub use environment::{Environment, EnvironmentBuilder};

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::suggest::nearest;
 use super::tree::unknown_key;
-use super::{KeyPath, Node, Problem, Problems, Reference, decode};
+use super::{KeyPath, Node, Problem, Problems, Reference, SecretUse, decode};
+use crate::client_certificate::ClientCertificate;
 use crate::network::Network;
 use crate::resilience::Resilience;
 use crate::scope::Slo;
@@ -23,6 +24,8 @@ pub struct Common {
     pub allow_private: bool,
     /// Networks that are allowed besides, for endpoints and for addresses that answers name.
     pub allow_networks: Vec<Network>,
+    /// What is shown to services that ask for a certificate: a table.
+    pub client_certificate: Option<Node>,
     /// Whether requests carry the trace that the application's calls belong to.
     pub trace: bool,
     /// Overrides of the resilience policy: a table.
@@ -55,6 +58,7 @@ impl Common {
             allow_loopback: flag(take("allow_loopback"), false, problems),
             allow_private: flag(take("allow_private"), true, problems),
             allow_networks: networks(take("allow_networks"), problems),
+            client_certificate: subtable(take("client_certificate"), problems),
             trace: flag(take("trace"), true, problems),
             resilience: subtable(take("resilience"), problems),
             slo: subtable(take("slo"), problems),
@@ -104,6 +108,18 @@ impl Common {
         (resilience, decoded.references)
     }
 
+    /// The table `client_certificate`, where there is one, and the secrets in it. `service` is where the service's table stands.
+    pub fn decode_client_certificate(
+        &self,
+        service: &KeyPath,
+        problems: &mut Problems,
+    ) -> (Option<ClientCertificate>, Vec<SecretUse>) {
+        let Some(table) = &self.client_certificate else { return Default::default() };
+        let decoded = decode::<ClientCertificate>(table, &service.key("client_certificate"), &[]);
+        let certificate = decoded.value.map_err(|found| problems.extend(found)).ok();
+        (certificate, decoded.secrets)
+    }
+
     /// The table `slo`, where there is one. `service` is where the service's table stands.
     pub fn decode_slo(&self, service: &KeyPath, problems: &mut Problems) -> Option<Slo> {
         let table = self.slo.as_ref()?;
@@ -141,6 +157,8 @@ impl Common {
     #[must_use]
     pub fn schema() -> serde_json::Value {
         let mut slo = super::schema_of::<Slo>();
+        let mut client_certificate = super::schema_of::<ClientCertificate>();
+        client_certificate["description"] = "What is shown to services that ask for a certificate (mutual TLS).".into();
         slo["description"] = "The service level objectives that calls are measured against.".into();
         json!({
             "type": "object",
@@ -162,6 +180,7 @@ impl Common {
                     "type": "boolean", "default": true,
                     "description": "Whether endpoints in private networks are allowed.",
                 },
+                "client_certificate": client_certificate,
                 "resilience": { "type": "object", "description": "Overrides of the resilience policy." },
                 "trace": {
                     "type": "boolean", "default": true,

@@ -271,6 +271,7 @@ mod tests {
                 "auth",
                 "boxed",
                 "bucket",
+                "client_certificate",
                 "more",
                 "parts",
                 "provider",

@@ -17,8 +17,10 @@ use super::origin::{BaseUrl, Origin};
 use super::request::Request;
 use super::response::{Opened, Response};
 use super::target::Target;
-use super::transport::Transport;
+use super::transport::{Identity, TlsIdentity, Transport};
+use crate::client_certificate::ClientCertificate;
 use crate::context::CallContext;
+use crate::credentials::CredentialCache;
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::resilience::{Endpoint, Idempotency, Policy, RemoteOperation, Stall, StallSettings};
@@ -47,6 +49,8 @@ pub(super) struct Inner {
     pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(super) auth: Authorizer,
     pub(super) trusted: Vec<Trusted>,
+    /// What the client shows of itself when a service asks, where the credential may go.
+    pub(super) identity: Option<CredentialCache<TlsIdentity>>,
     pub(super) classify: Arc<dyn Classify>,
     pub(super) headers: Fields,
     pub(super) body_limit: ByteSize,
@@ -197,6 +201,13 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Shows this certificate to services that ask for one, at the origins that the credential may go to; that of the service's
+    /// configuration where nothing is said.
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.inner.identity = Some(CredentialCache::new(Identity::new(&certificate, &self.environment)));
+        self
+    }
+
     /// Lets the credential go to this origin too.
     pub fn also_at(mut self, origin: impl Into<Arc<Origin>>) -> Self {
         self.inner.trusted.push(Trusted::Exactly(origin.into()));
@@ -276,6 +287,7 @@ impl BuildContext {
                 interceptors: self.environment().interceptors(),
                 auth: Authorizer::none(),
                 trusted: Vec::new(),
+                identity: self.client_certificate().map(|pair| CredentialCache::new(Identity::new(pair, self.environment()))),
                 classify: Arc::new(StatusTable::new()),
                 headers,
                 body_limit: BODY_LIMIT,

@@ -7,6 +7,7 @@ mod connect;
 mod connections;
 mod counted;
 mod failure;
+mod identity;
 mod pooled;
 mod pools;
 #[cfg(feature = "reqwest")]
@@ -23,6 +24,8 @@ use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 
 #[cfg(feature = "tower")]
 pub(super) use failure::foreign;
+pub(super) use identity::Identity;
+pub use identity::TlsIdentity;
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use secrecy::SecretString;
 
 use super::{AnyServiceRef, Service, ServiceRef};
+use crate::client_certificate::ClientCertificate;
 use crate::credentials::{CredentialCache, SecretSource};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
@@ -27,6 +28,7 @@ pub struct BuildContext {
     only_public: bool,
     allow_networks: Arc<[Network]>,
     untraced: bool,
+    client_certificate: Option<ClientCertificate>,
     services: Arc<BTreeMap<String, Service>>,
     resilience: Arc<Resilience>,
     rates: Option<Arc<dyn RateLimitStore>>,
@@ -66,6 +68,13 @@ impl BuildContext {
     #[must_use]
     pub fn allow_networks(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.allow_networks = networks.into_iter().collect();
+        self
+    }
+
+    /// Shows this certificate to services that ask for one.
+    #[must_use]
+    pub fn with_client_certificate(mut self, certificate: Option<ClientCertificate>) -> Self {
+        self.client_certificate = certificate;
         self
     }
 
@@ -139,6 +148,12 @@ impl BuildContext {
     #[must_use]
     pub fn allowed_networks(&self) -> &[Network] {
         &self.allow_networks
+    }
+
+    /// What is shown to services that ask for a certificate.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref()
     }
 
     /// Whether requests carry the trace that the application's calls belong to.

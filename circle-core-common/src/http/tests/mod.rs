@@ -7,6 +7,7 @@ mod follow;
 mod guard;
 mod http2;
 mod injection;
+mod mutual_tls;
 #[cfg(feature = "reqwest")]
 mod proxied;
 mod resumable;

@@ -11,13 +11,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::connect::Connector;
 use super::connections::{Connections, connection_setters};
+use super::identity::TlsIdentity;
 use super::pools::Pools;
 use super::tls::Tls;
 use super::upload::Upload;
 use super::{RawConnection, Transport, TransportRequest, TransportResponse, TransportUpgrade, answer, failure};
 use crate::error::Result;
+use crate::http::Origin;
 use crate::http::upload::Progress;
-use crate::http::{Guard, Origin};
 
 /// HTTP/1.1 and HTTP/2 over pooled connections: hyper and rustls.
 ///
@@ -63,10 +64,11 @@ impl HttpTransportBuilder {
 }
 
 impl HttpTransport {
-    fn pool(&self, guard: &Guard) -> Result<Arc<Pool>> {
-        self.pools.of(guard, || {
+    fn pool(&self, request: &TransportRequest) -> Result<Arc<Pool>> {
+        let (guard, identity) = (request.target.origin.guard(), request.extensions.get::<TlsIdentity>());
+        self.pools.of(guard, identity, || {
             let connections = &self.connections;
-            let (tls, names) = (Arc::clone(&self.tls), connections.names.clone());
+            let (tls, names) = (self.tls.showing(identity), connections.names.clone());
             let connector = Connector::new(tls, connections.connect_timeout, names, guard.clone());
             let client = Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(connections.idle_timeout)
@@ -93,13 +95,13 @@ impl Default for HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        let pool = self.pool(request.target.origin.guard())?;
+        let pool = self.pool(&request)?;
         Ok(received(request_by(&pool.client, request).await?))
     }
 
     async fn upgrade(&self, request: TransportRequest) -> Result<TransportUpgrade> {
         let origin = Arc::clone(&request.target.origin);
-        let pool = self.pool(origin.guard())?;
+        let pool = self.pool(&request)?;
         let mut response = request_by(&pool.upgrading, request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(TransportUpgrade::Answered(received(response)));

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, NoProxy, Proxy, Url};
-use rustls::ClientConfig;
 
 use super::connections::{Connections, connection_setters};
+use super::identity::TlsIdentity;
 use super::pools::Pools;
 use super::resolve::Names;
 use super::tls::Tls;
@@ -39,7 +39,7 @@ use crate::http::Guard;
 /// one, and for hosts that go around it, the guard of the origin holds here too.
 pub struct ReqwestTransport {
     settings: ReqwestTransportBuilder,
-    tls: Arc<ClientConfig>,
+    tls: Arc<Tls>,
     pools: Pools<Client>,
 }
 
@@ -105,21 +105,22 @@ impl ReqwestTransportBuilder {
     /// # Errors
     /// `ConfigInvalid` when TLS cannot be set up: reqwest wants it before the first connection.
     pub fn build(mut self) -> Result<ReqwestTransport> {
-        let tls = Tls::new(std::mem::take(&mut self.connections.roots)).config()?;
+        let tls = Arc::new(Tls::new(std::mem::take(&mut self.connections.roots)));
         let transport = ReqwestTransport { settings: self, tls, pools: Pools::new() };
-        transport.pool(&Guard::new())?;
+        transport.pool(&Guard::new(), None)?;
         Ok(transport)
     }
 }
 
 impl ReqwestTransport {
-    fn pool(&self, guard: &Guard) -> Result<Arc<Client>> {
+    fn pool(&self, guard: &Guard, identity: Option<&TlsIdentity>) -> Result<Arc<Client>> {
         let ReqwestTransportBuilder { connections, proxies, proxy_hosts, system_proxies } = &self.settings;
-        self.pools.of(guard, || {
+        self.pools.of(guard, identity, || {
+            let tls = self.tls.showing(identity).config()?;
             let resolver =
                 Resolver { names: connections.names.clone(), guard: guard.clone(), proxy_hosts: Arc::clone(proxy_hosts) };
             let mut builder = Client::builder()
-                .tls_backend_preconfigured((*self.tls).clone())
+                .tls_backend_preconfigured((*tls).clone())
                 .dns_resolver(resolver)
                 .redirect(reqwest::redirect::Policy::none())
                 // Its own retries reach beyond their scope; what is repeated is the policies' business.
@@ -184,9 +185,9 @@ fn exact(target: &Target) -> Result<Url> {
 #[async_trait::async_trait]
 impl Transport for ReqwestTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        let TransportRequest { method, target, headers, body, .. } = request;
+        let TransportRequest { method, target, headers, body, extensions, .. } = request;
         let origin = Arc::clone(&target.origin);
-        let client = self.pool(origin.guard())?;
+        let client = self.pool(origin.guard(), extensions.get::<TlsIdentity>())?;
         let place = || format!("{}:{}", origin.host(), origin.port());
         // The resolver hears of names only.
         Names::judge(origin.host(), origin.guard())?;
