@@ -114,6 +114,18 @@ impl SecretRef {
         }
     }
 
+    /// Says in the log when others on this machine may read the file: what is in it is theirs too then.
+    #[cfg(feature = "http")]
+    pub(crate) fn warn_if_shared(&self) {
+        #[cfg(unix)]
+        if let Place::File(path) = &self.place
+            && let Ok(metadata) = std::fs::metadata(path)
+            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+        {
+            tracing::warn!(target: "circle", path, "others on this machine may read the file of a key: give it the mode 0600");
+        }
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let error =
             |what: &str| Err(invalid(format!("{what}: write `env:NAME`, `file:PATH`, or `literal:` before a secret itself")));

@@ -15,7 +15,7 @@
 //!
 //! A provider that speaks HTTP is held to more, mostly in `tests/contract.rs`: what it sends, byte for byte, to a
 //! [`FaultServer`]; what it makes of every [`Failure`], with [`FailureMatrix`]; what it gives back when a call is dropped, with
-//! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`]. [`FaultProxy`] breaks the network before a real server.
+//! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`], and with `LeakMatrix`, which needs nothing but its type. [`FaultProxy`] breaks the network before a real server.
 //! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`; a server of
 //! HTTP/2 over TLS, `Http2Server`.
 //!
@@ -35,6 +35,8 @@ mod fixture;
 #[cfg(feature = "http")]
 mod http2_server;
 mod interface;
+#[cfg(feature = "http")]
+mod leaks;
 mod metadata;
 mod replies;
 mod runner;
@@ -60,6 +62,8 @@ pub use fixture::Fixture;
 #[cfg(feature = "http")]
 pub use http2_server::{Certificate, Http2Server};
 pub use interface::Suited;
+#[cfg(feature = "http")]
+pub use leaks::LeakMatrix;
 pub use metadata::{assert_metadata, assert_operations};
 pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use circle_core_common::AnyServiceRef;
 use circle_core_common::audit::AuditMode;
 use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
 use circle_core_common::resilience::Resilience;
 use circle_core_common::scope::Slo;
+use circle_core_common::{AnyServiceRef, ClientCertificate};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,6 +37,7 @@ pub(super) struct Planned {
     pub(super) name: String,
     pub(super) entry: Entry,
     pub(super) common: Common,
+    pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) resilience: Resilience,
     pub(super) slo: Option<Slo>,
     /// The provider's own keys.
@@ -94,7 +95,7 @@ pub(super) fn plan(
 
 fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&str>, problems: &mut Problems) -> Option<Planned> {
     let path = KeyPath::service(name);
-    let mut node = node.clone();
+    let (whole, mut node) = (node, node.clone());
     let provider_origin = node.get("provider").map(|provider| provider.origin.clone());
     let common = Common::take(&mut node, &path, problems)?;
     let Some(entry) = registry.get(&common.provider) else {
@@ -123,10 +124,16 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         }
     };
     let slo = common.decode_slo(&path, problems);
+    let (client_certificate, secrets) = common.decode_client_certificate(&path, problems);
+    if let (Some(table), false) = (&common.client_certificate, entry.is_remote()) {
+        let why = "runs in this process: no service asks it for a certificate";
+        let text = format!("`{}` {why}", entry.name());
+        problems.push(Problem::new(path.key("client_certificate"), table.origin.clone(), text));
+    }
     let inspected = entry.inspect(&node, &path);
     problems.extend(inspected.problems);
-    for secret in inspected.secrets {
-        let allowed = value_at(&node, &path, &secret.path).and_then(profiles_of);
+    for secret in inspected.secrets.into_iter().chain(secrets) {
+        let allowed = value_at(whole, &path, &secret.path).and_then(profiles_of);
         if let Some(allowed) = allowed.filter(|allowed| !profile.is_some_and(|profile| allowed.contains(&profile))) {
             let here =
                 profile.map_or_else(|| "no profile is active".to_owned(), |profile| format!("the active one is `{profile}`"));
@@ -135,7 +142,7 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         }
     }
     let references = inspected.references.into_iter().chain(shared).collect();
-    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, slo, node, references })
+    Some(Planned { name: name.to_owned(), entry: *entry, common, client_certificate, resilience, slo, node, references })
 }
 
 /// The value at `path`, which lies below the service's table.

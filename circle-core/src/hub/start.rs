@@ -76,6 +76,9 @@ impl Started {
             .services(services)
             .resilience(planned.resilience.clone())
             .allow_loopback(planned.common.allow_loopback)
+            .with_client_certificate(planned.client_certificate.clone())
+            .allow_private(planned.common.allow_private)
+            .allow_networks(planned.common.allow_networks.iter().copied())
             .traced(planned.common.trace);
         let cx = match &planned.resilience.rate_limit.store {
             None => cx,

@@ -177,6 +177,18 @@ impl Entry {
         (self.schema)()
     }
 
+    /// Builds it of a table in JSON, without a hub: for tools that try every provider. Services that it refers to are the context's.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for what is no such table; what the provider says.
+    pub async fn build_json(&self, table: &str, cx: BuildContext) -> Result<Service> {
+        let document = format!("{{\"services\":{{\"it\":{table}}}}}");
+        let tree = config::Tree::from_json(&document, self.name)?;
+        let nothing = || circle_core_common::Error::new(circle_core_common::ErrorKind::ConfigInvalid, "the config is no table");
+        let node = tree.service("it").ok_or_else(nothing)?;
+        self.build(node, &KeyPath::service("it"), cx).await
+    }
+
     pub(crate) fn inspect(&self, node: &Node, path: &KeyPath) -> Inspected {
         (self.inspect)(node, path)
     }
