@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use circle_core_common::interfaces::chat_model::ChatModel;
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
-use circle_core_common::interfaces::key_service::{Ciphertext, KeyService};
+use circle_core_common::interfaces::key_service::KeyService;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::messenger::{MessageId, Messenger, Sent};
 use circle_core_common::interfaces::notifier::{Notification, Notifier};
@@ -65,7 +65,7 @@ fn unknown(interface: &str) -> Result<()> {
     panic!("no calls of {interface} are known: add them beside this line")
 }
 
-fn of_handle<H: Handle>(service: &Service, capture: &Capture, calls: fn(H) -> Vec<Call>) -> Vec<Call> {
+fn of_handle<H: Handle + std::fmt::Debug>(service: &Service, capture: &Capture, calls: fn(H) -> Vec<Call>) -> Vec<Call> {
     let handle = match service.get::<H>("leaks") {
         Ok(handle) => handle,
         Err(error) => {
@@ -110,7 +110,7 @@ fn key_value_store(store: KeyValueStore) -> Vec<Call> {
 fn chat_model(model: ChatModel) -> Vec<Call> {
     calls! { model:
         "chat" => model.chat("Hello"),
-        "stream" => async { model.stream("Hello").await?.collect().await },
+        "stream" => async { model.stream("Hello").await?.finish().await },
         "count_tokens" => model.count_tokens("Hello"),
     }
 }
@@ -149,7 +149,7 @@ fn notifier(notifier: Notifier) -> Vec<Call> {
 
 fn secret_store(store: SecretStore) -> Vec<Call> {
     calls! { store:
-        "put" => store.put("a", "value"),
+        "put" => store.put("a", [("value", "text")]),
         "get" => store.get("a"),
         "list" => store.list("a").page(),
         "delete" => store.delete("a"),
@@ -159,7 +159,7 @@ fn secret_store(store: SecretStore) -> Vec<Call> {
 fn key_service(keys: KeyService) -> Vec<Call> {
     calls! { keys:
         "encrypt" => keys.encrypt("a", "plaintext", [("purpose", "test")]),
-        "decrypt" => keys.decrypt("a", Ciphertext::from(&b"no ciphertext"[..]), [("purpose", "test")]),
+        "decrypt" => keys.decrypt("a", Bytes::from_static(b"no ciphertext"), [("purpose", "test")]),
         "generate_data_key" => keys.generate_data_key("a", [("purpose", "test")]),
         "public_key" => keys.public_key("a"),
         "list" => keys.list("a").page(),

@@ -104,7 +104,7 @@ impl Watcher {
 
 impl Interceptor for Watcher {
     fn before(&self, outgoing: &mut Outgoing<'_>) -> Result<()> {
-        self.capture.debug("what an interceptor sees before", outgoing);
+        self.capture.debug("what an interceptor sees before", &*outgoing);
         assert!(!self.panics, "{outgoing:?}");
         Ok(())
     }

@@ -157,7 +157,7 @@ impl AuthorizationServerBuilder {
     /// `allow_loopback`), endpoints of another issuer, and endpoints at other origins than those that were named.
     pub fn build(self, cx: &BuildContext) -> Result<AuthorizationServer> {
         let guard = cx.guard();
-        let base = BaseUrl::parse_guarded(&self.issuer, guard).map_err(|error| error.context("the issuer"))?;
+        let base = BaseUrl::parse_guarded(&self.issuer, guard.clone()).map_err(|error| error.context("the issuer"))?;
         let mut origins = vec![Arc::clone(&base.origin)];
         for origin in &self.also_at {
             origins.push(Arc::new(cx.origin(origin)?));
@@ -165,13 +165,13 @@ impl AuthorizationServerBuilder {
         let http = cx.http(Arc::clone(&base.origin)).classify(Refusals).body_limit(DOCUMENT_MAX).build();
         let described = match self.endpoints {
             Some(endpoints) => {
-                check(&endpoints, &self.issuer, guard, &origins)?;
+                check(&endpoints, &self.issuer, &guard, &origins)?;
                 Described::Here(Arc::new(endpoints))
             }
             None => {
                 let target = base.target("/.well-known/openid-configuration");
                 let (http, origins) = (http.clone(), origins.clone());
-                Described::There(CredentialCache::new(Discovery { http, target, issuer: self.issuer.clone(), guard, origins }))
+                Described::There(CredentialCache::new(Discovery { http, target, issuer: self.issuer.clone(), guard: guard.clone(), origins }))
             }
         };
         Ok(AuthorizationServer { shared: Arc::new(Shared { issuer: self.issuer, http, guard, origins, described }) })
@@ -210,7 +210,7 @@ impl AuthorizationServer {
     pub(crate) async fn endpoint(&self, cx: &CallContext, endpoint: Endpoint) -> Result<(Target, String)> {
         let endpoints = self.endpoints(cx).await?;
         let text = endpoints.get(endpoint)?;
-        Ok((target(text, self.shared.guard, &self.shared.origins)?, text.to_owned()))
+        Ok((target(text, &self.shared.guard, &self.shared.origins)?, text.to_owned()))
     }
 }
 
@@ -221,9 +221,9 @@ impl fmt::Debug for AuthorizationServer {
 }
 
 /// Parses the address of an endpoint, which may have a query, at one of these origins.
-fn target(text: &str, guard: Guard, origins: &[Arc<Origin>]) -> Result<Target> {
+fn target(text: &str, guard: &Guard, origins: &[Arc<Origin>]) -> Result<Target> {
     let (address, query) = text.split_once('?').map_or((text, None), |(address, query)| (address, Some(query)));
-    let base = BaseUrl::parse_guarded(address, guard)?;
+    let base = BaseUrl::parse_guarded(address, guard.clone())?;
     if !origins.contains(&base.origin) {
         let text =
             format!("an endpoint of the authorisation server is at {}, which is none of its origins: `also_at`", base.origin);
@@ -243,7 +243,7 @@ fn target(text: &str, guard: Guard, origins: &[Arc<Origin>]) -> Result<Target> {
 }
 
 /// Who describes another issuer may be in the middle (RFC 8414, 3.3); who names endpoints elsewhere gets what is sent to them.
-fn check(endpoints: &Endpoints, issuer: &str, guard: Guard, origins: &[Arc<Origin>]) -> Result<()> {
+fn check(endpoints: &Endpoints, issuer: &str, guard: &Guard, origins: &[Arc<Origin>]) -> Result<()> {
     if endpoints.issuer != issuer {
         let text = format!("the server at {issuer} describes itself as another issuer");
         return Err(Error::new(ErrorKind::ConfigInvalid, text));
@@ -274,7 +274,7 @@ impl CredentialSource for Discovery {
         let request = Request::get(self.target.clone()).header("accept", "application/json")?;
         let response = self.http.send(cx, &DISCOVER, request).await?;
         let endpoints: Endpoints = read("the description of the authorisation server", &response.body)?;
-        check(&endpoints, &self.issuer, self.guard, &self.origins)?;
+        check(&endpoints, &self.issuer, &self.guard, &self.origins)?;
         let now = cx.clock().timestamp();
         Ok(Lease::new(Arc::new(endpoints)).until(now + 2 * DESCRIPTION_TTL).refresh_from(now + DESCRIPTION_TTL))
     }
