@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use circle_core_common::{CallContext, Error, ErrorKind, Result, SecretRef};
+use circle_core_common::credentials::{CredentialCache, CredentialSource};
+use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use jsonwebtoken::{EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
@@ -16,20 +17,24 @@ const LIFE: Duration = Duration::from_secs(300);
 
 /// A private key that assertions are signed with: PEM, PKCS#8 for elliptic curves; or a shared secret for `HS…`.
 ///
-/// It is read anew for each assertion, so that a rotated one is used at once.
+/// It is read when it is first needed, looked at again as its source says, and read anew when the server refuses it.
 #[derive(Clone)]
 pub struct SigningKey {
-    key: SecretRef,
+    key: CredentialCache<SecretString>,
     algorithm: Algorithm,
     kid: Option<String>,
     certificate_sha256: Option<String>,
 }
 
 impl SigningKey {
-    /// A key for this algorithm.
+    /// A key for this algorithm: a [`SecretRef`](circle_core_common::SecretRef), say.
     #[must_use]
-    pub const fn new(algorithm: Algorithm, key: SecretRef) -> Self {
-        Self { key, algorithm, kid: None, certificate_sha256: None }
+    pub fn new(algorithm: Algorithm, key: impl CredentialSource<Credential = SecretString>) -> Self {
+        Self { key: CredentialCache::new(key), algorithm, kid: None, certificate_sha256: None }
+    }
+
+    pub(crate) const fn secret(&self) -> &CredentialCache<SecretString> {
+        &self.key
     }
 
     /// Names the key to the server.
@@ -50,11 +55,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// `ConfigInvalid` when the key cannot be read, or is none for the algorithm; no error tells anything of it.
-    pub async fn sign(&self, claims: &Map<String, Value>) -> Result<SecretString> {
+    pub async fn sign(&self, cx: &CallContext, claims: &Map<String, Value>) -> Result<SecretString> {
         let mut header = Header::new(self.algorithm.ready());
         header.kid.clone_from(&self.kid);
         header.x5t_s256.clone_from(&self.certificate_sha256);
-        let secret = self.key.resolve().await?;
+        let secret = self.key.get(cx).await?;
         let invalid = || Error::new(ErrorKind::ConfigInvalid, format!("the signing key is none in PEM for {}", self.algorithm));
         let text = secret.expose_secret().as_bytes();
         let key = match self.algorithm.key_type() {
@@ -119,6 +124,6 @@ impl Assertion {
         claims.insert("iat".to_owned(), json!(now));
         claims.insert("exp".to_owned(), json!(now.saturating_add(life)));
         claims.insert("jti".to_owned(), json!(random::token(cx)?.expose_secret()));
-        key.sign(&claims).await
+        key.sign(cx, &claims).await
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::client_auth::ClientAuth;
+use crate::error::{OAuthError, OAuthErrorCode};
 use crate::form::Form;
 use crate::server::{AuthorizationServer, Endpoint};
 use crate::tokens::{TokenSet, read};
@@ -78,7 +79,11 @@ impl OAuthClient {
             _ => shared.server.endpoint(cx, Endpoint::Token).await.map_or(address, |(_, token)| token),
         };
         let request = shared.auth.request(cx, &shared.client_id, form, (target, &address)).await?;
-        shared.server.http().send(cx, operation, request).await
+        let sent = shared.server.http().send(cx, operation, request).await;
+        if sent.as_ref().is_err_and(|error| OAuthError::is(error, &OAuthErrorCode::InvalidClient)) {
+            shared.auth.refused(cx);
+        }
+        sent
     }
 
     /// Asks what a token is good for (RFC 7662).

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use circle_core_common::credentials::ExpiresIn;
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{CallContext, Error, ErrorKind, Result, Tick};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +14,7 @@ use crate::error::{OAuthError, OAuthErrorCode};
 use crate::form::Form;
 use crate::grants::{Wanted, wanted};
 use crate::server::Endpoint;
-use crate::tokens::{TokenSet, life, read};
+use crate::tokens::{TokenSet, read};
 
 static START: RemoteOperation = RemoteOperation::new("oauth.StartDevice", Idempotency::Idempotent, "");
 
@@ -85,10 +86,11 @@ struct Started {
     verification_uri: String,
     #[serde(alias = "verification_url_complete")]
     verification_uri_complete: Option<String>,
-    #[serde(default, deserialize_with = "life")]
-    expires_in: Option<Duration>,
-    #[serde(default, deserialize_with = "life")]
-    interval: Option<Duration>,
+    #[serde(default)]
+    expires_in: ExpiresIn,
+    /// Seconds, too, and as badly written.
+    #[serde(default)]
+    interval: ExpiresIn,
 }
 
 impl OAuthClient {
@@ -105,8 +107,8 @@ impl OAuthClient {
             user_code: started.user_code,
             verification_uri: started.verification_uri,
             verification_uri_complete: started.verification_uri_complete,
-            interval: started.interval.unwrap_or(INTERVAL).min(INTERVAL_MAX),
-            ends: asked.after(started.expires_in.unwrap_or(crate::tokens::DEFAULT_LIFE)),
+            interval: started.interval.life_or(INTERVAL).min(INTERVAL_MAX),
+            ends: asked.after(started.expires_in.life()),
         })
     }
 

@@ -99,6 +99,10 @@ impl CredentialSource for ClientCredentials {
     async fn load(&self, cx: &CallContext) -> Result<Lease<AccessToken>> {
         Ok(self.request(cx).await?.lease())
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }
 
 /// A token for an assertion that somebody signed (RFC 7523, 2.1): service accounts, and clients that act for a user.
@@ -136,6 +140,10 @@ impl CredentialSource for JwtBearer {
 
     async fn load(&self, cx: &CallContext) -> Result<Lease<AccessToken>> {
         Ok(self.request(cx).await?.lease())
+    }
+
+    fn by_tenant(&self) -> bool {
+        false
     }
 }
 
@@ -233,6 +241,10 @@ impl CredentialSource for TokenExchange {
 
     async fn load(&self, cx: &CallContext) -> Result<Lease<AccessToken>> {
         Ok(self.request(cx).await?.lease())
+    }
+
+    fn by_tenant(&self) -> bool {
+        self.subject.0.by_tenant() || self.actor.as_ref().is_some_and(|(actor, _)| actor.by_tenant())
     }
 }
 

@@ -151,4 +151,8 @@ impl CredentialSource for Reading {
             }
         }
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }

@@ -57,6 +57,10 @@ impl CredentialSource for RefreshToken {
     async fn load(&self, cx: &CallContext) -> Result<Lease<AccessToken>> {
         Ok(self.request(cx).await?.lease())
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for RefreshToken {

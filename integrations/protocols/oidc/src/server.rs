@@ -278,4 +278,8 @@ impl CredentialSource for Discovery {
         let now = cx.clock().timestamp();
         Ok(Lease::new(Arc::new(endpoints)).until(now + 2 * DESCRIPTION_TTL).refresh_from(now + DESCRIPTION_TTL))
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }

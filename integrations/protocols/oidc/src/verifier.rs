@@ -7,8 +7,9 @@ use std::time::Duration;
 use aws_lc_rs::digest::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use circle_core_common::credentials::{CredentialCache, CredentialSource};
 use circle_core_common::secret::equal;
-use circle_core_common::{CallContext, Error, ErrorKind, Result, SecretRef, Timestamp};
+use circle_core_common::{CallContext, Error, ErrorKind, Result, Timestamp};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -45,7 +46,7 @@ pub struct TokenVerifier {
 enum Keys {
     Remote(RemoteKeys),
     Fixed(Arc<KeySet>),
-    Secret(SecretRef),
+    Secret(CredentialCache<SecretString>),
 }
 
 impl TokenVerifier {
@@ -73,10 +74,10 @@ impl TokenVerifier {
     /// `ConfigInvalid` without an algorithm, and for one that is not symmetric.
     pub fn of_secret(
         issuer: impl Into<String>,
-        secret: SecretRef,
+        secret: impl CredentialSource<Credential = SecretString>,
         algorithms: impl IntoIterator<Item = Algorithm>,
     ) -> Result<Self> {
-        Self::new(issuer.into(), algorithms, Keys::Secret(secret))
+        Self::new(issuer.into(), algorithms, Keys::Secret(CredentialCache::new(secret)))
     }
 
     fn new(issuer: String, algorithms: impl IntoIterator<Item = Algorithm>, keys: Keys) -> Result<Self> {
@@ -160,7 +161,7 @@ impl TokenVerifier {
         let kid = jwt.header.kid.as_deref();
         let verified = match &*self.keys {
             Keys::Secret(secret) => {
-                let secret = secret.resolve().await?;
+                let secret = secret.get(cx).await?;
                 let bytes = secret.expose_secret().as_bytes();
                 // RFC 7518, 3.2: a key as long as the hash. A shorter one is guessed.
                 if bytes.len() < algorithm.digest().output_len() {

@@ -17,9 +17,9 @@ const TOKEN: &str = r#"{"access_token":"t1","token_type":"Bearer","expires_in":3
 async fn a_client_says_who_it_is_in_each_way() {
     let basic = "Basic YXBwJTNBMTpodW50ZXIyJTJGJTJCKyVDMyVCQw==";
     for (auth, header, sent) in [
-        (ClientAuth::Public, None, "grant_type=client_credentials&client_id=app%3A1"),
-        (ClientAuth::Basic(secret()), Some(basic), "grant_type=client_credentials"),
-        (ClientAuth::Post(secret()), None, "grant_type=client_credentials&client_id=app%3A1&client_secret=hunter2%2F%2B+%C3%BC"),
+        (ClientAuth::public(), None, "grant_type=client_credentials&client_id=app%3A1"),
+        (ClientAuth::basic(secret()), Some(basic), "grant_type=client_credentials"),
+        (ClientAuth::post(secret()), None, "grant_type=client_credentials&client_id=app%3A1&client_secret=hunter2%2F%2B+%C3%BC"),
     ] {
         let machine = Machine::new();
         machine.canned.at("/token").once(Reply::json(TOKEN));
@@ -90,7 +90,7 @@ async fn a_key_that_is_none_is_a_mistake_of_the_configuration_and_not_shown() {
 async fn what_is_wanted_is_asked_for() {
     let machine = Machine::new();
     machine.canned.at("/token").always(Reply::json(TOKEN));
-    let client = machine.client(ClientAuth::Public);
+    let client = machine.client(ClientAuth::public());
     let grant = ClientCredentials::new(client.clone()).scopes(["a", "b"]).resource("https://api.example.org").audience("x y");
     grant.request(&machine.cx()).await.unwrap();
     let expected =
@@ -133,7 +133,7 @@ async fn what_is_wanted_is_asked_for() {
 async fn grants_are_sources_behind_the_cache() {
     let machine = Machine::new();
     machine.canned.at("/token").always(Reply::json(TOKEN));
-    let cache = CredentialCache::new(ClientCredentials::new(machine.client(ClientAuth::Public)));
+    let cache = CredentialCache::new(ClientCredentials::new(machine.client(ClientAuth::public())));
     for _ in 0..100 {
         assert_eq!(cache.get(&machine.cx()).await.unwrap().secret().expose_secret(), "t1");
     }
@@ -153,7 +153,7 @@ async fn a_refresh_token_is_replaced_where_the_server_replaces_it() {
         answer(r#","refresh_token":"r3""#),
         answer(""),
     ]);
-    let source = RefreshToken::new(machine.client(ClientAuth::Public), "r1".into());
+    let source = RefreshToken::new(machine.client(ClientAuth::public()), "r1".into());
     for _ in 0..4 {
         source.load(&machine.cx()).await.unwrap();
     }
@@ -167,7 +167,7 @@ async fn a_refresh_token_is_replaced_where_the_server_replaces_it() {
 async fn what_is_used_up_is_sent_once() {
     let machine = Machine::jumping();
     machine.canned.at("/token").always(Reply::status(503));
-    let client = machine.client(ClientAuth::Public);
+    let client = machine.client(ClientAuth::public());
     assert!(client.refresh(&machine.cx(), &"r1".into()).await.is_err());
     assert_eq!(machine.canned.hits(), 1);
     assert!(ClientCredentials::new(client).request(&machine.cx()).await.is_err());
@@ -185,7 +185,7 @@ async fn tokens_are_asked_about_and_revoked() {
         Reply::json(r#"{"active":"true"}"#),
         Reply::json("{}"),
     ]);
-    let client = machine.client(ClientAuth::Post(secret()));
+    let client = machine.client(ClientAuth::post(secret()));
     let ask = async || client.introspect(&machine.cx(), &"t".into(), Some(TokenHint::AccessToken)).await;
     let told = ask().await.unwrap();
     assert!(told.active && told.allows("b") && !told.allows("c") && told.other["x"] == 1, "{told:?}");

@@ -30,7 +30,7 @@ async fn each_code_has_its_kind() {
         let machine = Machine::jumping();
         let text = format!(r#"{{"error":"{code}","error_description":"Words of the server"}}"#);
         machine.canned.at("/token").always(Reply::json(text).with_status(status));
-        let error = ClientCredentials::new(machine.client(ClientAuth::Public)).request(&machine.cx()).await.unwrap_err();
+        let error = ClientCredentials::new(machine.client(ClientAuth::public())).request(&machine.cx()).await.unwrap_err();
         let own = error.provider_error::<OAuthError>().unwrap_or_else(|| panic!("{error:?}"));
         assert_eq!((error.kind(), &own.code), (kind, &expected), "{status} {code}");
         assert_eq!(own.description.as_deref(), Some("Words of the server"), "{error:?}");
@@ -43,7 +43,7 @@ async fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
         let machine = Machine::new();
         machine.canned.at("/token").always(Reply::redirect(status, "https://evil.example.net/token"));
-        let grant = ClientCredentials::new(machine.client(ClientAuth::Post(secret())));
+        let grant = ClientCredentials::new(machine.client(ClientAuth::post(secret())));
         let error = grant.request(&machine.cx()).await.unwrap_err();
         assert!(error.is(ErrorKind::ConfigInvalid) && !error.is_retryable(), "{error}");
         assert_eq!(machine.canned.hits(), 1, "{status}");
@@ -57,7 +57,7 @@ async fn no_error_tells_what_was_sent() {
     for status in [200, 400, 401, 403, 404, 500] {
         for shape in 0..6 {
             machine.canned.at("/token").once(Reply::status(501));
-            let auths = || [ClientAuth::Post(secret()), ClientAuth::Basic(secret())];
+            let auths = || [ClientAuth::post(secret()), ClientAuth::basic(secret())];
             for auth in auths() {
                 machine.canned.reset();
                 machine.canned.at("/token").always_with(move |request| {
