@@ -290,7 +290,7 @@ fn t53_a_runtime_that_ends_takes_its_calls_along() {
     trial.assert_at_rest();
     // Who was dropped has cost the service nothing in the eyes of the policies.
     assert_eq!((trial.state().retry_tokens, trial.breaker()), (500, BreakerState::Closed));
-    trial.together(async {}).await.cost(0, 0);
+    second.block_on(trial.together(async {})).cost(0, 0);
     // The policies are those of before; connections belong to a runtime, so that a transport is made for each.
     let transport = circle_core_common::http::HttpTransport::builder().build();
     let environment = trial.environment.to_builder().transport(transport).build();
