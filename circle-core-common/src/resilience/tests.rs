@@ -6,6 +6,7 @@ mod limits;
 mod model;
 mod operations;
 mod order;
+mod refusals;
 mod retries;
 mod shared;
 mod telemetry;

@@ -83,3 +83,20 @@ async fn a_store_that_does_not_answer_rests_for_all_who_wait() {
     assert_eq!((came.result.is_ok(), came.took), (true, SECOND));
     bench.assert_at_rest();
 }
+
+/// Once for each outage: neither for every call of one, nor only for the first there ever was.
+#[cfg(feature = "testkit")]
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_store_is_told_once() {
+    use crate::suite::Telemetry;
+    crate::suite::telemetry::listen();
+    let (bench, store) = over(MILLI, StoreFailure::Refuse);
+    store.answers.store(false, Ordering::Relaxed);
+    let (telemetry, script) = (Telemetry::new(), Script::new([]));
+    let told = || telemetry.records().iter().filter(|record| record.level == tracing::Level::WARN).count();
+    for (after, expected) in [(Duration::ZERO, 1), (2 * SECOND, 1), (30 * SECOND, 1), (120 * SECOND, 2)] {
+        tokio::time::sleep(after).await;
+        telemetry.within(bench.plain(&SAFE, &script)).await.result.unwrap_err();
+        assert_eq!(told(), expected, "{after:?}");
+    }
+}
