@@ -10,9 +10,14 @@ mod chain;
 mod flight;
 mod lease;
 mod lifetime;
+pub mod links;
 mod os;
+#[cfg(test)]
+mod paused;
 mod request;
+mod rotation;
 mod secret;
+mod token_store;
 
 use async_trait::async_trait;
 
@@ -22,7 +27,9 @@ pub use self::lease::Lease;
 pub use self::lifetime::{DEFAULT_LIFE, ExpiresIn, IssuerClock};
 pub use self::os::{FileStamp, Os, OsSource};
 pub use self::request::CredentialRequest;
+pub use self::rotation::{RefreshGrant, RefreshTokens, Refreshed};
 pub use self::secret::{Fixed, SecretResolver, SecretResolvers, SecretSource};
+pub use self::token_store::{FileTokens, KeyValueTokens, MemoryTokens, StoredAccess, TokenRecord, TokenStore};
 
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Result};

@@ -19,7 +19,7 @@
 //! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`; a server of
 //! HTTP/2 over TLS, `Http2Server`.
 //!
-//! [`Storm`] makes many calls at once.
+//! [`Storm`] makes many calls at once. [`credentials`] holds caches, sources and token stores to their rules.
 //!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
@@ -27,6 +27,7 @@ mod broken;
 mod capture;
 mod clock;
 mod conformance;
+pub mod credentials;
 mod drop_sweep;
 mod failure_matrix;
 mod fault_proxy;

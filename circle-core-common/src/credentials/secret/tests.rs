@@ -4,28 +4,9 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::clock::{Clock, ClockSource, Tick};
+use crate::credentials::paused::environment;
 use crate::credentials::{CredentialCache, LOAD};
 use crate::units::Timestamp;
-
-struct Paused(tokio::time::Instant);
-
-impl ClockSource for Paused {
-    fn now(&self) -> Tick {
-        Tick::from_start(self.0.elapsed())
-    }
-
-    fn timestamp(&self) -> Timestamp {
-        Timestamp::from_unix(1_700_000_000, 0) + self.0.elapsed()
-    }
-
-    fn sleep_until(&self, deadline: Tick) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(deadline.since(self.now())))
-    }
-}
-
-fn environment() -> Environment {
-    Environment::builder().clock(Clock::from_source(Paused(tokio::time::Instant::now()))).build()
-}
 
 /// What a store has at each path, and how often it was asked.
 #[derive(Clone, Default)]
