@@ -86,6 +86,13 @@ pub mod sealed {
 #[macro_export]
 macro_rules! handle {
     ($(#[$meta:meta])* $handle:ident over $provider:ident with $capabilities:ident as $name:literal) => {
+        $crate::handle! { $(#[$meta])* $handle over $provider with $capabilities as $name, calls begin with open }
+    };
+    // For an interface that has a method `open` of its own.
+    (
+        $(#[$meta:meta])*
+        $handle:ident over $provider:ident with $capabilities:ident as $name:literal, calls begin with $open:ident
+    ) => {
         $(#[$meta])*
         #[derive(Clone)]
         pub struct $handle {
@@ -154,7 +161,7 @@ macro_rules! handle {
             }
 
             /// Opens the scope of one call.
-            fn open(&self, operation: &'static $crate::Operation) -> $crate::scope::Call<'_> {
+            fn $open(&self, operation: &'static $crate::Operation) -> $crate::scope::Call<'_> {
                 self.core.open(operation)
             }
 

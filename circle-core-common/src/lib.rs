@@ -14,6 +14,8 @@ pub mod coalesce;
 pub mod config;
 mod context;
 pub mod credentials;
+#[cfg(feature = "encryption")]
+pub mod encryption;
 mod environment;
 mod error;
 mod extension;

@@ -13,6 +13,9 @@
 //! # }
 //! ```
 //!
+//! With the feature `encryption`, `seal` and `open` encrypt data of any size: with data keys that are used again for a while, in
+//! envelopes that can be kept anywhere.
+//!
 //! *A context* is bound to what is encrypted: under another one, nothing is decrypted. *Corrupt* is what was tampered with, was
 //! encrypted by another key, or has another context; a service that says less is not asked to say more. *Rotation* gives a key
 //! new material: what the old one has encrypted is still decrypted, and what it has signed is still right.
@@ -23,6 +26,8 @@ pub mod conformance;
 #[cfg(feature = "mock")]
 mod mock;
 mod provider;
+#[cfg(feature = "encryption")]
+mod seal;
 mod types;
 
 use std::sync::Arc;
@@ -32,6 +37,8 @@ pub use capabilities::KeyServiceCapabilities;
 #[cfg(feature = "mock")]
 pub use mock::MockKeyServiceProvider;
 pub use provider::KeyServiceProvider;
+#[cfg(feature = "encryption")]
+pub use seal::SealedChunks;
 pub use types::*;
 
 use crate::error::{Error, ErrorKind, Limit, Reason, Result};
@@ -59,12 +66,18 @@ crate::operations! {
         ROTATE = "key_service.rotate", Admin;
         /// A page of keys.
         LIST = "key_service.list", Read;
+        /// Encrypts data of any size.
+        SEAL = "key_service.seal", Write;
+        /// Decrypts what was sealed.
+        OPEN = "key_service.open", Read;
+        /// Encrypts a data key anew.
+        REWRAP = "key_service.rewrap", Write;
     }
 }
 
 crate::handle! {
     /// A service that keeps keys and uses them: what applications hold.
-    KeyService over KeyServiceProvider with KeyServiceCapabilities as "KeyService"
+    KeyService over KeyServiceProvider with KeyServiceCapabilities as "KeyService", calls begin with begin
 }
 
 type Caps = KeyServiceCapabilities;
@@ -87,7 +100,7 @@ impl KeyService {
             check_size("plaintext_max", self.capabilities().plaintext_max, plaintext.len())
         });
         self.at(&ENCRYPT, &key, checked)?;
-        let mut call = self.open(&ENCRYPT);
+        let mut call = self.begin(&ENCRYPT);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.encrypt(call.cx(), EncryptRequest::new(key, plaintext, context))).await;
         call.finish(result).await
@@ -109,7 +122,7 @@ impl KeyService {
         // Data keys are decrypted where nothing else is.
         let can = if capabilities.data_key { Ok(()) } else { Caps::ENCRYPT.check(capabilities) };
         self.at(&DECRYPT, &key, can.and_then(|()| self.check(&key, &context)))?;
-        let mut call = self.open(&DECRYPT);
+        let mut call = self.begin(&DECRYPT);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.decrypt(call.cx(), DecryptRequest::new(key, ciphertext, context))).await;
         call.finish(result).await
@@ -123,7 +136,7 @@ impl KeyService {
         let (key, context) = (key.into(), context.into());
         let checked = Caps::DATA_KEY.check(self.capabilities()).and_then(|()| self.check(&key, &context));
         self.at(&GENERATE_DATA_KEY, &key, checked)?;
-        let mut call = self.open(&GENERATE_DATA_KEY);
+        let mut call = self.begin(&GENERATE_DATA_KEY);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.generate_data_key(call.cx(), DataKeyRequest::new(key, context))).await;
         let result = result.and_then(|made| match made.key.len() {
@@ -141,7 +154,7 @@ impl KeyService {
     pub async fn sign(&self, key: impl Into<KeyName>, algorithm: Algorithm, message: impl AsRef<[u8]>) -> Result<Bytes> {
         let (key, message) = (key.into(), Bytes::copy_from_slice(message.as_ref()));
         self.at(&SIGN, &key, self.check_signature(&key, &algorithm, &message))?;
-        let mut call = self.open(&SIGN);
+        let mut call = self.begin(&SIGN);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.sign(call.cx(), SignRequest::new(key, algorithm, message))).await;
         call.finish(result).await
@@ -160,7 +173,7 @@ impl KeyService {
     ) -> Result<()> {
         let (key, message) = (key.into(), Bytes::copy_from_slice(message.as_ref()));
         self.at(&VERIFY, &key, self.check_signature(&key, &algorithm, &message))?;
-        let mut call = self.open(&VERIFY);
+        let mut call = self.begin(&VERIFY);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let request = VerifyRequest::new(key, algorithm, message, signature.into());
         let result = call.guard(provider.verify(call.cx(), request)).await;
@@ -175,7 +188,7 @@ impl KeyService {
         let key = key.into();
         let checked = Caps::SIGN.check(self.capabilities()).and_then(|()| self.check(&key, &Context::new()));
         self.at(&PUBLIC_KEY, &key, checked)?;
-        let mut call = self.open(&PUBLIC_KEY);
+        let mut call = self.begin(&PUBLIC_KEY);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.public_key(call.cx(), PublicKeyRequest::new(key))).await;
         call.finish(result).await
@@ -190,7 +203,7 @@ impl KeyService {
         let key = key.into();
         let checked = Caps::ROTATE.check(self.capabilities()).and_then(|()| self.check(&key, &Context::new()));
         self.at(&ROTATE, &key, checked)?;
-        let mut call = self.open(&ROTATE);
+        let mut call = self.begin(&ROTATE);
         let provider = self.start(&mut call, Resources::One(key.shared())).await?;
         let result = call.guard(provider.rotate(call.cx(), RotateRequest::new(key))).await;
         call.finish(result).await
@@ -204,7 +217,7 @@ impl KeyService {
             let (keys, prefix) = (keys.clone(), Arc::clone(&prefix));
             async move {
                 Caps::LIST.check(keys.capabilities()).map_err(|error| keys.core.place(error, &LIST).with_resource(&prefix))?;
-                let mut call = keys.open(&LIST);
+                let mut call = keys.begin(&LIST);
                 let provider = keys.start(&mut call, Resources::One(&prefix)).await?;
                 let result = call.guard(provider.list(call.cx(), ListRequest::new(Arc::clone(&prefix), page))).await;
                 call.finish(result).await

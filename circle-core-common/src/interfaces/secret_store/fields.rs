@@ -88,8 +88,9 @@ impl SecretFields {
         self.fields.is_empty()
     }
 
-    /// How many bytes names and values have.
-    pub(super) fn size(&self) -> u64 {
+    /// How many bytes names and values have, for stores that count.
+    #[must_use]
+    pub fn size(&self) -> u64 {
         self.fields.iter().map(|(name, value)| (name.len() + value.expose_secret().len()) as u64).sum()
     }
 
