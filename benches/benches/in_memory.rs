@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use circle_core::audit::{AuditMode, FileAudit};
+use circle_core::audit::{AuditMode, AuditLog};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
@@ -61,7 +61,7 @@ fn on_two_threads(leaf: &Leaf, calls: u64) -> Duration {
 fn audited(c: &mut Criterion) {
     let path = std::env::temp_dir().join(format!("circle-core-bench-{}.jsonl", std::process::id()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let audit = FileAudit::open(&path).expect("an audit file");
+    let audit = AuditLog::open(&path).expect("an audit file");
     let store = ObjectStore::builder(Memory::new()).name("documents").audit(audit, AuditMode::Required).build();
     runtime.block_on(store.put("reports/q3.md", CONTENT.as_slice())).expect("a put");
     let mut group = c.benchmark_group("object_store_in_memory");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use circle_core_common::access::AccessControl;
-use circle_core_common::audit::{AuditMode, AuditSink, FileAudit};
+use circle_core_common::audit::{AuditLog, AuditMode, AuditSink};
 use circle_core_common::config::{Problems, Tree};
 use circle_core_common::{Environment, Handle, Result, Service};
 
@@ -145,7 +145,7 @@ impl HubBuilder {
         if let Some((sink, mode)) = self.audit {
             environment = environment.audit_arc(sink, mode);
         } else if let Some(config) = &plan.audit {
-            environment = environment.audit(FileAudit::open(&config.file)?, config.mode);
+            environment = environment.audit(AuditLog::open(&config.file)?, config.mode);
         }
         let mut ready = Vec::with_capacity(self.ready.len());
         for (name, service) in self.ready {
