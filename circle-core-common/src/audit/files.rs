@@ -48,7 +48,7 @@ fn corrupt(path: &Path, text: impl std::fmt::Display) -> Error {
 }
 
 /// Opens or creates a file that only its owner may read, to read and append.
-pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
+fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -90,12 +90,28 @@ fn exclusive(path: &Path) -> std::io::Result<File> {
     #[cfg(windows)]
     std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1);
     let file = options.open(path)?;
-    #[cfg(unix)]
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+    lock(&file)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn lock(file: &File) -> std::io::Result<()> {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|error| {
         let error = std::io::Error::from(error);
         let text = "another process, or another log of this one, writes into it";
         if error.kind() == IoKind::WouldBlock { std::io::Error::new(IoKind::ResourceBusy, text) } else { error }
-    })?;
+    })
+}
+
+#[cfg(not(unix))]
+fn lock(_: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Opens or creates a file that only its owner may read, and keeps every other process from writing into it.
+pub(super) fn private_exclusive(path: &Path) -> std::io::Result<File> {
+    let file = private_file(path)?;
+    lock(&file)?;
     Ok(file)
 }
 

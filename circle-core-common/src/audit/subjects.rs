@@ -13,7 +13,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::files::{io_error, private_file, replace};
+use super::files::{io_error, private_exclusive, replace};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The keys of the subjects of a log, in a file: whose pseudonym is which, until a key is destroyed.
@@ -40,11 +40,11 @@ impl SubjectKeys {
     /// use [`AuditLog::erase`](super::AuditLog::erase) there.
     ///
     /// # Errors
-    /// `Unavailable` when the file cannot be made or read; `Corrupt` when it holds something else.
+    /// `Unavailable` when the file cannot be made or read, or another process has it open; `Corrupt` when it holds something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let failed = |error: std::io::Error| io_error(&path, error);
-        let mut file = private_file(&path).map_err(failed)?;
+        let mut file = private_exclusive(&path).map_err(failed)?;
         let mut text = Zeroizing::new(Vec::new());
         file.read_to_end(&mut text).map_err(failed)?;
         // What a crash tore off was never used: a key is on disk before the first record with its pseudonym.
@@ -125,7 +125,7 @@ impl SubjectKeys {
         let failed = |error: std::io::Error| io_error(&self.path, error);
         replace(&self.path, &text).map_err(failed)?;
         self.keys.remove(subject);
-        self.file = private_file(&self.path).map_err(failed)?;
+        self.file = private_exclusive(&self.path).map_err(failed)?;
         self.file.seek(SeekFrom::End(0)).map_err(failed)?;
         self.unsynced = false;
         Ok(true)
@@ -209,6 +209,8 @@ mod tests {
         let mut keys = SubjectKeys::open(&path).unwrap();
         assert_eq!(keys.pseudonym("ana"), Some(ana));
         keys.pseudonym_of("bo").unwrap();
+        assert!(SubjectKeys::open(&path).unwrap_err().is(ErrorKind::Unavailable), "one process has it");
+        drop(keys);
         assert!(SubjectKeys::open(&path).unwrap().pseudonym("bo").is_some());
         std::fs::write(&path, "somebody's notes\n").unwrap();
         let error = SubjectKeys::open(&path).unwrap_err();
