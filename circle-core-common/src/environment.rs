@@ -182,6 +182,11 @@ impl EnvironmentBuilder {
         self.access_arc(Arc::new(access))
     }
 
+    /// Asks this policy engine before every call.
+    pub fn authorizer(self, engine: impl crate::access::Authorizer) -> Self {
+        self.access(crate::access::Asking(engine))
+    }
+
     /// As [`access`](Self::access), for one that is shared already.
     pub fn access_arc(mut self, access: Arc<dyn AccessControl>) -> Self {
         self.parts.access = Some(access);
@@ -196,6 +201,12 @@ impl EnvironmentBuilder {
     /// As [`audit`](Self::audit), for a sink that is shared already.
     pub fn audit_arc(mut self, sink: Arc<dyn AuditSink>, mode: AuditMode) -> Self {
         self.parts.audit = Some((sink, mode));
+        self
+    }
+
+    /// Writes no records: for what a sink calls itself.
+    pub fn without_audit(mut self) -> Self {
+        self.parts.audit = None;
         self
     }
 

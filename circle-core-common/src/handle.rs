@@ -18,6 +18,9 @@ pub trait Handle: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The configured name of the service; empty where there is none.
     fn service(&self) -> &str;
 
+    /// The environment that it calls in.
+    fn environment(&self) -> &crate::Environment;
+
     /// The same handle with this service name, in this environment.
     #[must_use]
     fn rebind(&self, environment: crate::Environment, service: &str) -> Self;
@@ -202,6 +205,10 @@ macro_rules! handle {
 
             fn service(&self) -> &str {
                 self.core.service()
+            }
+
+            fn environment(&self) -> &$crate::Environment {
+                self.core.environment()
             }
 
             fn rebind(&self, environment: $crate::Environment, service: &str) -> Self {

@@ -9,6 +9,7 @@ macro_rules! guides {
 guides! {
     readme = "../../README.md";
     architecture = "../../docs/architecture.md";
+    audit = "../../docs/audit.md";
     call_path = "../../docs/call-path.md";
     chat_models = "../../docs/chat-models.md";
     configuration = "../../docs/configuration.md";

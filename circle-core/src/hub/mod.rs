@@ -1,5 +1,6 @@
 //! The services of an application: built from a config, handed out by name.
 
+mod audit;
 mod builder;
 mod health;
 mod plan;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use circle_core_common::{
-    CallContext, CallOptions, Environment, Error, ErrorKind, Handle, Reason, Result, Service, config, operations,
+    CallContext, CallOptions, Environment, Error, ErrorKind, Handle, Reason, Result, Service, Tick, config, operations,
 };
 use tokio::task::JoinSet;
 
@@ -192,7 +193,8 @@ impl Hub {
         // Waited for: a build that is just ending must not end behind the closing.
         background.shutdown().await;
         let deadline = environment.clock().now().after(within);
-        let mut result = Ok(());
+        // Before the services close: one of them may keep the log's checkpoints.
+        let mut result = self.flush_audit(deadline).await;
         for name in self.inner.order.iter().rev() {
             let Some(slot) = self.inner.services.get(name) else { continue };
             for provider in slot.all().filter_map(|service| service.provider().ok()) {
@@ -201,11 +203,15 @@ impl Hub {
                 result = result.and(closed.map_err(|error| error.context(format_args!("closing `{name}`"))));
             }
         }
-        if let Some((sink, _)) = environment.audit() {
-            let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
-            result = result.and(cx.guard(sink.flush()).await.map_err(|error| error.context("writing the last audit records")));
-        }
-        result
+        // And behind them, for the calls that were under way.
+        result.and(self.flush_audit(deadline).await)
+    }
+
+    async fn flush_audit(&self, deadline: Tick) -> Result<()> {
+        let environment = &self.inner.environment;
+        let Some((sink, _)) = environment.audit() else { return Ok(()) };
+        let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
+        cx.guard(sink.flush()).await.map_err(|error| error.context("writing the last audit records"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is fuzzed, and what each must keep.
 
+mod audit;
 mod aws_profiles;
 mod chat_stream;
 mod config;
@@ -27,6 +28,7 @@ pub(super) const TARGETS: &[Target] = &[
     config::TOML,
     config::JSON,
     config::ENVIRONMENT,
+    audit::NOTES,
     filesystem::KEYS,
     aws_profiles::PROFILES,
     http::ORIGIN,
