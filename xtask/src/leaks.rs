@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{outcome::Result, workspace::Workspace};
+use crate::outcome::Result;
 
 pub(crate) const HELP: &str = "\
 Builds every service of every provider from the schema of its config, with a canary in every place of a secret, makes its calls
@@ -16,6 +16,7 @@ Exit code: 0 clean, 1 problems (one line each), 2 the facade does not build with
 #[cfg(not(feature = "leaks"))]
 pub(crate) fn run(_: lexopt::Parser) -> Result<ExitCode> {
     use crate::outcome::Context as _;
+    use crate::workspace::Workspace;
 
     let here = std::env::current_dir().context("finding the current folder")?;
     let workspace = Workspace::load(&here)?;

@@ -7,8 +7,6 @@ use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems,
 use circle_core_common::resilience::Resilience;
 use circle_core_common::scope::Slo;
 use circle_core_common::{AnyServiceRef, ClientCertificate};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::audit::{self, AuditConfig};
 use crate::registry::{Entry, Registry};

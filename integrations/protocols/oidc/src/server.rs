@@ -171,7 +171,13 @@ impl AuthorizationServerBuilder {
             None => {
                 let target = base.target("/.well-known/openid-configuration");
                 let (http, origins) = (http.clone(), origins.clone());
-                Described::There(CredentialCache::new(Discovery { http, target, issuer: self.issuer.clone(), guard: guard.clone(), origins }))
+                Described::There(CredentialCache::new(Discovery {
+                    http,
+                    target,
+                    issuer: self.issuer.clone(),
+                    guard: guard.clone(),
+                    origins,
+                }))
             }
         };
         Ok(AuthorizationServer { shared: Arc::new(Shared { issuer: self.issuer, http, guard, origins, described }) })
