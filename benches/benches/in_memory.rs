@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use circle_core::audit::{AuditLog, AuditMode};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
+use circle_core_benches::credentials::Cached;
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{CONTENT, Leaf, at_once, get, guarded, plain};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -42,6 +43,15 @@ fn typed_call(c: &mut Criterion) {
     c.bench_function("typed_call", |b| b.iter(|| at_once(black_box(&client).issue()).is_ok()));
 }
 
+/// A look into a cache that has the credential.
+fn cached_credential(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cached_credential");
+    for (name, cached) in [("secret", Cached::secret()), ("token", Cached::token()), ("tenant", Cached::token_of_a_tenant())] {
+        group.bench_function(name, |b| b.iter(|| black_box(&cached).get()));
+    }
+    group.finish();
+}
+
 /// How long two threads take that make so many calls each.
 fn on_two_threads(leaf: &Leaf, calls: u64) -> Duration {
     let start = Barrier::new(2);
@@ -72,5 +82,5 @@ fn audited(c: &mut Criterion) {
     std::fs::remove_dir_all(folder).expect("the audit log");
 }
 
-criterion_group!(benches, object_store, policies, typed_call, audited);
+criterion_group!(benches, object_store, policies, typed_call, cached_credential, audited);
 criterion_main!(benches);

@@ -23,6 +23,7 @@ guides! {
     observability = "../../docs/observability.md";
     private_integrations = "../../docs/private-integrations.md";
     retrieval = "../../docs/retrieval.md";
+    security = "../../docs/security.md";
     sending_requests = "../../docs/sending-requests.md";
     testing = "../../docs/testing.md";
     tool_loop = "../../docs/tool-loop.md";

@@ -57,7 +57,7 @@ pub use circle_core_common::{
     Clock, ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, FailedAttempt, Fence, Filter, Flag,
     Handle, Health, HealthState, Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider,
     ProviderInfo, Random, Reason, Report, Resolution, Result, ResultExt, RetryOn, SecretRef, Sent, Service, ServiceRef, Tick,
-    Timestamp, Version, Watch, access, audit, config, filter, resilience, secret, telemetry,
+    Timestamp, Version, Watch, access, audit, config, credentials, filter, resilience, secret, telemetry,
 };
 pub use hub::Hub;
 pub use registry::Registry;

@@ -11,8 +11,8 @@ use crate::units::Timestamp;
 
 /// The life of a token whose issuer names none, and for which its provider knows no better.
 pub const DEFAULT_LIFE: Duration = Duration::from_secs(300);
-/// The longest life that is believed: a year. Some issuers mean milliseconds.
-const LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest life that is believed, ten years. Beyond that an issuer means "for ever", which no token is.
+const LIFE_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How far two clocks may differ before the difference is an error.
 const SKEW_MAX: Duration = Duration::from_secs(300);
 
@@ -37,13 +37,13 @@ const SKEW_MAX: Duration = Duration::from_secs(300);
 pub struct ExpiresIn(Option<Duration>);
 
 impl ExpiresIn {
-    /// So many seconds.
+    /// So many seconds, of which whole ones count.
     #[must_use]
     pub fn seconds(seconds: f64) -> Self {
-        // More than a duration holds is a long life, too.
-        let life = if seconds.is_finite() { seconds.min(LIFE_MAX.as_secs_f64()) } else { f64::NAN };
-        // Zero and less say that the token has ended, which no issuer means of one that it has just given.
-        Self(Duration::try_from_secs_f64(life).ok().filter(|life| !life.is_zero()))
+        // Zero and less say that the token has ended, which no issuer means of one that it has just given. What is no number at
+        // all fails both comparisons.
+        let is_life = seconds >= 1.0 && seconds.is_finite();
+        Self(is_life.then(|| Duration::from_secs_f64(seconds.floor().min(LIFE_MAX.as_secs_f64()))))
     }
 
     /// What the issuer said, where it said something.
@@ -171,7 +171,8 @@ mod tests {
             ("3600", Some(3600.0)),
             (r#""3600""#, Some(3600.0)),
             (r#"" 3600 ""#, Some(3600.0)),
-            ("3599.5", Some(3599.5)),
+            ("3599.9", Some(3599.0)),
+            ("0.9", None),
             ("1e3", Some(1000.0)),
             ("0", None),
             ("-1", None),
@@ -186,7 +187,7 @@ mod tests {
             ("[1, [2]]", None),
             (r#"{"a": {"b": 1}}"#, None),
             // Milliseconds, and more than a duration holds.
-            ("3600000000000", Some(LIFE_MAX.as_secs_f64())),
+            ("1e12", Some(LIFE_MAX.as_secs_f64())),
             ("18446744073709551615", Some(LIFE_MAX.as_secs_f64())),
             ("1e300", Some(LIFE_MAX.as_secs_f64())),
         ] {

@@ -46,8 +46,8 @@ pub trait RefreshGrant: Send + Sync + 'static {
     /// Redeems a refresh token. One attempt that is not repeated: the token may be spent.
     ///
     /// # Errors
-    /// `Unauthenticated` when the issuer refuses the refresh token (`invalid_grant`), and for nothing else; why it cannot be
-    /// asked. No message shows a token.
+    /// `Unauthenticated` when the issuer refuses the refresh token (`invalid_grant`); why it cannot be asked. No message shows
+    /// a token.
     async fn refresh(&self, cx: &CallContext, refresh_token: &SecretString) -> Result<Refreshed>;
 }
 
@@ -142,7 +142,8 @@ impl CredentialSource for RefreshTokens {
                         _ => return Err(error),
                     }
                 }
-                redeemed => return redeemed,
+                // Only now: of what its caller did not live to see, nothing was given out.
+                redeemed => return redeemed.map(|access| inner.give(&key, &access)),
             }
         }
     }
@@ -150,13 +151,7 @@ impl CredentialSource for RefreshTokens {
 
 /// Redeems a token that was claimed, and writes what came of it, to the end: a caller that goes must not take the next
 /// refresh token along.
-async fn redeem(
-    inner: &Arc<Inner>,
-    cx: &CallContext,
-    key: &str,
-    spent: TokenRecord,
-    version: Version,
-) -> Result<Lease<SecretString>> {
+async fn redeem(inner: &Arc<Inner>, cx: &CallContext, key: &str, spent: TokenRecord, version: Version) -> Result<StoredAccess> {
     let (inner, cx, key) = (Arc::clone(inner), cx.clone(), key.to_owned());
     let work = async move { inner.redeem(&cx, &key, spent, version).await };
     match tokio::runtime::Handle::try_current() {
@@ -196,7 +191,7 @@ impl Inner {
         Lease::new(access.token.clone()).until(access.expires_at)
     }
 
-    async fn redeem(&self, cx: &CallContext, key: &str, spent: TokenRecord, version: Version) -> Result<Lease<SecretString>> {
+    async fn redeem(&self, cx: &CallContext, key: &str, spent: TokenRecord, version: Version) -> Result<StoredAccess> {
         match cx.guard(self.grant.refresh(cx, &spent.refresh_token)).await {
             Ok(refreshed) => {
                 let access = StoredAccess { token: refreshed.access_token, expires_at: refreshed.expires_at };
@@ -206,7 +201,7 @@ impl Inner {
                     claimed_until: None,
                 };
                 self.write(cx, key, spent, next, Some(version)).await?;
-                Ok(self.give(key, &access))
+                Ok(access)
             }
             Err(error) => {
                 // If that fails the claim ends by itself.

@@ -3,6 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,14 +17,16 @@ use crate::random::Random;
 
 /// The largest record that is read, in bytes.
 const RECORD_MAX: u64 = 256 * 1024;
-/// How many earlier versions stay: a writer that was held up between its look and its write must not find the place free that
+/// How long earlier versions stay: a writer that was held up between its look and its write must not find the name free that
 /// was taken and cleared meanwhile.
-const KEPT: u64 = 4;
+const KEPT: Duration = Duration::from_secs(3600);
+/// How long there may be between the two.
+const HELD_UP_MAX: Duration = Duration::from_secs(600);
 /// How often a record is looked for that somebody replaced between the look at its folder and the look into it.
 const RACES: u32 = 16;
 
-/// Token records in files that only their owner may read, one for each version: a record is written whole beside them and then
-/// given its name, which only one writer can do. No lock is left behind by a process that ends.
+/// Token records in files that only their owner may read, one for each version of the last hour: a record is written whole
+/// beside them and then given its name, which only one writer can do. No lock is left behind by a process that ends.
 ///
 /// The folder must be on a disk of this machine that knows hard links. Who can read the files can act as those who signed in.
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ fn newest_text(folder: &Path, stem: &str) -> io::Result<Option<(SecretString, u6
 }
 
 fn swap(folder: &Path, stem: &str, expected: u64, draft: &Path, text: &SecretString) -> io::Result<Option<u64>> {
+    let began = SystemTime::now();
     if newest(folder, stem)? != expected {
         return Ok(None);
     }
@@ -152,14 +156,17 @@ fn swap(folder: &Path, stem: &str, expected: u64, draft: &Path, text: &SecretStr
         linked => linked?,
     }
     sync_folder(folder)?;
-    let all = versions(folder, stem)?;
-    // Held up so long that others went past it and cleared the place: what was written counts for nobody.
-    if all.iter().any(|other| *other > number) {
-        return Ok(None);
+    let now = SystemTime::now();
+    if now.duration_since(began).is_ok_and(|took| took > HELD_UP_MAX) {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "the write was held up, and others may have gone past it"));
     }
-    for old in all.into_iter().filter(|old| old + KEPT < number) {
-        // Somebody else may have cleared it.
-        let _ = std::fs::remove_file(folder.join(format!("{stem}.{old}")));
+    for old in versions(folder, stem)?.into_iter().filter(|old| *old < number) {
+        let old = folder.join(format!("{stem}.{old}"));
+        let written = std::fs::metadata(&old).and_then(|data| data.modified());
+        if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > KEPT)) {
+            // Somebody else may have cleared it.
+            let _ = std::fs::remove_file(old);
+        }
     }
     Ok(Some(number))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use circle_core_common::credentials::{CredentialSource, Lease};
+use circle_core_common::credentials::{CredentialSource, Lease, RefreshGrant, Refreshed};
 use circle_core_common::{CallContext, Result};
 use secrecy::SecretString;
 
@@ -16,7 +16,8 @@ use crate::tokens::{AccessToken, TokenSet};
 /// Access tokens for a refresh token. Where the server gives another refresh token, that is used from then on.
 ///
 /// Two must not redeem the same refresh token: a server that replaces them takes the second for a thief, and revokes both. Behind a
-/// [`CredentialCache`](circle_core_common::credentials::CredentialCache) one load runs at a time.
+/// [`CredentialCache`](circle_core_common::credentials::CredentialCache) one load runs at a time; of several processes,
+/// [`RefreshTokens`](circle_core_common::credentials::RefreshTokens) let one redeem it.
 pub struct RefreshToken {
     client: OAuthClient,
     current: Mutex<SecretString>,
@@ -59,7 +60,21 @@ impl CredentialSource for RefreshToken {
     }
 
     fn by_tenant(&self) -> bool {
+        // There is one refresh token: each tenant redeeming it would be taken for a thief.
         false
+    }
+}
+
+/// For [`RefreshTokens`](circle_core_common::credentials::RefreshTokens), which keep the refresh token where several processes find it.
+#[async_trait]
+impl RefreshGrant for OAuthClient {
+    async fn refresh(&self, cx: &CallContext, refresh_token: &SecretString) -> Result<Refreshed> {
+        let tokens = self.refresh_with(cx, refresh_token, &Wanted::default()).await?;
+        Ok(Refreshed {
+            access_token: tokens.access_token.secret().clone(),
+            expires_at: tokens.expires_at,
+            refresh_token: tokens.refresh_token,
+        })
     }
 }
 

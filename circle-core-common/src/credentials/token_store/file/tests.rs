@@ -21,10 +21,16 @@ async fn only_the_owner_may_read_and_nothing_is_left_lying_about() {
         let record = TokenRecord::new(format!("r{number}"));
         version = store.compare_and_swap(&cx, "../k/…", version.as_ref(), &record).await.unwrap();
         assert!(version.is_some());
+        if number == 14 {
+            let long_ago = std::time::SystemTime::now() - 2 * KEPT;
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                File::options().append(true).open(entry.unwrap().path()).unwrap().set_modified(long_ago).unwrap();
+            }
+        }
     }
     assert!(store.compare_and_swap(&cx, "../k/…", None, &TokenRecord::new("x")).await.unwrap().is_none());
     let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap()).collect();
-    assert_eq!(names.len() as u64, KEPT + 1, "{names:?}");
+    assert_eq!(names.len(), 5, "of an hour ago there is nothing any more: {names:?}");
     for entry in &names {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }

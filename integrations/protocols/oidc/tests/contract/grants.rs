@@ -1,7 +1,9 @@
 //! Each grant on the wire.
 
-use circle_core_common::SecretRef;
-use circle_core_common::credentials::{CredentialCache, CredentialSource, Fixed};
+use std::sync::Arc;
+
+use circle_core_common::credentials::{CredentialCache, CredentialSource, Fixed, MemoryTokens, RefreshTokens, TokenRecord};
+use circle_core_common::{ErrorKind, SecretRef};
 use circle_core_protocol_oidc::{
     Algorithm, Assertion, ClientAuth, ClientCredentials, JwtBearer, RefreshToken, SigningKey, TokenExchange, TokenHint, TokenType,
 };
@@ -160,6 +162,27 @@ async fn a_refresh_token_is_replaced_where_the_server_replaces_it() {
     let sent: Vec<_> = machine.canned.received().iter().map(|request| field(request, "refresh_token").unwrap()).collect();
     assert_eq!(sent, ["r1", "r2", "r2", "r3"]);
     assert_eq!(body(&machine.canned.received()[0]), "grant_type=refresh_token&refresh_token=r1&client_id=app%3A1");
+}
+
+#[tokio::test]
+async fn refresh_tokens_are_kept_in_a_store_that_processes_share() {
+    let machine = Machine::new();
+    machine.canned.at("/token").script([
+        Reply::json(r#"{"access_token":"a1","expires_in":60,"refresh_token":"r2"}"#),
+        Reply::json(r#"{"error":"invalid_grant"}"#).with_status(400),
+        Reply::json(r#"{"access_token":"a2","expires_in":60}"#),
+    ]);
+    let store = Arc::new(MemoryTokens::new());
+    let process = || RefreshTokens::from_arcs("mail", Arc::new(machine.client(ClientAuth::Public)), store.clone());
+    let (first, second) = (process(), process());
+    first.sign_in(&machine.cx(), TokenRecord::new("r1")).await.unwrap();
+    assert_eq!(first.load(&machine.cx()).await.unwrap().expose_secret(), "a1");
+    machine.advance(60);
+    let error = second.load(&machine.cx()).await.unwrap_err();
+    assert_eq!((error.kind(), machine.canned.hits()), (ErrorKind::Unauthenticated, 2));
+    assert_eq!(second.load(&machine.cx()).await.unwrap().expose_secret(), "a2");
+    let sent: Vec<_> = machine.canned.received().iter().map(|request| field(request, "refresh_token").unwrap()).collect();
+    assert_eq!(sent, ["r1", "r2", "r2"]);
 }
 
 /// A refresh token that is sent again may be taken for a thief's, so it is not, unless it is proved unsent.
