@@ -117,6 +117,20 @@ impl Hub {
         }
     }
 
+    /// The provider of a service itself, for what no interface has; a clone of it, as its handles share it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); `ConfigInvalid`, reason `WrongInterface`, for a provider of another type; why the service has not
+    /// started.
+    pub fn native<P: Clone + 'static>(&self, name: &str) -> Result<P> {
+        let slot = self.inner.services.get(name).ok_or_else(|| self.unknown(name))?;
+        let provider = slot.service.provider()?;
+        circle_core_common::provider::native::<P>(&**provider).cloned().ok_or_else(|| {
+            let text = format!("`{name}` is {}, no {}", provider.info().name, std::any::type_name::<P>());
+            Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::WrongInterface)
+        })
+    }
+
     fn unknown(&self, name: &str) -> Error {
         let names: Vec<&str> = self.inner.services.keys().map(String::as_str).collect();
         let mut text = format!("there is no service `{name}`");

@@ -84,9 +84,6 @@ fn complete(package: &Package, circle: &Circle, interfaces: &[String]) -> Vec<Pr
         problems.push(metadata(&at, format!("names the server `{unknown}`, which is none of {}", known.join(", "))));
     }
     for (service, offered) in &circle.services {
-        if offered.is_empty() {
-            problems.push(metadata(&at, format!("says that `{service}` offers no interface")));
-        }
         for unknown in offered.iter().filter(|name| !interfaces.contains(name)) {
             problems.push(metadata(&at, format!("says that `{service}` offers `{unknown}`, which is no interface")));
         }

@@ -156,6 +156,13 @@ fn install() {
 mod tests {
     use super::*;
 
+    /// With both backends of `jsonwebtoken` in a build, it panics at its first use unless one was chosen: here, before any use.
+    #[test]
+    fn the_cryptography_is_chosen_before_it_is_used() {
+        Algorithm::RS256.ready();
+        assert!(jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().is_err(), "it has been chosen already");
+    }
+
     #[test]
     fn names_are_exact_and_none_is_no_algorithm() {
         for algorithm in Algorithm::ALL {

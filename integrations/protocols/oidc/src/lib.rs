@@ -1,4 +1,17 @@
 //! OAuth 2.0 grants, OpenID Connect discovery and the verification of JWTs, for every provider that needs them.
+//!
+//! ```
+//! use circle_core_common::http::Auth;
+//! use circle_core_common::{BuildContext, Environment, SecretRef};
+//! use circle_core_protocol_oidc::{AuthorizationServer, BearerTokens, ClientAuth, ClientCredentials, OAuthClient};
+//!
+//! let cx = BuildContext::new(Environment::default(), "orders");
+//! let server = AuthorizationServer::builder("https://login.example.org").build(&cx)?;
+//! let client = OAuthClient::new(server, "shop", ClientAuth::basic(SecretRef::environment("CLIENT_SECRET")));
+//! let tokens = BearerTokens::new(ClientCredentials::new(client).scopes(["orders:read"]));
+//! let http = cx.http(cx.origin("https://api.example.org")?).auth(Auth::custom(tokens)).build();
+//! # Ok::<(), circle_core_common::Error>(())
+//! ```
 
 mod algorithm;
 mod assertion;
@@ -18,6 +31,9 @@ mod loopback;
 mod openid;
 mod pkce;
 mod random;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 mod refresh;
 mod refusal;
 mod server;

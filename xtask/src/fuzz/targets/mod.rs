@@ -7,6 +7,7 @@ mod config;
 mod event_stream;
 mod filesystem;
 mod http;
+mod identity;
 mod texts;
 
 pub(super) struct Target {
@@ -34,6 +35,9 @@ pub(super) const TARGETS: &[Target] = &[
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,
+    identity::TOKEN,
+    identity::CLAIMS,
+    identity::KEYS,
     event_stream::EVENT_STREAM,
     chat_stream::CHAT_STREAM,
     chat_stream::RESPONSE_STREAM,

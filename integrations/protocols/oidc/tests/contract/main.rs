@@ -8,6 +8,7 @@ mod keys;
 mod login;
 mod loopback;
 mod openid;
+mod properties;
 mod refusals;
 mod signing;
 
