@@ -88,6 +88,14 @@ fn complete(package: &Package, circle: &Circle, interfaces: &[String]) -> Vec<Pr
             problems.push(metadata(&at, format!("says that `{service}` offers `{unknown}`, which is no interface")));
         }
     }
+    for (service, feature) in &circle.behind {
+        if !circle.services.contains_key(service) {
+            problems.push(metadata(&at, format!("has `{service}` behind a feature, which is no service of it")));
+        }
+        if !package.features.contains_key(feature) {
+            problems.push(metadata(&at, format!("has `{service}` behind `{feature}`, which is no feature of the crate")));
+        }
+    }
     let services: Vec<_> = circle.services.keys().collect();
     let integrations: Vec<_> = circle.integrations.keys().collect();
     if services != integrations {
@@ -129,6 +137,8 @@ mod tests {
             ("maturity = \"beta\"", "maturity = \"good\""),
             ("[\"ObjectStore\"]", "[]"),
             ("integrations = { memory = \"Memory\" }", "integrations = { memo = \"Memory\" }"),
+            ("live = \"none\"", "live = \"none\"\nbehind = { memo = \"seal\" }"),
+            ("live = \"none\"", "live = \"none\"\nbehind = { memory = \"seal\" }"),
         ] {
             changed(from, to).expect("metadata", MEMORY);
         }
