@@ -273,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_signatures_are_those_of_another_library() {
+        use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+        for at in 0..64 {
+            let (seed, text) = ([at; 32], format!("{at}\n"));
+            let (ours, theirs) =
+                (SigningKey::new("a.example", &seed).unwrap(), Ed25519KeyPair::from_seed_unchecked(&seed).unwrap());
+            assert_eq!(theirs.public_key().as_ref(), ours.public.key);
+            let signature = [ours.public.id().to_be_bytes().as_slice(), theirs.sign(text.as_bytes()).as_ref()].concat();
+            assert_eq!(ours.sign(&text).unwrap(), format!("{text}\n— a.example {}\n", BASE64.encode(signature)));
+        }
+    }
+
+    #[test]
     fn another_signer_is_ignored_and_text_may_hold_empty_lines() {
         let (ours, other) = (SigningKey::generate("a.example").unwrap(), SigningKey::generate("b.example").unwrap());
         let text = "one\n\ntwo\n";

@@ -80,6 +80,12 @@ impl Verifier {
         let path = path.as_ref();
         let text = read_text(&beside(path, CHECKPOINTS))?;
         let local = text.as_deref().map(|text| notes(text).0).unwrap_or_default();
+        // What vouches for records is read before them: an open log may have more of these meanwhile, and never fewer.
+        let index = match open(&beside(path, INDEX))? {
+            Some(file) => read_index(&file).map_err(|error| io_error(&beside(path, INDEX), error))?,
+            None => Vec::new(),
+        };
+        let index: Vec<Hash> = index.into_iter().map(|(_, leaf)| leaf).collect();
         let records = match open(path)? {
             Some(file) => read_records(file).map_err(|error| io_error(path, error))?,
             None if local.is_empty() && self.anchored.is_empty() => {
@@ -87,11 +93,6 @@ impl Verifier {
             }
             None => Records { leaves: Vec::new(), misplaced: None, torn: 0 },
         };
-        let index = match open(&beside(path, INDEX))? {
-            Some(file) => read_index(&file).map_err(|error| io_error(&beside(path, INDEX), error))?,
-            None => Vec::new(),
-        };
-        let index: Vec<Hash> = index.into_iter().map(|(_, leaf)| leaf).collect();
 
         let origin = self.wanted_origin(&local)?;
         let mut said = Said::new();

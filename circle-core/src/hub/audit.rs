@@ -18,14 +18,14 @@ use super::plan::check_secrets;
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditConfig {
     /// The file that records are appended to.
-    pub(super) file: std::path::PathBuf,
+    file: std::path::PathBuf,
     /// What happens to a call whose record cannot be written.
     #[serde(default)]
     pub(super) mode: AuditMode,
     /// The key that signs checkpoints, as `circle-audit key new` makes it; otherwise one is made in `<file>.key`.
-    pub(super) key: Option<SecretRef>,
+    key: Option<SecretRef>,
     /// What a new log is called in its checkpoints; otherwise by its key's name and a random number.
-    pub(super) origin: Option<String>,
+    origin: Option<String>,
     /// Whether principals are written by pseudonym or as they are.
     #[serde(default)]
     principals: Principals,
@@ -34,7 +34,7 @@ pub(super) struct AuditConfig {
     resources: Resources,
     /// Second places that keep the checkpoints.
     #[serde(default)]
-    pub(super) anchors: Vec<AnchorConfig>,
+    anchors: Vec<AnchorConfig>,
 }
 
 /// How principals are written.
@@ -62,13 +62,13 @@ enum Resources {
 /// A second place for checkpoints: a file, or an object store.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AnchorConfig {
+struct AnchorConfig {
     /// A file that checkpoints are appended to.
-    pub(super) file: Option<std::path::PathBuf>,
+    file: Option<std::path::PathBuf>,
     /// A service that keeps each checkpoint as an object.
-    pub(super) store: Option<ServiceRef<ObjectStore>>,
+    store: Option<ServiceRef<ObjectStore>>,
     /// What the objects' keys begin with; otherwise `audit/`.
-    pub(super) prefix: Option<String>,
+    prefix: Option<String>,
 }
 
 /// Reads the section; and which services it refers to.

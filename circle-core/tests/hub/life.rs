@@ -202,9 +202,8 @@ async fn audit_goes_into_the_configured_file_and_its_anchors() {
         format!("file:{}", secret.display()),
         text(&anchor),
     );
-    // Brought ready, so that it can be looked at when the hub is closed.
-    let kept = ObjectStore::new(circle_core::memory::Memory::new());
-    let hub = Hub::builder().toml(&toml, "circle.toml").service("kept", kept.clone()).build().await.unwrap();
+    let keeping = format!("[services.kept]\nprovider = \"filesystem\"\nroot = {}\n", text(&folder.path().join("kept")));
+    let hub = Hub::builder().toml(format!("{toml}{keeping}"), "circle.toml").build().await.unwrap();
     let store = hub.get::<ObjectStore>("a").unwrap().with(CallOptions::new().principal("ana@example.com"));
     store.put("k", "v").await.unwrap();
     hub.shutdown(Duration::from_secs(60)).await.unwrap();
@@ -214,6 +213,8 @@ async fn audit_goes_into_the_configured_file_and_its_anchors() {
         2
     );
     assert!(!records.contains("ana@example.com"));
+    let later = Hub::builder().toml(format!("version = 1\n{keeping}"), "circle.toml").build().await.unwrap();
+    let kept: ObjectStore = later.get("kept").unwrap();
     let anchors = [
         FileAnchor::new(&anchor).checkpoints().unwrap(),
         ObjectStoreAnchor::new(&kept, "anchors/").checkpoints("logs.example/1").await.unwrap(),
