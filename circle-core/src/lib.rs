@@ -79,6 +79,9 @@ pub use circle_core_filesystem as filesystem;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use circle_core_memory as memory;
+#[cfg(feature = "oidc")]
+#[doc(inline)]
+pub use circle_core_oidc as oidc;
 #[cfg(feature = "openai")]
 #[doc(inline)]
 pub use circle_core_openai as openai;

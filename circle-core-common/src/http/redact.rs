@@ -398,11 +398,11 @@ mod tests {
         }
     }
 
-    /// A mebibyte of each: whoever looks behind every place at all that follows does not come to an end.
+    /// A quarter of a mebibyte of each: whoever looks behind every place at all that follows does not come to an end.
     #[test]
     fn hostile_texts_cost_no_more_than_their_length() {
         for part in ["<", "\"", "=", "://", "https://a?", ":// ", "token=", " bearer", "<token>", "\"token\":\"", "a"] {
-            let _ = Secrets::default().redact(&part.repeat(1024 * 1024 / part.len()));
+            let _ = Secrets::default().redact(&part.repeat(256 * 1024 / part.len()));
         }
     }
 

@@ -19,6 +19,10 @@ pub(super) fn fill(registry: Registry) -> Registry {
     let registry = registry.with::<crate::filesystem::Filesystem>();
     #[cfg(feature = "memory")]
     let registry = registry.with::<crate::memory::Memory>();
+    #[cfg(feature = "memory-seal")]
+    let registry = registry.with::<crate::memory::MemoryKeys>();
+    #[cfg(feature = "oidc")]
+    let registry = registry.with::<crate::oidc::Oidc>();
     #[cfg(feature = "openai")]
     let registry = registry.with::<crate::openai::OpenAi>();
     #[cfg(feature = "s3-compatible")]
@@ -45,6 +49,8 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("embedded-vectors", "embedded"),
     ("filesystem", "filesystem"),
     ("memory", "memory"),
+    ("memory-keys", "memory-seal"),
+    ("oidc", "oidc"),
     ("openai", "openai"),
     ("s3-compatible", "s3-compatible"),
     ("slack", "slack"),
