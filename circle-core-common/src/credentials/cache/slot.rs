@@ -24,6 +24,9 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait between refreshes that fail while the old value still serves.
 const REFRESH_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
+/// How often a caller loads again who came so late that what he waited for had ended.
+const LATE_MAX: u32 = 8;
+
 /// Counts loads in the whole process, so that a version names one lease of one key of one cache.
 static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -125,8 +128,20 @@ impl<C: Send + Sync + 'static> Slot<C> {
         loads.refused.clone().filter(|refused| refused.version() == version)
     }
 
-    /// Joins the load that is on its way, or starts one.
+    /// What the load gives that is on its way, or one that is started.
     pub(super) async fn load(self: &Arc<Self>, cx: &CallContext) -> Loaded<C> {
+        for _ in 0..LATE_MAX {
+            let lease = self.join(cx).await?;
+            if lease.expires_at().is_none_or(|end| cx.clock().timestamp() < end) {
+                return Ok(lease);
+            }
+            // Whoever slept while the load landed, as a whole machine does, finds that it has ended since.
+        }
+        Err(Error::new(ErrorKind::Unauthenticated, "what is loaded ends before it can be used").with_sent(Sent::No))
+    }
+
+    /// Joins the load that is on its way, or starts one.
+    async fn join(self: &Arc<Self>, cx: &CallContext) -> Loaded<C> {
         let flight = {
             let mut loads = self.loads();
             // A flight may have landed since the caller looked.
