@@ -21,6 +21,7 @@ mod capabilities;
 #[cfg(feature = "testkit")]
 pub mod conformance;
 mod fields;
+mod follow;
 #[cfg(feature = "mock")]
 mod mock;
 mod outcome;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use capabilities::SecretStoreCapabilities;
 pub use fields::SecretFields;
+pub use follow::{FollowOptions, LiveSecret};
 #[cfg(feature = "mock")]
 pub use mock::MockSecretStoreProvider;
 pub use provider::SecretStoreProvider;
