@@ -26,6 +26,7 @@ mod follow;
 mod mock;
 mod outcome;
 mod provider;
+mod references;
 mod types;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use follow::{FollowOptions, LiveSecret};
 #[cfg(feature = "mock")]
 pub use mock::MockSecretStoreProvider;
 pub use provider::SecretStoreProvider;
+pub use references::SecretStores;
 pub use types::*;
 
 use crate::error::{Error, ErrorKind, Limit, Reason, Result};

@@ -11,7 +11,9 @@ use circle_core_common::interfaces::object_store::{
     Object, ObjectKey, ObjectMeta, ObjectStore, ObjectStoreCapabilities, ObjectStoreProvider, PartTag, Precondition,
     PresignRequest, PresignedRequest, PutOptions, PutRequest, StartUploadRequest, UploadId, UploadPartRequest,
 };
-use circle_core_common::{Body, Bulk, ByteStream, CallContext, CallOptions, Error, ErrorKind, Flag, Page, Provider, Result};
+use circle_core_common::{
+    Body, Bulk, ByteStream, CallContext, CallOptions, Error, ErrorKind, Flag, Page, Pieces, Provider, Reason, Result,
+};
 
 use super::Encrypted;
 
@@ -198,20 +200,37 @@ fn opened(sealed: ByteStream, key: ChunkKey, from: u64, last: u64, range: Range<
     })
 }
 
-/// A content in chunks, encrypted as it is read.
-fn sealed(content: ByteStream, key: ChunkKey, head: Bytes) -> ByteStream {
-    let state = (content.pieces(CHUNK_LEN as usize), Arc::new(key), Some(0_u64), Some(head));
-    ByteStream::unfold(state, |(mut pieces, key, number, head)| async move {
-        if let Some(head) = head {
-            return Ok(Some((head, (pieces, key, number, None))));
+/// A content of this length, where it is told, in chunks that are encrypted as it is read.
+struct Sealing {
+    pieces: Pieces,
+    key: ChunkKey,
+    head: Option<Bytes>,
+    /// The next chunk; none behind the last.
+    number: Option<u64>,
+    length: Option<u64>,
+    read: u64,
+}
+
+impl Sealing {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>> {
+        if let Some(head) = self.head.take() {
+            return Ok(Some((head, self)));
         }
-        let Some(number) = number else { return Ok(None) };
-        let mut chunk = pieces.try_next().await?.unwrap_or_default().to_vec();
+        let Some(number) = self.number else { return Ok(None) };
+        let mut chunk = self.pieces.try_next().await?.unwrap_or_default().to_vec();
+        self.read += chunk.len() as u64;
         // Only the last is not full, and there always is one.
-        let next = (chunk.len() as u64 == CHUNK_LEN).then_some(number + 1);
-        key.seal(number, &mut chunk)?;
-        Ok(Some((Bytes::from(chunk), (pieces, key, next, None))))
-    })
+        self.number = (chunk.len() as u64 == CHUNK_LEN).then_some(number + 1);
+        if let (None, Some(length)) = (self.number, self.length)
+            && length != self.read
+        {
+            // The store cannot see it: what it gets has the length of another content.
+            let text = format!("the body has {} bytes, and {length} were announced; nothing was kept", self.read);
+            return Err(Error::new(ErrorKind::Corrupt, text).with_reason(Reason::ChecksumMismatch));
+        }
+        self.key.seal(number, &mut chunk)?;
+        Ok(Some((Bytes::from(chunk), self)))
+    }
 }
 
 #[async_trait]
@@ -240,7 +259,9 @@ impl ObjectStoreProvider for Encrypted<ObjectStore> {
         let bytes = length.unwrap_or(WHOLE_MAX);
         let begun = self.data_keys.seal_chunks(cx, self.key_service()?, self.key.clone(), &context, bytes).await?;
         let head = Bytes::from([block(&begun.header)?.as_slice(), &begun.start].concat());
-        let stream = sealed(request.body.open().await?, begun.chunks, head);
+        let pieces = request.body.open().await?.pieces(CHUNK_LEN as usize);
+        let sealing = Sealing { pieces, key: begun.chunks, head: Some(head), number: Some(0), length, read: 0 };
+        let stream = ByteStream::unfold(sealing, Sealing::next);
         request.body = match length {
             Some(length) if length <= WHOLE_MAX => Body::from(stream.collect(None).await?),
             length => Body::from_stream(stream, length.map(|length| BLOCK as u64 + sealed_len(length))),

@@ -238,6 +238,8 @@ impl Integration for Kms {
     const NAME: &'static str = "kms";
     const INTERFACES: &'static [&'static str] = &["KeyService"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] =
+        &[&ENCRYPT, &DECRYPT, &GENERATE, &SIGN, &VERIFY, &PUBLIC_KEY, &ROTATE, &LIST];
 
     async fn build(config: KmsConfig, cx: BuildContext) -> Result<Service> {
         let kms = Arc::new(Self::new(config, cx)?);

@@ -285,6 +285,7 @@ impl Integration for SecretsManager {
     const NAME: &'static str = "secrets-manager";
     const INTERFACES: &'static [&'static str] = &["SecretStore"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = &[&GET, &CREATE, &PUT, &DELETE, &LIST];
 
     async fn build(config: SecretsManagerConfig, cx: BuildContext) -> Result<Service> {
         let secrets = Arc::new(Self::new(config, cx)?);

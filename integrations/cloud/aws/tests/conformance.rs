@@ -9,7 +9,7 @@ use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::object_store::conformance::{NEGATIVES, SUITE};
 use circle_core_common::suite::{Case, equal};
 use circle_core_common::{Environment, Integration};
-use circle_core_testkit::{Failed, Runner, assert_metadata};
+use circle_core_testkit::{Failed, Runner, assert_metadata, assert_operations};
 use live::{Bucket, MOTO, S3S, Server};
 
 fn main() {
@@ -20,6 +20,10 @@ fn main() {
         })
         .test("metadata_names_the_interfaces_of_kms", || async {
             assert_metadata(env!("CARGO_MANIFEST_DIR"), Kms::NAME, Kms::INTERFACES)
+        })
+        .test("operations_are_those_that_are_described", || async {
+            let told = [SecretsManager::OPERATIONS, Kms::OPERATIONS].concat();
+            assert_operations(concat!(env!("CARGO_MANIFEST_DIR"), "/src"), &told)
         })
         .test("build_offers_the_interfaces", || async {
             let config = S3Config::new("bucket").region("eu-west-1");
