@@ -12,10 +12,12 @@
 mod chunked;
 mod data_keys;
 mod envelope;
+mod messages;
 
 pub use chunked::{CHUNK_LEN, ChunkKey, HEADER_LEN, TAG_LEN, open, plain_len, seal, sealed_len};
 pub use data_keys::{DataKeyLimits, DataKeySlot, DataKeys};
 pub use envelope::{Envelope, Header, Sealed};
+pub use messages::SealedChunks;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::SecretBytes;

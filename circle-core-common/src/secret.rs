@@ -16,8 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The largest secret that a file may hold, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
-/// A reference to a secret: `env:NAME`, `file:/path`, `keyring:service/user`, `vault:mount/path#field`, `aws-sm:…`,
-/// `azure-kv:…`, `gcp-sm:…`. A secret written into the config itself needs `literal:`.
+/// A reference to a secret: `env:NAME`, `file:/path`, `secret:service/name#field` (of a configured secret store),
+/// `keyring:service/user`, `vault:mount/path#field`, `aws-sm:…`, `azure-kv:…`, `gcp-sm:…`. A secret written into the config itself
+/// needs `literal:`.
 ///
 /// Limited to profiles, it is a table: `{ from = "env:TOKEN", profiles = ["production"] }`. It has no `Serialize` and
 /// no `Display`; `Debug` shows where the secret is, and nothing of a literal.
@@ -43,7 +44,7 @@ enum Place {
 }
 
 /// The schemes whose secrets live in other services.
-const STORES: [&str; 5] = ["keyring", "vault", "aws-sm", "azure-kv", "gcp-sm"];
+const STORES: [&str; 6] = ["secret", "keyring", "vault", "aws-sm", "azure-kv", "gcp-sm"];
 
 impl SecretRef {
     /// A reference to an environment variable.
@@ -241,7 +242,7 @@ impl schemars::JsonSchema for SecretRef {
         schemars::json_schema!({
             "description": "A reference to a secret: `env:NAME`, `file:PATH`, `vault:…`; `literal:` before a secret itself.",
             "anyOf": [
-                { "type": "string", "pattern": "^(env|file|keyring|vault|aws-sm|azure-kv|gcp-sm|literal):." },
+                { "type": "string", "pattern": "^(env|file|secret|keyring|vault|aws-sm|azure-kv|gcp-sm|literal):." },
                 {
                     "type": "object",
                     "required": ["from"],

@@ -37,6 +37,9 @@ pub mod orchestration;
 pub mod prelude;
 pub mod registry;
 
+#[cfg(feature = "encryption")]
+#[doc(inline)]
+pub use circle_core_common::encryption;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use circle_core_common::http::tower;

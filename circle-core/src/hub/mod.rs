@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use circle_core_common::interfaces::secret_store::SecretStores;
 use circle_core_common::{
     CallContext, CallOptions, Environment, Error, ErrorKind, Handle, Reason, Result, Service, Tick, config, operations,
 };
@@ -206,6 +207,8 @@ impl Hub {
         let mut background = std::mem::take(&mut *self.inner.background.lock().unwrap_or_else(PoisonError::into_inner));
         // Waited for: a build that is just ending must not end behind the closing.
         background.shutdown().await;
+        // Who reads references holds the stores, which hold the environment that holds him.
+        drop(SecretStores::of(environment));
         let deadline = environment.clock().now().after(within);
         // Before the services close: one of them may keep the log's checkpoints.
         let mut result = self.flush_audit(deadline).await;

@@ -60,6 +60,7 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("budget", "orchestration"),
     ("cache", "orchestration"),
     ("coalesce", "orchestration"),
+    ("encrypt", "encryption"),
     ("fallback", "orchestration"),
     ("router", "orchestration"),
 ];

@@ -37,8 +37,6 @@ pub use capabilities::KeyServiceCapabilities;
 #[cfg(feature = "mock")]
 pub use mock::MockKeyServiceProvider;
 pub use provider::KeyServiceProvider;
-#[cfg(feature = "encryption")]
-pub use seal::SealedChunks;
 pub use types::*;
 
 use crate::error::{Error, ErrorKind, Limit, Reason, Result};

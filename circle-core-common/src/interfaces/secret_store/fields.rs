@@ -100,6 +100,7 @@ impl SecretFields {
     #[must_use]
     pub fn to_text(&self) -> SecretString {
         if let (1, Some(value)) = (self.len(), self.get(Self::VALUE))
+            && !value.expose_secret().is_empty()
             && parsed(value.expose_secret()).is_none()
         {
             return value.clone();

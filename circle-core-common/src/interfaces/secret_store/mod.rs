@@ -21,10 +21,12 @@ mod capabilities;
 #[cfg(feature = "testkit")]
 pub mod conformance;
 mod fields;
+mod follow;
 #[cfg(feature = "mock")]
 mod mock;
 mod outcome;
 mod provider;
+mod references;
 mod types;
 
 use std::sync::Arc;
@@ -32,9 +34,11 @@ use std::time::Duration;
 
 pub use capabilities::SecretStoreCapabilities;
 pub use fields::SecretFields;
+pub use follow::{FollowOptions, LiveSecret};
 #[cfg(feature = "mock")]
 pub use mock::MockSecretStoreProvider;
 pub use provider::SecretStoreProvider;
+pub use references::SecretStores;
 pub use types::*;
 
 use crate::error::{Error, ErrorKind, Limit, Reason, Result};
