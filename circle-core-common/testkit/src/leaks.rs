@@ -32,7 +32,7 @@ type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
 type Build = Arc<dyn Fn(Value, BuildContext) -> Building + Send + Sync>;
 
 /// How long one call may take: there is one attempt more than one, and each is short.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Holds a provider to one promise: no secret of its configuration is shown, whatever becomes of its calls.
 ///

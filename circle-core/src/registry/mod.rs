@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use circle_core_common::config::{self, Common, Decoded, KeyPath, Node, Problems, Reference, SecretUse};
 use circle_core_common::resilience::RemoteOperation;
-use circle_core_common::{BuildContext, Integration, Result, Service};
+use circle_core_common::{BuildContext, Error, ErrorKind, Integration, Result, Service};
 
 type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
 
@@ -182,11 +182,13 @@ impl Entry {
     /// # Errors
     /// `ConfigInvalid` for what is no such table; what the provider says.
     pub async fn build_json(&self, table: &str, cx: BuildContext) -> Result<Service> {
-        let document = format!("{{\"services\":{{\"it\":{table}}}}}");
-        let tree = config::Tree::from_json(&document, self.name)?;
-        let nothing = || circle_core_common::Error::new(circle_core_common::ErrorKind::ConfigInvalid, "the config is no table");
-        let node = tree.service("it").ok_or_else(nothing)?;
-        self.build(node, &KeyPath::service("it"), cx).await
+        let building = {
+            let document = format!("{{\"services\":{{\"it\":{table}}}}}");
+            let tree = config::Tree::from_json(&document, self.name)?;
+            let nothing = || Error::new(ErrorKind::ConfigInvalid, "the config is no table");
+            self.build(tree.service("it").ok_or_else(nothing)?, &KeyPath::service("it"), cx)
+        };
+        building.await
     }
 
     pub(crate) fn inspect(&self, node: &Node, path: &KeyPath) -> Inspected {

@@ -94,7 +94,7 @@ fn exchange(failed: &(dyn StdError + 'static), place: &str) -> Error {
 fn is_identity_refused(failed: &(dyn StdError + 'static)) -> bool {
     use rustls::AlertDescription as Alert;
 
-    const ALERTS: [Alert; 8] = [
+    const ALERTS: [Alert; 10] = [
         Alert::CertificateRequired,
         Alert::NoCertificate,
         Alert::BadCertificate,
@@ -103,6 +103,9 @@ fn is_identity_refused(failed: &(dyn StdError + 'static)) -> bool {
         Alert::CertificateExpired,
         Alert::CertificateUnknown,
         Alert::UnknownCA,
+        Alert::AccessDenied,
+        // Of a certificate that somebody else has signed in the authority's name.
+        Alert::DecryptError,
     ];
     match find::<rustls::Error>(failed) {
         Some(rustls::Error::AlertReceived(alert)) => ALERTS.contains(alert),

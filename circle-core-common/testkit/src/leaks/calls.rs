@@ -65,7 +65,7 @@ fn unknown(interface: &str) -> Result<()> {
     panic!("no calls of {interface} are known: add them beside this line")
 }
 
-fn of_handle<H: Handle + std::fmt::Debug>(service: &Service, capture: &Capture, calls: fn(H) -> Vec<Call>) -> Vec<Call> {
+fn of_handle<H: Handle + Debug>(service: &Service, capture: &Capture, calls: fn(H) -> Vec<Call>) -> Vec<Call> {
     let handle = match service.get::<H>("leaks") {
         Ok(handle) => handle,
         Err(error) => {
@@ -125,8 +125,8 @@ fn embedding_model(model: EmbeddingModel) -> Vec<Call> {
 fn vector_store(store: VectorStore) -> Vec<Call> {
     calls! { store:
         "ensure" => store.collection("documents").ensure(CollectionSpec::new(2)),
-        "put" => store.collection("documents").put(Record::new("a", vec![0.5, 0.5])),
-        "query" => store.collection("documents").query(VectorQuery::near(vec![0.5, 0.5])),
+        "put" => store.collection("documents").put(Record::new("a", vec![0.5_f32, 0.5])),
+        "query" => store.collection("documents").query(VectorQuery::near(vec![0.5_f32, 0.5])),
         "drop_collection" => store.drop_collection("documents"),
     }
 }

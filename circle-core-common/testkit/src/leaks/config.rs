@@ -15,10 +15,12 @@ pub(super) enum Form {
     Address,
     /// A token of three parts.
     Jwt,
+    /// 32 bytes in Base64.
+    Key,
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Address, Self::Jwt];
+    pub(super) const ALL: [Self; 4] = [Self::Plain, Self::Address, Self::Jwt, Self::Key];
 }
 
 /// Which of several configurations.
@@ -172,12 +174,10 @@ impl<'s> Filler<'s> {
         let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut object = Map::new();
         for (name, of) in schema["properties"].as_object().into_iter().flatten() {
-            let target = resolved(self.root, of);
-            let is_choice = alternatives(target).is_some() || target.get("enum").is_some();
             let wanted = required.contains(&name.as_str())
                 || secrets_in(self.root, of, 0) > 0
-                || is_choice && self.choice.variant > 0
-                || self.choice.whole && is_text(self.root, of);
+                || (self.choice.variant > 0 && is_enumeration(self.root, of))
+                || (self.choice.whole && is_text(self.root, of));
             if wanted && let Some(value) = self.value(of, name, depth + 1) {
                 object.insert(name.clone(), value);
             }
@@ -204,10 +204,22 @@ impl<'s> Filler<'s> {
                 self.secrets.extend([head, tail, Canary::of(token.chars().rev().collect::<String>())]);
                 token
             }
+            // Its letters are all of the alphabet.
+            Form::Key => format!("{:A<43}=", canary.secret()),
         };
         self.secrets.push(canary);
         format!("literal:{text}")
     }
+}
+
+/// Whether a key takes one of a few texts.
+fn is_enumeration(root: &Value, schema: &Value) -> bool {
+    let schema = resolved(root, schema);
+    let some = |all: &Vec<Value>| {
+        let mut some = all.iter().filter(|schema| schema["type"] != "null").peekable();
+        some.peek().is_some() && some.all(|schema| is_enumeration(root, schema))
+    };
+    schema.get("enum").is_some() || schema.get("const").is_some() || alternatives(schema).is_some_and(some)
 }
 
 /// Whether an optional key takes a text that is not one of a few.
@@ -253,6 +265,14 @@ mod tests {
         keys: Vec<SecretRef>,
         by_name: std::collections::BTreeMap<String, SecretRef>,
         nested: Nested,
+        other: Option<Preset>,
+        table: Option<Table>,
+    }
+
+    #[derive(schemars::JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is looked at")]
+    struct Table {
+        name: String,
     }
 
     #[derive(schemars::JsonSchema)]
@@ -283,9 +303,10 @@ mod tests {
             (&plain.config["preset"], &plain.config["bucket"], plain.config.get("endpoint")),
             (&json!("One"), &json!(NAME), None)
         );
-        assert_eq!(plain.config["nested"]["id"], NAME);
+        assert_eq!((&plain.config["nested"]["id"], plain.config.get("other")), (&json!(NAME), None));
         let whole = fill(&schema, *all.last().unwrap());
         assert_eq!((&whole.config["preset"], &whole.config["endpoint"]), (&json!("Two"), &json!("https://service.test")));
+        assert_eq!((&whole.config["other"], whole.config.get("table")), (&json!("Two"), None));
     }
 
     #[test]

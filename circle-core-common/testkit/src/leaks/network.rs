@@ -71,7 +71,7 @@ impl Network {
     fn rerouted(&self, mut request: TransportRequest) -> TransportRequest {
         self.0.sent.fetch_add(1, Ordering::SeqCst);
         // As an application's own transport would log it.
-        tracing::trace!(?request, target = ?request.target, "sent");
+        tracing::trace!(?request, address = ?request.target, "sent");
         request.target.origin = Arc::clone(&self.0.place);
         request
     }
