@@ -113,8 +113,12 @@ mod tests {
                 let text = [open.repeat(depth), "0".to_owned(), close.repeat(depth)].concat();
                 for text in [text.as_str(), &open.repeat(depth)] {
                     let tree = decode::<serde_json::Value>("the answer", text.as_bytes(), Detail::new).unwrap_err();
-                    let own = decode::<Nested>("the answer", text.as_bytes(), Detail::new).unwrap_err();
-                    assert!(tree.is(ErrorKind::Decode) && own.is(ErrorKind::Decode), "{open} {depth}");
+                    assert!(tree.is(ErrorKind::Decode), "{open} {depth}");
+                    // What no field asks for is passed over without recursion, and may be as deep as it likes.
+                    if !open.contains("\"a\"") {
+                        let own = decode::<Nested>("the answer", text.as_bytes(), Detail::new).unwrap_err();
+                        assert!(own.is(ErrorKind::Decode), "{open} {depth}");
+                    }
                 }
             }
         }
