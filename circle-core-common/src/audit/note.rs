@@ -140,7 +140,7 @@ impl SigningKey {
 
     fn new(name: &str, seed: &[u8; 32]) -> Result<Self> {
         check_name(name)?;
-        let pair = KeyPair::from_seed(Seed::new(*seed));
+        let pair = KeyPair::try_from_seed(Seed::new(*seed)).map_err(|_| malformed("the bytes of the private key are none"))?;
         let public = VerifyingKey { name: name.to_owned(), key: *pair.pk };
         Ok(Self { pair, public })
     }
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn keys_and_signatures_are_those_of_another_library() {
         use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-        for at in 0..64 {
+        for at in 1..64 {
             let (seed, text) = ([at; 32], format!("{at}\n"));
             let (ours, theirs) =
                 (SigningKey::new("a.example", &seed).unwrap(), Ed25519KeyPair::from_seed_unchecked(&seed).unwrap());
@@ -283,6 +283,13 @@ mod tests {
             let signature = [ours.public.id().to_be_bytes().as_slice(), theirs.sign(text.as_bytes()).as_ref()].concat();
             assert_eq!(ours.sign(&text).unwrap(), format!("{text}\n— a.example {}\n", BASE64.encode(signature)));
         }
+    }
+
+    #[test]
+    fn a_key_of_zeros_is_refused() {
+        let zeros = BASE64.encode([[ED25519].as_slice(), &[0; 32]].concat());
+        let error = SigningKey::parse(&format!("{PRIVATE}a.example+00000000+{zeros}").into()).unwrap_err();
+        assert!(error.is(ErrorKind::InvalidInput));
     }
 
     #[test]
