@@ -37,7 +37,8 @@ function start() {
     cookies: { keys: [randomUUID()] },
     pkce: { required: () => true },
     rotateRefreshToken: true,
-    issueRefreshToken: async (ctx, client, token) => token.scopes.has('offline_access'),
+    // Whether asked for with `prompt=consent` or not: there is nobody to ask.
+    issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
     findAccount: async (ctx, sub) => ({ accountId: sub, claims: async () => ({ sub, email: `${sub}@example.org` }) }),
     interactions: { url: (ctx, interaction) => `/test/login/${interaction.uid}` },
     async loadExistingGrant(ctx) {
