@@ -220,7 +220,8 @@ impl<C: CacheUnderTest> Trial<C> {
     async fn recover(&mut self) -> Result<(), String> {
         self.note("the source works".to_owned());
         self.source.heal();
-        for _ in 0..8 {
+        // Those who wait for one load may get it one after the other, in another order than they are polled.
+        for _ in 0..8 + 4 * self.callers.len() {
             self.settle().await;
             let mut at = 0;
             while at < self.callers.len() {
