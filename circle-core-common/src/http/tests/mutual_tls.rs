@@ -254,13 +254,13 @@ async fn a_renewed_certificate_is_shown_from_the_next_minute_on() {
     let (old, new) = (authority.client(), authority.client());
     write(&old);
     post(&environment, &client).await.unwrap();
-    assert_eq!(server.shown(), [old.der.clone()]);
+    assert_eq!(server.shown(), std::slice::from_ref(&old.der));
     std::fs::write(&key, "half a ke").unwrap();
     minute_later();
     for _ in 0..3 {
         post(&environment, &client).await.unwrap();
     }
-    assert_eq!(server.shown(), [old.der.clone()], "the same connection, as before");
+    assert_eq!(server.shown(), std::slice::from_ref(&old.der), "the same connection, as before");
     write(&new);
     minute_later();
     // The refresh runs in the background, and the old one serves meanwhile.
