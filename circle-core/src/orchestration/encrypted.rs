@@ -9,7 +9,7 @@ use circle_core_common::encryption::{DataKeyLimits, DataKeys, Header};
 use circle_core_common::interfaces::key_service::{Context, KeyName, KeyService, KeyServiceProvider};
 use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreCapabilities};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreCapabilities};
-use circle_core_common::{ByteSize, CallContext, Environment, Handle, Provider, Result};
+use circle_core_common::{ByteSize, CallContext, Environment, Handle, Result};
 
 use super::forward::provided_by;
 use super::frame::Frame;

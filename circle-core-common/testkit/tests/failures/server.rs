@@ -248,7 +248,7 @@ async fn t16_names_that_do_not_exist_cannot_be_asked_for_or_lead_inside() {
         let port = server.address().port();
         let transport = HttpTransport::builder().resolver(says.clone()).build();
         let trial = plain().over(&format!("https://names.test:{port}"), transport, Service::Server(server));
-        let error = trial.post().await.failed(kind, None).cost(0, i64::from(RETRY) * (attempts - 1)).error();
+        let error = trial.post().await.failed(kind, None).cost(0, RETRY * (attempts - 1)).error();
         assert_eq!((error.sent(), i64::from(error.attempts())), (Sent::No, attempts), "{answer:?}: {error:?}");
         assert_eq!((says.1.load(Ordering::SeqCst) as i64, trial.hits()), (attempts, 0), "{answer:?}: {error:?}");
         assert_eq!(error.is_retryable(), attempts > 1, "{answer:?}: {error:?}");

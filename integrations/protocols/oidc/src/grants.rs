@@ -38,26 +38,26 @@ macro_rules! wanted {
     ($name:ident) => {
         impl $name {
             /// Asks for these scopes; the server's own choice where none is asked for.
-            #[must_use]
+            #[must_use = "what it is asked for is in what comes back"]
             pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
                 self.wanted.scopes.extend(scopes.into_iter().map(Into::into));
                 self
             }
 
             /// Asks for a token for this resource (RFC 8707).
-            #[must_use]
+            #[must_use = "what it is asked for is in what comes back"]
             pub fn resource(self, resource: impl Into<String>) -> Self {
                 self.parameter("resource", resource)
             }
 
             /// Asks for a token for this audience: a parameter of many servers, and of RFC 8693.
-            #[must_use]
+            #[must_use = "what it is asked for is in what comes back"]
             pub fn audience(self, audience: impl Into<String>) -> Self {
                 self.parameter("audience", audience)
             }
 
             /// Another parameter that the server knows. It is no secret.
-            #[must_use]
+            #[must_use = "what it is asked for is in what comes back"]
             pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
                 self.wanted.others.push((name.into(), value.into()));
                 self

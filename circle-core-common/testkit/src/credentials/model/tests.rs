@@ -41,10 +41,13 @@ trait Flaw: Send + Sync + 'static {
     }
 }
 
+/// A lease, and its version.
+type Kept = (Arc<Lease<Issued>>, u64);
+
 /// A simple cache: what is held is given, what is not is loaded by whoever asks.
 struct Simple<F> {
     source: ModelSource,
-    held: Mutex<HashMap<String, (Arc<Lease<Issued>>, u64)>>,
+    held: Mutex<HashMap<String, Kept>>,
     failed: Mutex<HashMap<String, Error>>,
     versions: Mutex<u64>,
     loading: tokio::sync::Mutex<()>,

@@ -135,7 +135,7 @@ impl SecretStoreProvider for SealedFiles {
         let deleted = self.shared.files.delete(cx, object_store::DeleteRequest::new(vec![item])).await?;
         Ok(match deleted.into_iter().next().transpose()? {
             Some(object_store::Deleted::Absent) => Deleted::Absent,
-            Some(object_store::Deleted::Removed { .. }) => Deleted::Removed,
+            Some(object_store::Deleted::Removed) => Deleted::Removed,
             _ => Deleted::Unknown,
         })
     }

@@ -1,5 +1,7 @@
 //! What the public suite cannot see of sealed files: what is on the disk, and what opens it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use circle_core_common::interfaces::secret_store::{SecretFields, SecretStore};

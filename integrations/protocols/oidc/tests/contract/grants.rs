@@ -173,7 +173,7 @@ async fn refresh_tokens_are_kept_in_a_store_that_processes_share() {
         Reply::json(r#"{"access_token":"a2","expires_in":60}"#),
     ]);
     let store = Arc::new(MemoryTokens::new());
-    let process = || RefreshTokens::from_arcs("mail", Arc::new(machine.client(ClientAuth::Public)), store.clone());
+    let process = || RefreshTokens::from_arcs("mail", Arc::new(machine.client(ClientAuth::public())), store.clone());
     let (first, second) = (process(), process());
     first.sign_in(&machine.cx(), TokenRecord::new("r1")).await.unwrap();
     assert_eq!(first.load(&machine.cx()).await.unwrap().expose_secret(), "a1");

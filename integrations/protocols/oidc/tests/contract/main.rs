@@ -1,5 +1,7 @@
 //! What is sent to authorisation servers, byte for byte, and what is made of their answers.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod device;
 mod discovery;
 mod grants;
