@@ -92,7 +92,7 @@ pub struct Shaky {
 #[async_trait::async_trait]
 impl Transport for Shaky {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             return Refusing.send(request).await;
         }
         self.canned.send(request).await

@@ -85,7 +85,7 @@ async fn names_of_remote_operations_are_checked() {
     };
     let hub = |name: &str| {
         let registry = registry().with::<Distant>().with_operations([&PURGE]);
-        Hub::builder().toml(&toml(name), "circle.toml").registry(registry)
+        Hub::builder().toml(toml(name), "circle.toml").registry(registry)
     };
     for (name, problem) in [
         ("distant.Pong", "(circle.toml:4): no request of `distant` is called so, did you mean `distant.Ping`?"),

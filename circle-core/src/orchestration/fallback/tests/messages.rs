@@ -158,7 +158,7 @@ async fn a_listing_goes_on_at_the_leg_that_began_it() {
         circle_core_common::CallContext::new(&Environment::default(), &circle_core_common::interfaces::messenger::HISTORY, None);
     asked.page.cursor = before.provider().unwrap().history(&cx, asked.clone()).await.unwrap().next;
     let other = Messenger::new(Fallback::new([Leg::new(Messenger::new(two.first.clone())).name("first")]));
-    asked.options = HistoryOptions::new().thread(&other.send("#ops", "first").await.unwrap());
+    asked.options = HistoryOptions::new().thread(other.send("#ops", "first").await.unwrap());
     assert!(since.provider().unwrap().history(&cx, asked).await.unwrap_err().is(ErrorKind::Conflict));
 }
 
