@@ -135,7 +135,6 @@ mod tests {
             ("live = \"none\"", "life = \"none\""),
             ("maturity = \"beta\"\n", ""),
             ("maturity = \"beta\"", "maturity = \"good\""),
-            ("[\"ObjectStore\"]", "[]"),
             ("integrations = { memory = \"Memory\" }", "integrations = { memo = \"Memory\" }"),
             ("live = \"none\"", "live = \"none\"\nbehind = { memo = \"seal\" }"),
             ("live = \"none\"", "live = \"none\"\nbehind = { memory = \"seal\" }"),

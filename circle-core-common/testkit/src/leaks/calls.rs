@@ -91,7 +91,7 @@ fn object_store(store: ObjectStore) -> Vec<Call> {
         "head" => store.head("a/b"),
         "list" => store.list("a/").page(),
         "delete" => store.delete("a/b"),
-        "delete_many" => store.delete_many(["a/b", "a/c"]),
+        "delete_many" => async { store.delete_many(["a/b", "a/c"]).await?.all() },
         "copy" => store.copy("a/b", "a/c"),
         "presign_get" => store.presign_get("a/b", Duration::from_secs(60)),
         "upload" => async { store.upload("a/b").await.map(|upload| format!("{upload:?}")) },
@@ -144,7 +144,7 @@ fn messenger(messenger: Messenger) -> Vec<Call> {
 
 fn notifier(notifier: Notifier) -> Vec<Call> {
     calls! { notifier:
-        "notify" => notifier.notify(Notification::new("The disk is full").to([NAME])),
+        "notify" => async { notifier.notify(Notification::new("The disk is full").to([NAME])).await?.all() },
     }
 }
 

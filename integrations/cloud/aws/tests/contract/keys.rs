@@ -103,7 +103,7 @@ async fn hashes_are_signed_and_little_messages_for_ed25519() {
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Corrupt, Some(Reason::SignatureInvalid)));
     keys.sign("k", Algorithm::Ed25519, "a,b").await.unwrap();
     // SHA-256 of `a,b`.
-    let hash = "HrfFTVKDG7/olCrwscVrdAlSOlntpsmcEXT+9+sywbU=";
+    let hash = "HrfFTVKDG7/olCrwscVrdAlSOlntbKmcEXT+9+sywbU=";
     let digest = format!(r#""Message":"{hash}","MessageType":"DIGEST","SigningAlgorithm":"ECDSA_SHA_256""#);
     let verify = pair("Verify", &format!(r#"{{"KeyId":"k",{digest},"Signature":"c2ln"}}"#));
     let raw = r#"{"KeyId":"k","Message":"YSxi","MessageType":"RAW","SigningAlgorithm":"ED25519_SHA_512"}"#;

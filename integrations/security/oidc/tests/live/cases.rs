@@ -32,7 +32,6 @@ cases!(
     code_is_redeemed_once,
     refresh_token_is_replaced,
     session_ends,
-    loopback_logs_in,
     device_logs_in,
     client_has_a_token_of_its_own,
     wrong_secret_is_refused,
@@ -144,21 +143,6 @@ async fn session_ends(issuer: String) -> Outcome {
     oidc.revoke(session).await?;
     that(!oidc.introspect(&refresh, Some(TokenHint::RefreshToken)).await?.active, "the refresh token is revoked")?;
     that(!oidc.introspect(&token, Some(TokenHint::AccessToken)).await?.active, "and the access token with it")
-}
-
-async fn loopback_logs_in(issuer: String) -> Outcome {
-    let oidc = oidc(OidcConfig::new(&issuer, "cli"))?.with(CallOptions::new().timeout(Duration::from_secs(60)));
-    let session = oidc
-        .login_here(|url| {
-            let url = url.to_owned();
-            tokio::spawn(async move {
-                // Up to the page of the listener, which leads nowhere.
-                drop(Browser::new().log_in(&url, "no page begins so").await);
-            });
-            Ok(())
-        })
-        .await?;
-    equal("the user", &session.subject(), &"ann")
 }
 
 async fn device_logs_in(issuer: String) -> Outcome {
