@@ -91,10 +91,10 @@ impl NotifierProvider for Acme {
                 target = target.query("key", key);
                 tracing::debug!(url = target.path_and_query, "sending");
             }
-            Leak::Panic => panic!("no message for {key}"),
             _ => {}
         }
         let sent = self.http.send(cx, &SEND, Request::post(target)).await;
+        assert!(self.leak != Leak::Panic, "no message for {key}");
         match sent {
             Err(error) if self.leak == Leak::Error => Err(Error::new(error.kind(), format!("with {key}: {error}"))),
             Err(error) if self.leak == Leak::Refusal && error.is(ErrorKind::NotFound) => {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use circle_core_common::suite::{Failed, Outcome, equal};
-use circle_core_common::{BuildContext, CallContext, CallOptions, Environment, Error, SecretRef};
+use circle_core_common::{BuildContext, CallContext, Environment, Error, SecretRef};
 use circle_core_oidc::{
     Algorithm, ClientAuthMethod, Expect, Login, OAuthError, OAuthErrorCode, Oidc, OidcConfig, Session, TokenHint, TokenRefusal,
 };
