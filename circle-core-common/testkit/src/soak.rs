@@ -1,7 +1,7 @@
 //! What is only seen when much happens: the scenarios of `cargo xtask soak`, and, smaller, of the tests.
 //!
 //! Each says what it saw and which promises were broken: [`Soaked`]. They run on the SDK's own pipeline, so they are no
-//! measure of a provider; for that there is [`Storm`](crate::Storm).
+//! measure of a provider; for that there is [`Storm`].
 
 mod calls;
 mod crowd;

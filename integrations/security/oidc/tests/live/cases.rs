@@ -1,7 +1,6 @@
 //! What is asked of a client of a real provider.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use circle_core_common::suite::{Failed, Outcome, equal};
 use circle_core_common::{BuildContext, CallContext, Environment, Error, SecretRef};
