@@ -18,7 +18,12 @@ use super::{MOTO, SECRET, environment};
 
 /// What moto does otherwise than Amazon.
 const SECRET_EXCUSES: &[(&str, &str)] = &[];
-const KEY_EXCUSES: &[(&str, &str)] = &[];
+const KEY_EXCUSES: &[(&str, &str)] = &[
+    ("another_key_is_corrupt", "moto answers AccessDeniedException where Amazon answers IncorrectKeyException"),
+    ("flipped_bit_is_corrupt", "moto answers AccessDeniedException where Amazon answers InvalidCiphertextException"),
+    ("key_that_encrypts_does_not_sign", "moto gives a public key of a key that has none, where Amazon refuses"),
+    ("list_pages_cover_everything_once", "moto ignores the limit of a page"),
+];
 
 /// Adds the suites of both, or says why they cannot run.
 pub(crate) fn add_to(mut runner: Runner) -> Runner {
