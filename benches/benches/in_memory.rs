@@ -6,9 +6,10 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use circle_core::audit::{AuditMode, FileAudit};
+use circle_core::audit::{AuditLog, AuditMode};
 use circle_core::memory::Memory;
 use circle_core::{CallOptions, ObjectStore};
+use circle_core_benches::credentials::Cached;
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{CONTENT, Leaf, at_once, get, guarded, plain};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -42,6 +43,15 @@ fn typed_call(c: &mut Criterion) {
     c.bench_function("typed_call", |b| b.iter(|| at_once(black_box(&client).issue()).is_ok()));
 }
 
+/// A look into a cache that has the credential.
+fn cached_credential(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cached_credential");
+    for (name, cached) in [("secret", Cached::secret()), ("token", Cached::token()), ("tenant", Cached::token_of_a_tenant())] {
+        group.bench_function(name, |b| b.iter(|| black_box(&cached).get()));
+    }
+    group.finish();
+}
+
 /// How long two threads take that make so many calls each.
 fn on_two_threads(leaf: &Leaf, calls: u64) -> Duration {
     let start = Barrier::new(2);
@@ -59,9 +69,9 @@ fn on_two_threads(leaf: &Leaf, calls: u64) -> Duration {
 
 /// Waits for the disk: reported, not bounded.
 fn audited(c: &mut Criterion) {
-    let path = std::env::temp_dir().join(format!("circle-core-bench-{}.jsonl", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("circle-core-bench-{}", std::process::id()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let audit = FileAudit::open(&path).expect("an audit file");
+    let audit = AuditLog::open(folder.join("audit.jsonl")).expect("an audit log");
     let store = ObjectStore::builder(Memory::new()).name("documents").audit(audit, AuditMode::Required).build();
     runtime.block_on(store.put("reports/q3.md", CONTENT.as_slice())).expect("a put");
     let mut group = c.benchmark_group("object_store_in_memory");
@@ -69,8 +79,8 @@ fn audited(c: &mut Criterion) {
     group.bench_function("get_with_audit_required", |b| b.iter(|| runtime.block_on(store.get("reports/q3.md")).is_ok()));
     group.finish();
     drop(store);
-    std::fs::remove_file(path).expect("the audit file");
+    std::fs::remove_dir_all(folder).expect("the audit log");
 }
 
-criterion_group!(benches, object_store, policies, typed_call, audited);
+criterion_group!(benches, object_store, policies, typed_call, cached_credential, audited);
 criterion_main!(benches);

@@ -1,6 +1,7 @@
 //! What the benchmarks share: the configurations that are measured, and a way to run a call that answers at once.
 
 pub mod chat_streams;
+pub mod credentials;
 pub mod typed_call;
 
 use std::future::Future;

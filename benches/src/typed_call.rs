@@ -1,9 +1,14 @@
 //! A typed call of a service that answers with one JSON document: as a provider makes it, without the network.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use circle_core_common::http::{Auth, HttpClient, Request, Target, Transport, TransportRequest, TransportResponse};
-use circle_core_common::resilience::{Idempotency, RemoteOperation};
-use circle_core_common::{BuildContext, ByteStream, CallContext, Environment, Result, SecretRef, operations};
+use circle_core_common::resilience::{
+    BackoffSettings, BreakerSettings, BudgetSettings, Idempotency, RemoteOperation, Resilience, Retry,
+};
+use circle_core_common::{BuildContext, ByteStream, CallContext, Environment, Error, ErrorKind, Result, SecretRef, operations};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
@@ -66,6 +71,34 @@ impl Transport for Canned {
     }
 }
 
+/// Refuses every connection.
+#[derive(Debug)]
+pub struct Refusing;
+
+#[async_trait::async_trait]
+impl Transport for Refusing {
+    async fn send(&self, _: TransportRequest) -> Result<TransportResponse> {
+        Err(Error::new(ErrorKind::Connection, "refused"))
+    }
+}
+
+/// As [`Canned`], but refuses the connection of every other request.
+#[derive(Debug)]
+pub struct Shaky {
+    canned: Canned,
+    requests: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl Transport for Shaky {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
+        if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            return Refusing.send(request).await;
+        }
+        self.canned.send(request).await
+    }
+}
+
 /// A typed client, as a provider writes it.
 #[derive(Debug)]
 pub struct Typed {
@@ -83,13 +116,40 @@ impl Typed {
         Self::new(Environment::builder().transport(Canned::new(document)).build(), "https://api.example.org")
     }
 
+    /// A client whose every call takes two attempts, without a wait between them and without a budget that ends them.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn shaky(document: &'static str) -> Self {
+        let transport = Shaky { canned: Canned::new(document), requests: AtomicU32::new(0) };
+        let at_once = BackoffSettings::new().initial_interval(Duration::ZERO).max_interval(Duration::ZERO);
+        let retry = Retry::new().backoff(at_once).budget(BudgetSettings::new().enabled(false));
+        let resilience = Resilience::new().retry(retry).breaker(BreakerSettings::new().enabled(false));
+        Self::with(Environment::builder().transport(transport).build(), "https://api.example.org", resilience)
+    }
+
+    /// A client whose every call fails, as its connection is refused and it makes one attempt.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn refused() -> Self {
+        let resilience = Resilience::new().retry(Retry::off()).breaker(BreakerSettings::new().enabled(false));
+        Self::with(Environment::builder().transport(Refusing).build(), "https://api.example.org", resilience)
+    }
+
     /// A client of the service at this address.
     ///
     /// # Panics
     /// When the address is none.
     #[must_use]
     pub fn new(environment: Environment, endpoint: &str) -> Self {
-        let context = BuildContext::new(environment.clone(), "issues").allow_loopback(true);
+        Self::with(environment, endpoint, Resilience::new())
+    }
+
+    fn with(environment: Environment, endpoint: &str, resilience: Resilience) -> Self {
+        let context = BuildContext::new(environment.clone(), "issues").allow_loopback(true).resilience(resilience);
         let origin = context.origin(endpoint).unwrap_or_else(|error| panic!("{error}"));
         let client = context.http(origin).auth(Auth::Bearer(SecretRef::literal(TOKEN))).build();
         Self { environment, client }

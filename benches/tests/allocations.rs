@@ -2,9 +2,10 @@
 
 use circle_core::chat_model::ChatModel;
 use circle_core_benches::chat_streams::{Recorded, ask, canned, canned_response};
+use circle_core_benches::credentials::Cached;
 use circle_core_benches::typed_call::{DOCUMENT, Typed};
 use circle_core_benches::{Leaf, at_once, get, guarded, plain};
-use circle_core_common::credentials::{CredentialCache, Fixed, LOAD};
+use circle_core_common::credentials::LOAD;
 use circle_core_common::{CallContext, Environment};
 
 /// The most that one of several calls allocates, the first left out: it makes the metric key.
@@ -54,13 +55,9 @@ fn a_hedge_that_is_armed_allocates_once() {
 
 #[test]
 fn a_cached_credential_allocates_nothing() {
-    let environment = Environment::default();
-    let cache = CredentialCache::new(Fixed::new(7_usize));
-    let count = allocations(|| {
-        let cx = CallContext::new(&environment, &LOAD, None);
-        at_once(async { cache.get(&cx).await.map_or(0, |lease| **lease) })
-    });
-    assert_eq!(count, 0);
+    for cached in [Cached::secret(), Cached::token(), Cached::token_of_a_tenant()] {
+        assert_eq!(allocations(|| cached.get()), 0);
+    }
 }
 
 type Reads = std::sync::Arc<[bytes::Bytes]>;

@@ -1,12 +1,19 @@
 //! Access control: asked before a credential is loaded, before anything is sent.
 
+#[cfg(feature = "config")]
+mod config;
+mod pattern;
 mod rules;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-pub use rules::{AccessRule, AccessRules};
+#[cfg(feature = "config")]
+pub use config::{AccessConfig, GrantConfig, RoleConfig, RuleConfig};
+pub use rules::{AccessRule, AccessRules, Grant, Role};
 
 use crate::error::Result;
 use crate::operation::Operation;
@@ -33,10 +40,8 @@ pub struct AccessRequest<'a> {
 
 /// An access control's answer.
 pub enum Verdict<'a> {
-    /// Go on.
-    Allow,
-    /// Refuse, with a reason that holds no secret.
-    Deny(String),
+    /// It is decided.
+    Decided(Decision),
     /// A policy engine must be asked.
     Ask(Pin<Box<dyn Future<Output = Result<Decision>> + Send + 'a>>),
 }
@@ -44,24 +49,108 @@ pub enum Verdict<'a> {
 impl fmt::Debug for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allow => f.write_str("Allow"),
-            Self::Deny(reason) => write!(f, "Deny({reason})"),
+            Self::Decided(decision) => fmt::Debug::fmt(decision, f),
             Self::Ask(_) => f.write_str("Ask"),
         }
     }
 }
 
-/// What a policy engine decided.
+impl From<Decision> for Verdict<'_> {
+    fn from(decision: Decision) -> Self {
+        Self::Decided(decision)
+    }
+}
+
+/// What was decided, and by which policy; the audit has both.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub struct Decision {
+    denied: Option<Cow<'static, str>>,
+    policy: Option<Arc<str>>,
+}
+
+impl Decision {
     /// Go on.
-    Allow,
-    /// Refuse, with a reason that holds no secret.
-    Deny(String),
+    #[must_use]
+    pub const fn allow() -> Self {
+        Self { denied: None, policy: None }
+    }
+
+    /// Refuse, with a reason that holds no secret: the caller reads it.
+    #[must_use]
+    pub fn deny(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { denied: Some(reason.into()), policy: None }
+    }
+
+    /// Names the policy that decided.
+    #[must_use]
+    pub fn by(mut self, policy: impl Into<Arc<str>>) -> Self {
+        self.policy = Some(policy.into());
+        self
+    }
+
+    /// Whether the call may happen.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        self.denied.is_none()
+    }
+
+    /// Why it may not.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.denied.as_deref()
+    }
+
+    /// The policy that decided.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&Arc<str>> {
+        self.policy.as_ref()
+    }
 }
 
 /// Decides whether a call may happen. A decision that fails denies.
 pub trait AccessControl: Send + Sync + 'static {
     /// Decides; answers at once where it can, so that the common case costs no allocation.
     fn decide<'a>(&'a self, request: &'a AccessRequest<'a>) -> Verdict<'a>;
+}
+
+/// A policy engine, in this process or elsewhere: Cedar, Rego, a service of the house.
+///
+/// It is asked for each thing of a call, within the call's deadline and cancellation; what it cannot decide is denied.
+#[async_trait::async_trait]
+pub trait Authorizer: Send + Sync + 'static {
+    /// Decides, and names the policy where it can.
+    ///
+    /// # Errors
+    /// What the engine says; the call is denied with it.
+    async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision>;
+}
+
+/// An [`AccessControl`] that asks a policy engine for everything.
+#[derive(Clone, Debug)]
+pub struct Asking<A>(pub A);
+
+impl<A: Authorizer> AccessControl for Asking<A> {
+    fn decide<'a>(&'a self, request: &'a AccessRequest<'a>) -> Verdict<'a> {
+        Verdict::Ask(self.0.authorize(request))
+    }
+}
+
+/// Asks the first, and the second where the first allows: a call needs both.
+impl<A: AccessControl, B: AccessControl> AccessControl for (A, B) {
+    fn decide<'a>(&'a self, request: &'a AccessRequest<'a>) -> Verdict<'a> {
+        match self.0.decide(request) {
+            Verdict::Decided(decision) if decision.is_allowed() => self.1.decide(request),
+            Verdict::Decided(decision) => Verdict::Decided(decision),
+            Verdict::Ask(first) => Verdict::Ask(Box::pin(async move {
+                let decision = first.await?;
+                if !decision.is_allowed() {
+                    return Ok(decision);
+                }
+                match self.1.decide(request) {
+                    Verdict::Decided(decision) => Ok(decision),
+                    Verdict::Ask(second) => second.await,
+                }
+            })),
+        }
+    }
 }

@@ -1,12 +1,30 @@
 //! Audit: every external call leaves a record of what was intended and how it ended.
 //!
-//! The records hold no bodies and no secrets. `FileAudit` appends them to a file; [`AuditQueue`] is a bounded queue
-//! in front of any sink, for calls that must not wait.
+//! The records hold no bodies and no secrets. `AuditLog` appends them to a file in which no one can change or cut anything
+//! unnoticed, and `Verifier` checks that; [`AuditQueue`] is a bounded queue in front of any sink, for calls that must not wait.
 
 #[cfg(feature = "audit")]
-mod file;
+mod anchor;
+#[cfg(feature = "audit")]
+mod checkpoint;
+#[cfg(feature = "audit")]
+mod files;
+#[cfg(feature = "audit")]
+mod log;
 mod losses;
+#[cfg(feature = "audit")]
+pub mod merkle;
+#[cfg(feature = "audit")]
+pub mod note;
 mod queue;
+#[cfg(feature = "audit")]
+mod record;
+#[cfg(feature = "audit")]
+mod subjects;
+#[cfg(feature = "audit")]
+mod verify;
+#[cfg(feature = "audit")]
+mod writer;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +34,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 #[cfg(feature = "audit")]
-pub use file::FileAudit;
+pub use anchor::{AnchorSink, Anchoring, FileAnchor, ObjectStoreAnchor};
+#[cfg(feature = "audit")]
+pub use checkpoint::{Checkpoint, SignedCheckpoint};
+#[cfg(feature = "audit")]
+pub use log::{AuditLog, AuditLogBuilder};
 pub(crate) use losses::Losses;
 pub use queue::AuditQueue;
+#[cfg(feature = "audit")]
+pub use subjects::SubjectKeys;
+#[cfg(feature = "audit")]
+pub use verify::{Integrity, Leaves, Verification, Verifier};
 
 use crate::error::{ErrorKind, Result};
 use crate::identifier::OperationId;
@@ -52,6 +78,9 @@ pub struct AuditRecord {
     pub operation: &'static str,
     /// What it does to the other side.
     pub class: Class,
+    /// The policy that the access control decided by, where it said one; of several things, the first's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Arc<str>>,
     /// What was only read on the way: the source of a copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Arc<str>>,

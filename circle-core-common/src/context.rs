@@ -81,7 +81,21 @@ impl CallContext {
     /// principal; its own deadline, and not cancelled with this one.
     #[must_use]
     pub fn detached(&self, operation: &'static Operation, timeout: Duration) -> Self {
-        let (tenant, principal) = (self.tenant().cloned(), self.principal().cloned());
+        self.apart(self.tenant().cloned(), self.principal().cloned(), operation, timeout)
+    }
+
+    /// As [`detached`](Self::detached), of this tenant and nobody in particular.
+    pub(crate) fn detached_for(&self, tenant: Option<Arc<str>>, operation: &'static Operation, timeout: Duration) -> Self {
+        self.apart(tenant, None, operation, timeout)
+    }
+
+    fn apart(
+        &self,
+        tenant: Option<Arc<str>>,
+        principal: Option<Arc<str>>,
+        operation: &'static Operation,
+        timeout: Duration,
+    ) -> Self {
         let options = (tenant.is_some() || principal.is_some())
             .then(|| Arc::new(CallOptions { tenant, principal, ..CallOptions::default() }));
         let started = self.clock.now();
@@ -203,14 +217,15 @@ impl CallContext {
         }
     }
 
-    /// The retry budget of the endpoint that the call went to; `None` until a policy has run.
+    /// The retry budget of the endpoint that the call went to; `None` until a policy has run whose repetitions are paid for.
     #[must_use]
     pub fn retry_budget(&self) -> Option<RetryBudget> {
         self.budget.get().map(|budget| RetryBudget::new(budget.clone(), self.clock.clone()))
     }
 
     /// Takes the price of one repetition above the policies, such as a resumed download, from the retry budget; `false`
-    /// when it is used up. A call that went through no policy is in this process, and has no budget to spare.
+    /// when it is used up. A call that went through no policy is in this process, and has no budget to spare; nor has one whose
+    /// repetitions are free.
     #[must_use]
     pub fn draw_retry(&self) -> bool {
         self.budget.get().is_none_or(|budget| budget.draw(self.clock.now().since_start()))

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::access::AccessControl;
 use crate::audit::{AuditMode, AuditSink};
 use crate::clock::Clock;
+use crate::credentials::{SecretResolver, SecretResolvers};
 #[cfg(feature = "http")]
 use crate::http::{HttpTransport, Interceptor, Transport};
 use crate::random::Random;
@@ -40,6 +41,7 @@ struct Parts {
     transport: Arc<OnceLock<Arc<dyn Transport>>>,
     #[cfg(feature = "http")]
     interceptors: Option<Arc<[Arc<dyn Interceptor>]>>,
+    secrets: SecretResolvers,
     shared: Arc<Mutex<Shared>>,
     closed: Arc<AtomicBool>,
 }
@@ -105,6 +107,12 @@ impl Environment {
     #[must_use]
     pub fn interceptors(&self) -> Arc<[Arc<dyn Interceptor>]> {
         self.parts.interceptors.clone().unwrap_or_default()
+    }
+
+    /// Who reads references into secret stores.
+    #[must_use]
+    pub fn secret_resolvers(&self) -> &SecretResolvers {
+        &self.parts.secrets
     }
 
     /// What the services of one hub share under this key, made by the first that asks: a pool, a credential cache.
@@ -174,6 +182,11 @@ impl EnvironmentBuilder {
         self.access_arc(Arc::new(access))
     }
 
+    /// Asks this policy engine before every call.
+    pub fn authorizer(self, engine: impl crate::access::Authorizer) -> Self {
+        self.access(crate::access::Asking(engine))
+    }
+
     /// As [`access`](Self::access), for one that is shared already.
     pub fn access_arc(mut self, access: Arc<dyn AccessControl>) -> Self {
         self.parts.access = Some(access);
@@ -191,6 +204,12 @@ impl EnvironmentBuilder {
         self
     }
 
+    /// Writes no records: for what a sink calls itself.
+    pub fn without_audit(mut self) -> Self {
+        self.parts.audit = None;
+        self
+    }
+
     /// Tells this observer what the policies do.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.parts.observer = Some(Arc::new(observer));
@@ -200,6 +219,12 @@ impl EnvironmentBuilder {
     /// Asks this propagator which trace a request belongs to.
     pub fn propagator(mut self, propagator: impl Propagator) -> Self {
         self.parts.propagator = Some(Arc::new(propagator));
+        self
+    }
+
+    /// Reads references of this scheme into a secret store, such as `vault`, with `resolver`.
+    pub fn secret_resolver(self, scheme: impl Into<String>, resolver: impl SecretResolver) -> Self {
+        self.parts.secrets.insert(scheme, Arc::new(resolver));
         self
     }
 

@@ -18,6 +18,9 @@ pub trait Handle: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The configured name of the service; empty where there is none.
     fn service(&self) -> &str;
 
+    /// The environment that it calls in.
+    fn environment(&self) -> &crate::Environment;
+
     /// The same handle with this service name, in this environment.
     #[must_use]
     fn rebind(&self, environment: crate::Environment, service: &str) -> Self;
@@ -86,6 +89,13 @@ pub mod sealed {
 #[macro_export]
 macro_rules! handle {
     ($(#[$meta:meta])* $handle:ident over $provider:ident with $capabilities:ident as $name:literal) => {
+        $crate::handle! { $(#[$meta])* $handle over $provider with $capabilities as $name, calls begin with open }
+    };
+    // For an interface that has a method `open` of its own.
+    (
+        $(#[$meta:meta])*
+        $handle:ident over $provider:ident with $capabilities:ident as $name:literal, calls begin with $open:ident
+    ) => {
         $(#[$meta])*
         #[derive(Clone)]
         pub struct $handle {
@@ -154,7 +164,7 @@ macro_rules! handle {
             }
 
             /// Opens the scope of one call.
-            fn open(&self, operation: &'static $crate::Operation) -> $crate::scope::Call<'_> {
+            fn $open(&self, operation: &'static $crate::Operation) -> $crate::scope::Call<'_> {
                 self.core.open(operation)
             }
 
@@ -195,6 +205,10 @@ macro_rules! handle {
 
             fn service(&self) -> &str {
                 self.core.service()
+            }
+
+            fn environment(&self) -> &$crate::Environment {
+                self.core.environment()
             }
 
             fn rebind(&self, environment: $crate::Environment, service: &str) -> Self {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
+use crate::resilience::RemoteOperation;
 use crate::service::{BuildContext, Service};
 
 /// One per service id (`s3`, `sqs`, `postgres`); ours and private ones alike.
@@ -26,6 +27,10 @@ pub trait Integration: 'static {
     /// Whether calls leave the process. Then the config key `resilience` acts on them, through
     /// [`BuildContext::policy`]; for any other provider that key is a config error.
     const REMOTE: bool = false;
+
+    /// The requests that [`build`](Self::build)'s provider and its native client make, which `resilience.operations` of a config
+    /// names: any other name there is a config error. Where there are none here, every name is taken.
+    const OPERATIONS: &'static [&'static RemoteOperation] = &[];
 
     /// Builds the provider. Touches no network: what cannot be had yet is had at first use.
     ///

@@ -5,6 +5,7 @@ use std::fmt;
 /// What a call does to the other side; access rules and audit speak of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "config", derive(schemars::JsonSchema))]
 pub enum Class {
     /// Changes nothing.
     Read,

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretSlice;
+use secrecy::zeroize::Zeroize as _;
+pub use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::io::AsyncReadExt;
@@ -13,8 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The largest secret that a file may hold, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
-/// A reference to a secret: `env:NAME`, `file:/path`, `keyring:service/user`, `vault:mount/path#field`, `aws-sm:…`,
-/// `azure-kv:…`, `gcp-sm:…`. A secret written into the config itself needs `literal:`.
+/// A reference to a secret: `env:NAME`, `file:/path`, `secret:service/name#field` (of a configured secret store),
+/// `keyring:service/user`, `vault:mount/path#field`, `aws-sm:…`, `azure-kv:…`, `gcp-sm:…`. A secret written into the config itself
+/// needs `literal:`.
 ///
 /// Limited to profiles, it is a table: `{ from = "env:TOKEN", profiles = ["production"] }`. It has no `Serialize` and
 /// no `Display`; `Debug` shows where the secret is, and nothing of a literal.
@@ -40,7 +44,7 @@ enum Place {
 }
 
 /// The schemes whose secrets live in other services.
-const STORES: [&str; 5] = ["keyring", "vault", "aws-sm", "azure-kv", "gcp-sm"];
+const STORES: [&str; 6] = ["secret", "keyring", "vault", "aws-sm", "azure-kv", "gcp-sm"];
 
 impl SecretRef {
     /// A reference to an environment variable.
@@ -74,12 +78,26 @@ impl SecretRef {
         self.profiles.as_deref()
     }
 
-    /// The secret, read anew at every call, so that a rotated one is seen.
+    /// The scheme and the path of a reference into a secret store.
+    pub(crate) fn stored(&self) -> Option<(&'static str, &str)> {
+        match &self.place {
+            Place::Store { scheme, path } => Some((scheme, path)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn is_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// The secret, read anew at every call, so that a rotated one is seen. What lives on with it reads it through a cache
+    /// instead ([`BuildContext::secret`](crate::BuildContext::secret)).
     ///
     /// # Errors
     /// `ConfigInvalid` when the variable is not set or blank, the file is missing, unreadable, empty, over
     /// 64 KiB or no regular file;
-    /// `Unsupported` for a reference into a secret store, which only a configured `SecretStore` resolves.
+    /// `Unsupported` for a reference into a secret store, which only
+    /// [`BuildContext::secret`](crate::BuildContext::secret) reads.
     pub async fn resolve(&self) -> Result<SecretString> {
         match &self.place {
             Place::Literal(secret) => Ok(secret.clone()),
@@ -94,6 +112,18 @@ impl SecretRef {
                 let text = format!("a `{scheme}:` secret needs a configured secret store that reads it");
                 Err(Error::new(ErrorKind::Unsupported, text))
             }
+        }
+    }
+
+    /// Says in the log when others on this machine may read the file: what is in it is theirs too then.
+    #[cfg(feature = "http")]
+    pub(crate) fn warn_if_shared(&self) {
+        #[cfg(unix)]
+        if let Place::File(path) = &self.place
+            && let Ok(metadata) = std::fs::metadata(path)
+            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+        {
+            tracing::warn!(target: "circle", path, "others on this machine may read the file of a key: give it the mode 0600");
         }
     }
 
@@ -212,7 +242,7 @@ impl schemars::JsonSchema for SecretRef {
         schemars::json_schema!({
             "description": "A reference to a secret: `env:NAME`, `file:PATH`, `vault:…`; `literal:` before a secret itself.",
             "anyOf": [
-                { "type": "string", "pattern": "^(env|file|keyring|vault|aws-sm|azure-kv|gcp-sm|literal):." },
+                { "type": "string", "pattern": "^(env|file|secret|keyring|vault|aws-sm|azure-kv|gcp-sm|literal):." },
                 {
                     "type": "object",
                     "required": ["from"],
@@ -225,6 +255,97 @@ impl schemars::JsonSchema for SecretRef {
 
     fn inline_schema() -> bool {
         true
+    }
+}
+
+/// Secret bytes: a key, a plaintext. Cleared when the last clone is dropped; no `Serialize`, no `Display`, no `PartialEq`, and
+/// `Debug` shows neither content nor length. Clones are cheap and share the bytes.
+///
+/// ```
+/// use circle_core_common::secret::{ExposeSecret as _, SecretBytes};
+/// let key = SecretBytes::from(vec![1, 2, 3]);
+/// assert_eq!(format!("{key:?}"), "SecretBytes([REDACTED])");
+/// assert_eq!(key.expose_secret(), [1, 2, 3]);
+/// ```
+///
+/// ```compile_fail
+/// let key = circle_core_common::secret::SecretBytes::from(vec![1, 2, 3]);
+/// serde_json::to_string(&key); // what is secret cannot be written down by accident
+/// ```
+#[derive(Clone)]
+pub struct SecretBytes(Arc<SecretSlice<u8>>);
+
+impl SecretBytes {
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.expose_secret().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes as text.
+    ///
+    /// # Errors
+    /// `Decode` when they are no UTF-8.
+    pub fn text(&self) -> Result<SecretString> {
+        let text =
+            std::str::from_utf8(self.expose_secret()).map_err(|_| Error::new(ErrorKind::Decode, "the secret is no UTF-8"))?;
+        Ok(text.into())
+    }
+}
+
+impl ExposeSecret<[u8]> for SecretBytes {
+    fn expose_secret(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl From<Vec<u8>> for SecretBytes {
+    fn from(mut bytes: Vec<u8>) -> Self {
+        // Boxing bytes of another capacity moves them, and would leave the old ones behind.
+        let boxed = if bytes.len() == bytes.capacity() {
+            bytes.into_boxed_slice()
+        } else {
+            let boxed = bytes.as_slice().into();
+            bytes.zeroize();
+            boxed
+        };
+        Self(Arc::new(SecretSlice::from(boxed)))
+    }
+}
+
+impl From<&[u8]> for SecretBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Arc::new(SecretSlice::from(Box::<[u8]>::from(bytes))))
+    }
+}
+
+impl From<&str> for SecretBytes {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<&SecretString> for SecretBytes {
+    fn from(text: &SecretString) -> Self {
+        text.expose_secret().as_bytes().into()
+    }
+}
+
+impl From<&Self> for SecretBytes {
+    fn from(bytes: &Self) -> Self {
+        bytes.clone()
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes([REDACTED])")
     }
 }
 

@@ -48,7 +48,9 @@ pub use telemetry::{Recorded, Telemetry};
 use crate::capabilities::Flag;
 use crate::error::Error;
 use crate::interfaces::chat_model::conformance::ScriptedAnswers;
+use crate::interfaces::key_service::conformance::SuiteKeys;
 use crate::interfaces::object_store::PresignedRequest;
+use crate::interfaces::secret_store::conformance::PutsSecrets;
 use crate::interfaces::webhook_verifier::conformance::SignsWebhooks;
 
 /// Makes a client anew.
@@ -163,6 +165,10 @@ pub struct Subject<H> {
     pub model: Option<Arc<dyn ScriptedAnswers>>,
     /// Signs webhooks as the service would, where the subject verifies them.
     pub webhooks: Option<Arc<dyn SignsWebhooks>>,
+    /// Puts secrets into the store, where the subject is one that is only read.
+    pub secrets: Option<Arc<dyn PutsSecrets>>,
+    /// The keys that the cases of a key service use.
+    pub keys: SuiteKeys,
     /// To whom the cases of a messenger or a notifier may write.
     pub addresses: Addresses,
     /// What must live as long as the subject: its folder, its server.
@@ -187,6 +193,8 @@ impl<H> Subject<H> {
             reopen: None,
             model: None,
             webhooks: None,
+            secrets: None,
+            keys: SuiteKeys::new(),
             addresses: Addresses::new(),
             keep: None,
         }

@@ -9,6 +9,7 @@ macro_rules! guides {
 guides! {
     readme = "../../README.md";
     architecture = "../../docs/architecture.md";
+    audit = "../../docs/audit.md";
     call_path = "../../docs/call-path.md";
     chat_models = "../../docs/chat-models.md";
     configuration = "../../docs/configuration.md";
@@ -22,6 +23,7 @@ guides! {
     observability = "../../docs/observability.md";
     private_integrations = "../../docs/private-integrations.md";
     retrieval = "../../docs/retrieval.md";
+    security = "../../docs/security.md";
     sending_requests = "../../docs/sending-requests.md";
     testing = "../../docs/testing.md";
     tool_loop = "../../docs/tool-loop.md";

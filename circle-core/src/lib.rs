@@ -37,17 +37,22 @@ pub mod orchestration;
 pub mod prelude;
 pub mod registry;
 
+#[cfg(feature = "encryption")]
+#[doc(inline)]
+pub use circle_core_common::encryption;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use circle_core_common::http::tower;
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model, embedding_model, key_value_store, messenger, notifier, object_store, vector_store, webhook_verifier,
+    chat_model, embedding_model, key_service, key_value_store, messenger, notifier, object_store, secret_store, vector_store,
+    webhook_verifier,
 };
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model::ChatModel, embedding_model::EmbeddingModel, key_value_store::KeyValueStore, messenger::Messenger,
-    notifier::Notifier, object_store::ObjectStore, vector_store::VectorStore, webhook_verifier::WebhookVerifier,
+    chat_model::ChatModel, embedding_model::EmbeddingModel, key_service::KeyService, key_value_store::KeyValueStore,
+    messenger::Messenger, notifier::Notifier, object_store::ObjectStore, secret_store::SecretStore, vector_store::VectorStore,
+    webhook_verifier::WebhookVerifier,
 };
 #[doc(inline)]
 pub use circle_core_common::{
@@ -55,7 +60,7 @@ pub use circle_core_common::{
     Clock, ClockSource, Cursor, Detail, Environment, Error, ErrorKind, Extension, Extensions, FailedAttempt, Fence, Filter, Flag,
     Handle, Health, HealthState, Integration, Items, Limit, Listing, OnUnsupported, Operation, OperationId, Page, Provider,
     ProviderInfo, Random, Reason, Report, Resolution, Result, ResultExt, RetryOn, SecretRef, Sent, Service, ServiceRef, Tick,
-    Timestamp, Version, Watch, access, audit, config, filter, resilience, secret, telemetry,
+    Timestamp, Version, Watch, access, audit, config, credentials, filter, resilience, secret, telemetry,
 };
 pub use hub::Hub;
 pub use registry::Registry;
@@ -77,6 +82,9 @@ pub use circle_core_filesystem as filesystem;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use circle_core_memory as memory;
+#[cfg(feature = "oidc")]
+#[doc(inline)]
+pub use circle_core_oidc as oidc;
 #[cfg(feature = "openai")]
 #[doc(inline)]
 pub use circle_core_openai as openai;

@@ -8,4 +8,7 @@ pub use std::time::Duration;
 pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Filter, Handle as _, ResultExt as _, Timestamp};
 
 pub use crate::chat_model::ChatRequest;
-pub use crate::{ChatModel, EmbeddingModel, Hub, KeyValueStore, Messenger, Notifier, ObjectStore, VectorStore, WebhookVerifier};
+pub use crate::{
+    ChatModel, EmbeddingModel, Hub, KeyService, KeyValueStore, Messenger, Notifier, ObjectStore, SecretStore, VectorStore,
+    WebhookVerifier,
+};

@@ -21,7 +21,7 @@ pub(crate) fn run(_: lexopt::Parser) -> Result<ExitCode> {
     let workspace = Workspace::load(&here)?;
     // The facade's own providers, which decorate others, are behind a feature of theirs.
     let mut features = workspace.facade_providers();
-    features.push("orchestration");
+    features.extend(["encryption", "orchestration"]);
     crate::product::again(&features)
 }
 

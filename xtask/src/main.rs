@@ -9,6 +9,7 @@ mod examples;
 #[cfg(test)]
 mod fixture;
 mod fuzz;
+mod leaks;
 mod live;
 mod loom;
 mod new_integration;
@@ -61,6 +62,7 @@ const TASKS: &[Task] = &[
     Task { name: "budget", summary: "crates and cold-build seconds per provider", help: budget::HELP, run: budget::run },
     Task { name: "fuzz", summary: "mutated inputs for every parser of outside text", help: fuzz::HELP, run: fuzz::run },
     Task { name: "soak", summary: "storms of calls, and a million of them, on the policies", help: soak::HELP, run: soak::run },
+    Task { name: "leaks", summary: "secrets in everything that providers let out", help: leaks::HELP, run: leaks::run },
     Task { name: "loom", summary: "the lock-free parts in every order of threads", help: loom::HELP, run: loom::run },
 ];
 

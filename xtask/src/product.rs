@@ -30,7 +30,7 @@ pub(crate) fn again(facade_features: &[&str]) -> crate::outcome::Result<std::pro
 }
 
 /// Runs the same task with the same arguments in the build with this feature.
-#[cfg(not(feature = "soak"))]
+#[cfg(not(all(feature = "leaks", feature = "soak")))]
 pub(crate) fn again_with(own: &str, facade_features: &[&str]) -> crate::outcome::Result<std::process::ExitCode> {
     use std::{env, process::ExitCode};
 

@@ -104,6 +104,9 @@ pub(crate) struct Circle {
     pub(crate) services: BTreeMap<String, Vec<String>>,
     /// Service id to the type at the crate's root that implements `Integration`.
     pub(crate) integrations: BTreeMap<String, String>,
+    /// Service id to the feature of the crate that it needs, where it needs one.
+    #[serde(default)]
+    pub(crate) behind: BTreeMap<String, String>,
     pub(crate) auth: Vec<String>,
     pub(crate) live: Live,
     pub(crate) maturity: Option<String>,
@@ -170,12 +173,11 @@ impl Workspace {
         providers
     }
 
-    /// Names of the providers that the facade has a feature for; `sync` brings a new one there.
+    /// The features of the facade that switch on every service of every provider; `sync` brings those of a new one there.
     pub(crate) fn facade_providers(&self) -> Vec<&str> {
-        let features = self.package(FACADE).map(|facade| &facade.features);
-        let mut names: Vec<_> = self.providers().into_iter().map(|provider| provider.name).collect();
-        names.retain(|name| features.is_some_and(|features| features.contains_key(*name)));
-        names
+        let Some(facade) = self.package(FACADE) else { return Vec::new() };
+        let wanted: Vec<_> = self.providers().iter().flat_map(Provider::facade_features).collect();
+        facade.features.keys().map(String::as_str).filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -205,6 +207,25 @@ impl Package {
 }
 
 impl Provider<'_> {
+    /// The facade's features of this provider: its own, and one for every feature of the crate that a service needs.
+    pub(crate) fn facade_features(&self) -> Vec<String> {
+        let mut features = vec![self.name.to_owned()];
+        features.extend(self.circle.behind.values().map(|feature| self.facade_feature(feature)));
+        features.sort_unstable();
+        features.dedup();
+        features
+    }
+
+    /// The facade's feature that turns on a feature of the crate.
+    pub(crate) fn facade_feature(&self, feature: &str) -> String {
+        format!("{}-{feature}", self.name)
+    }
+
+    /// The facade's feature that switches a service on.
+    pub(crate) fn feature_of(&self, service: &str) -> String {
+        self.circle.behind.get(service).map_or_else(|| self.name.to_owned(), |feature| self.facade_feature(feature))
+    }
+
     /// Interfaces of all services, each once.
     pub(crate) fn interfaces(&self) -> Vec<&str> {
         let mut interfaces: Vec<_> = self.circle.services.values().flatten().map(String::as_str).collect();

@@ -7,7 +7,6 @@ pub(crate) mod endpoint;
 /// What the files read of the settings, by the same names.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
-    pub(crate) budget: bool,
     pub(crate) budget_tokens: u32,
     pub(crate) retry_cost: u32,
     pub(crate) throttle_cost: u32,
@@ -23,4 +22,7 @@ pub(crate) struct Resolved {
     pub(crate) open_max: Duration,
     pub(crate) close_after: u32,
     pub(crate) hedge_max_ratio: f64,
+    pub(crate) max_in_flight: u32,
+    pub(crate) max_queued: u32,
+    pub(crate) adaptive: bool,
 }

@@ -1,56 +1,31 @@
-//! A small rule set: default-deny, and a deny beats every allow.
+//! A small rule set with roles: default-deny, and a deny beats every allow.
 
-use super::{AccessControl, AccessRequest, Verdict};
+use std::sync::Arc;
+
+use super::pattern::Patterns;
+use super::{AccessControl, AccessRequest, Decision, Verdict};
 use crate::operation::Class;
 
-/// One rule. What is not said matches everything; `*` in a pattern stands for any text, `/` included.
+/// One rule. What is not said matches everything, and what is said again matches either; `*` in a pattern stands for any text,
+/// `/` included.
 ///
 /// ```
 /// use circle_core_common::{Class, access::{AccessRule, AccessRules}};
 /// let rules = AccessRules::new()
 ///     .rule(AccessRule::allow().principal("reporter").service("documents").class(Class::Read).resource("reports/*"))
-///     .rule(AccessRule::deny().resource("reports/secret/*"));
+///     .rule(AccessRule::deny().resource("reports/secret/*").named("secrets-stay"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct AccessRule {
     allow: bool,
-    principal: Option<Pattern>,
-    tenant: Option<Pattern>,
-    service: Option<Pattern>,
-    resource: Option<Pattern>,
+    policy: Option<Arc<str>>,
+    principals: Patterns,
+    tenants: Patterns,
+    services: Patterns,
+    resources: Patterns,
     classes: u8,
-}
-
-/// What a value must be like.
-#[derive(Clone, Debug)]
-enum Pattern {
-    Exact(String),
-    /// What is before the only `*`, at the end: the usual pattern, and the cheaper one.
-    Prefix(String),
-    Glob(String),
-}
-
-impl From<String> for Pattern {
-    fn from(mut text: String) -> Self {
-        match text.find('*') {
-            None => Self::Exact(text),
-            Some(at) if at + 1 == text.len() => {
-                text.truncate(at);
-                Self::Prefix(text)
-            }
-            Some(_) => Self::Glob(text),
-        }
-    }
-}
-
-impl Pattern {
-    fn fits(&self, value: &str) -> bool {
-        match self {
-            Self::Exact(text) => text == value,
-            Self::Prefix(text) => value.starts_with(text.as_str()),
-            Self::Glob(pattern) => glob(pattern.as_bytes(), value.as_bytes()),
-        }
-    }
+    /// Who holds it, of a role's rule.
+    grant: Option<Arc<Grant>>,
 }
 
 const ALL_CLASSES: u8 = u8::MAX;
@@ -60,47 +35,67 @@ const fn bit(class: Class) -> u8 {
 }
 
 impl AccessRule {
+    const fn new(allow: bool) -> Self {
+        Self {
+            allow,
+            policy: None,
+            principals: Patterns::NONE,
+            tenants: Patterns::NONE,
+            services: Patterns::NONE,
+            resources: Patterns::NONE,
+            classes: ALL_CLASSES,
+            grant: None,
+        }
+    }
+
     /// A rule that allows what it matches.
     #[must_use]
     pub const fn allow() -> Self {
-        Self { allow: true, principal: None, tenant: None, service: None, resource: None, classes: ALL_CLASSES }
+        Self::new(true)
     }
 
     /// A rule that refuses what it matches, whatever other rules allow.
     #[must_use]
-    pub fn deny() -> Self {
-        Self { allow: false, ..Self::allow() }
+    pub const fn deny() -> Self {
+        Self::new(false)
+    }
+
+    /// Names the rule, in the audit and in refusals; a role's rule is called as the role otherwise.
+    #[must_use]
+    pub fn named(mut self, policy: impl Into<Arc<str>>) -> Self {
+        self.policy = Some(policy.into());
+        self
     }
 
     /// Matches principals like this; a call without principal matches no such rule.
     #[must_use]
     pub fn principal(mut self, pattern: impl Into<String>) -> Self {
-        self.principal = Some(pattern.into().into());
+        self.principals.add(pattern);
         self
     }
 
     /// Matches tenants like this; a call without tenant matches no such rule.
     #[must_use]
     pub fn tenant(mut self, pattern: impl Into<String>) -> Self {
-        self.tenant = Some(pattern.into().into());
+        self.tenants.add(pattern);
         self
     }
 
     /// Matches services like this.
     #[must_use]
     pub fn service(mut self, pattern: impl Into<String>) -> Self {
-        self.service = Some(pattern.into().into());
+        self.services.add(pattern);
         self
     }
 
     /// Matches resources like this.
     #[must_use]
     pub fn resource(mut self, pattern: impl Into<String>) -> Self {
-        self.resource = Some(pattern.into().into());
+        self.resources.add(pattern);
         self
     }
 
-    /// Matches this class; said again, it matches either.
+    /// Matches this class.
     #[must_use]
     pub const fn class(mut self, class: Class) -> Self {
         let said = if self.classes == ALL_CLASSES { 0 } else { self.classes };
@@ -109,41 +104,94 @@ impl AccessRule {
     }
 
     fn matches(&self, request: &AccessRequest<'_>) -> bool {
-        let fits = |pattern: &Option<Pattern>, value: Option<&str>| {
-            pattern.as_ref().is_none_or(|pattern| value.is_some_and(|value| pattern.fits(value)))
-        };
         self.classes & bit(request.class) != 0
-            && fits(&self.principal, request.principal)
-            && fits(&self.tenant, request.tenant)
-            && fits(&self.service, Some(request.service))
-            && fits(&self.resource, Some(request.resource))
+            && self.principals.fit(request.principal)
+            && self.tenants.fit(request.tenant)
+            && self.services.fit(Some(request.service))
+            && self.resources.fit(Some(request.resource))
+            && self.grant.as_ref().is_none_or(|grant| grant.is_to(request))
+    }
+
+    fn decision(&self, mut decision: Decision) -> Verdict<'_> {
+        decision.policy.clone_from(&self.policy);
+        Verdict::Decided(decision)
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any text. Linear in `text` for each `*`, without recursion.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut last_star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if pattern.get(p) == Some(&b'*') {
-            last_star = Some((p, t));
-            p += 1;
-        } else if pattern.get(p) == Some(&text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((star, from)) = last_star {
-            // The star takes one byte more.
-            last_star = Some((star, from + 1));
-            p = star + 1;
-            t = from + 1;
-        } else {
-            return false;
-        }
+/// What somebody may do, and may not: rules under a name, which grants give to principals.
+#[derive(Clone, Debug)]
+pub struct Role {
+    name: Arc<str>,
+    rules: Vec<AccessRule>,
+}
+
+impl Role {
+    /// A role that may nothing.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), rules: Vec::new() }
     }
-    pattern[p..].iter().all(|&byte| byte == b'*')
+
+    /// Adds a rule; it holds for those who have the role.
+    #[must_use]
+    pub fn rule(mut self, rule: AccessRule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Who gets a role.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    principals: Patterns,
+    tenants: Patterns,
+}
+
+impl Grant {
+    /// To principals like this.
+    #[must_use]
+    pub fn to(pattern: impl Into<String>) -> Self {
+        Self::everyone().and(pattern)
+    }
+
+    /// To every call, those without principal too.
+    #[must_use]
+    pub const fn everyone() -> Self {
+        Self { principals: Patterns::NONE, tenants: Patterns::NONE }
+    }
+
+    /// And to principals like this; after [`Grant::everyone`], to these only.
+    #[must_use]
+    pub fn and(mut self, pattern: impl Into<String>) -> Self {
+        self.principals.add(pattern);
+        self
+    }
+
+    /// For calls on behalf of tenants like this only; said again, of either.
+    #[must_use]
+    pub fn in_tenant(mut self, pattern: impl Into<String>) -> Self {
+        self.tenants.add(pattern);
+        self
+    }
+
+    fn is_to(&self, request: &AccessRequest<'_>) -> bool {
+        self.principals.fit(request.principal) && self.tenants.fit(request.tenant)
+    }
 }
 
 /// A rule set: refuses what no rule allows, and what any rule denies.
+///
+/// ```
+/// use circle_core_common::{Class, access::{AccessRule, AccessRules, Grant, Role}};
+/// let reporter = Role::new("reporter").rule(AccessRule::allow().class(Class::Read).resource("reports/*"));
+/// let rules = AccessRules::new().grant(&reporter, Grant::to("ana").and("svc-*").in_tenant("acme"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct AccessRules {
     denying: Vec<AccessRule>,
@@ -151,6 +199,9 @@ pub struct AccessRules {
 }
 
 impl AccessRules {
+    /// What refuses a call that no rule speaks of, as the audit calls it.
+    pub const DEFAULT: &'static str = "default-deny";
+
     /// No rules: everything is refused.
     #[must_use]
     pub const fn new() -> Self {
@@ -164,16 +215,32 @@ impl AccessRules {
         rules.push(rule);
         self
     }
+
+    /// Gives a role to somebody.
+    #[must_use]
+    pub fn grant(self, role: &Role, to: Grant) -> Self {
+        let to = Arc::new(to);
+        role.rules.iter().fold(self, |rules, rule| {
+            let policy = rule.policy.clone().or_else(|| Some(Arc::clone(&role.name)));
+            rules.rule(AccessRule { policy, grant: Some(Arc::clone(&to)), ..rule.clone() })
+        })
+    }
 }
 
 impl AccessControl for AccessRules {
     fn decide<'a>(&'a self, request: &'a AccessRequest<'a>) -> Verdict<'a> {
-        let any = |rules: &[AccessRule]| rules.iter().any(|rule| rule.matches(request));
+        let first = |rules: &'a [AccessRule]| rules.iter().find(|rule| rule.matches(request));
         // Apart, because a deny beats every allow: the first that fits decides.
-        if any(&self.denying) {
-            return Verdict::Deny("a rule denies it".to_owned());
+        if let Some(rule) = first(&self.denying) {
+            return match &rule.policy {
+                Some(policy) => rule.decision(Decision::deny(format!("`{policy}` denies it"))),
+                None => rule.decision(Decision::deny("a rule denies it")),
+            };
         }
-        if any(&self.allowing) { Verdict::Allow } else { Verdict::Deny("no rule allows it".to_owned()) }
+        match first(&self.allowing) {
+            Some(rule) => rule.decision(Decision::allow()),
+            None => Decision::deny("no rule allows it").by(Self::DEFAULT).into(),
+        }
     }
 }
 
@@ -189,45 +256,79 @@ mod tests {
         AccessRequest { principal, tenant: None, service: "documents", provider: "memory", operation: &READ, class, resource }
     }
 
-    #[test]
-    fn globs() {
-        for (pattern, text, fits) in [
-            ("", "", true),
-            ("*", "", true),
-            ("*", "a/b", true),
-            ("a*", "ab", true),
-            ("a*", "ba", false),
-            ("*.md", "x.md", true),
-            ("*.md", "x.md5", false),
-            ("a*b*c", "a__b__bc", true),
-            ("a*b*c", "a__b__", false),
-            ("a", "", false),
-            ("**a", "ba", true),
-        ] {
-            assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
-            assert_eq!(Pattern::from(pattern.to_owned()).fits(text), fits, "{pattern} {text}");
+    fn allowed(rules: &AccessRules, request: AccessRequest<'_>) -> bool {
+        decided(rules, request).is_allowed()
+    }
+
+    fn decided(rules: &AccessRules, request: AccessRequest<'_>) -> Decision {
+        match rules.decide(&request) {
+            Verdict::Decided(decision) => decision,
+            Verdict::Ask(_) => panic!("rules decide at once"),
         }
     }
 
     #[test]
-    fn nothing_is_allowed_by_default() {
-        assert!(matches!(AccessRules::new().decide(&request(None, Class::Read, "a")), Verdict::Deny(_)));
+    fn default_deny() {
+        for class in [Class::Read, Class::Write, Class::Delete, Class::Admin, Class::Money] {
+            for (principal, resource) in [(None, ""), (None, "a"), (Some("ana"), "a"), (Some(""), "*")] {
+                let decision = decided(&AccessRules::new(), request(principal, class, resource));
+                assert!(!decision.is_allowed());
+                assert_eq!(decision.policy().map(|policy| &**policy), Some("default-deny"));
+                // A role that nobody has allows nobody anything, and a rule allows nothing that it does not speak of.
+                let role = Role::new("all").rule(AccessRule::allow());
+                assert!(!allowed(&AccessRules::new().grant(&role, Grant::to("bo")), request(principal, class, resource)));
+                let other = AccessRules::new().rule(AccessRule::allow().resource("b")).rule(AccessRule::deny().resource("c"));
+                assert!(!allowed(&other, request(principal, class, resource)));
+            }
+        }
     }
 
     #[test]
     fn deny_beats_allow_in_any_order() {
         let (allow, deny) = (AccessRule::allow().principal("ana"), AccessRule::deny().resource("secret/*"));
         for rules in [AccessRules::new().rule(allow.clone()).rule(deny.clone()), AccessRules::new().rule(deny).rule(allow)] {
-            assert!(matches!(rules.decide(&request(Some("ana"), Class::Write, "open/a")), Verdict::Allow));
-            assert!(matches!(rules.decide(&request(Some("ana"), Class::Write, "secret/a")), Verdict::Deny(_)));
-            assert!(matches!(rules.decide(&request(None, Class::Read, "open/a")), Verdict::Deny(_)));
+            assert!(allowed(&rules, request(Some("ana"), Class::Write, "open/a")));
+            assert!(!allowed(&rules, request(Some("ana"), Class::Write, "secret/a")));
+            assert!(!allowed(&rules, request(None, Class::Read, "open/a")));
         }
     }
 
     #[test]
-    fn classes_add_up() {
-        let rules = AccessRules::new().rule(AccessRule::allow().class(Class::Read).class(Class::Write));
-        assert!(matches!(rules.decide(&request(None, Class::Write, "")), Verdict::Allow));
-        assert!(matches!(rules.decide(&request(None, Class::Delete, "")), Verdict::Deny(_)));
+    fn what_is_said_again_adds_up() {
+        let rules =
+            AccessRules::new().rule(AccessRule::allow().class(Class::Read).class(Class::Write).resource("a").resource("b/*"));
+        for (class, resource, expected) in [
+            (Class::Write, "a", true),
+            (Class::Read, "b/c", true),
+            (Class::Delete, "a", false),
+            (Class::Money, "a", false),
+            (Class::Read, "c", false),
+        ] {
+            assert_eq!(allowed(&rules, request(None, class, resource)), expected, "{class} {resource}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_for_those_who_have_it_in_the_tenants_where_they_have_it() {
+        let role = Role::new("reporter")
+            .rule(AccessRule::allow().class(Class::Read))
+            .rule(AccessRule::deny().resource("secret/*").named("secrets-stay"));
+        let rules = AccessRules::new()
+            .grant(&role, Grant::to("ana").and("svc-*").in_tenant("acme").in_tenant("umbrella"))
+            .rule(AccessRule::allow().principal("bo"));
+        let ask = |principal, tenant, resource| {
+            let asked = AccessRequest { tenant, ..request(principal, Class::Read, resource) };
+            let decision = decided(&rules, asked);
+            (decision.is_allowed(), decision.policy().map(|policy| policy.to_string()))
+        };
+        let by = |allowed, policy: &str| (allowed, Some(policy.to_owned()));
+        assert_eq!(ask(Some("ana"), Some("acme"), "a"), by(true, "reporter"));
+        assert_eq!(ask(Some("svc-1"), Some("umbrella"), "a"), by(true, "reporter"));
+        assert_eq!(ask(Some("ana"), Some("acme"), "secret/a"), by(false, "secrets-stay"));
+        for (principal, tenant) in [(Some("ana"), None), (Some("ana"), Some("other")), (None, Some("acme"))] {
+            assert_eq!(ask(principal, tenant, "a"), by(false, "default-deny"));
+        }
+        // The role's denial is not for those who do not have it.
+        assert_eq!(ask(Some("bo"), None, "secret/a"), (true, None));
     }
 }

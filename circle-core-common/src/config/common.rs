@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::suggest::nearest;
 use super::tree::unknown_key;
-use super::{KeyPath, Node, Problem, Problems, Reference, decode};
+use super::{KeyPath, Node, Problem, Problems, Reference, SecretUse, decode};
+use crate::client_certificate::ClientCertificate;
+use crate::network::Network;
 use crate::resilience::Resilience;
 use crate::scope::Slo;
 
@@ -18,6 +20,12 @@ pub struct Common {
     pub required: bool,
     /// Whether endpoints on this machine are allowed.
     pub allow_loopback: bool,
+    /// Whether endpoints in private networks are allowed.
+    pub allow_private: bool,
+    /// Networks that are allowed besides, for endpoints and for addresses that answers name.
+    pub allow_networks: Vec<Network>,
+    /// What is shown to services that ask for a certificate: a table.
+    pub client_certificate: Option<Node>,
     /// Whether requests carry the trace that the application's calls belong to.
     pub trace: bool,
     /// Overrides of the resilience policy: a table.
@@ -28,7 +36,8 @@ pub struct Common {
 
 impl Common {
     /// The keys, for [`decode`] to suggest.
-    pub const KEYS: &'static [&'static str] = &["provider", "required", "allow_loopback", "trace", "resilience", "slo"];
+    pub const KEYS: &'static [&'static str] =
+        &["provider", "required", "allow_loopback", "allow_private", "allow_networks", "trace", "resilience", "slo"];
 
     /// Takes the common keys out of a service's table, so that what is left is the provider's own.
     ///
@@ -47,6 +56,9 @@ impl Common {
             provider: String::new(),
             required: flag(take("required"), false, problems),
             allow_loopback: flag(take("allow_loopback"), false, problems),
+            allow_private: flag(take("allow_private"), true, problems),
+            allow_networks: networks(take("allow_networks"), problems),
+            client_certificate: subtable(take("client_certificate"), problems),
             trace: flag(take("trace"), true, problems),
             resilience: subtable(take("resilience"), problems),
             slo: subtable(take("slo"), problems),
@@ -96,6 +108,18 @@ impl Common {
         (resilience, decoded.references)
     }
 
+    /// The table `client_certificate`, where there is one, and the secrets in it. `service` is where the service's table stands.
+    pub fn decode_client_certificate(
+        &self,
+        service: &KeyPath,
+        problems: &mut Problems,
+    ) -> (Option<ClientCertificate>, Vec<SecretUse>) {
+        let Some(table) = &self.client_certificate else { return Default::default() };
+        let decoded = decode::<ClientCertificate>(table, &service.key("client_certificate"), &[]);
+        let certificate = decoded.value.map_err(|found| problems.extend(found)).ok();
+        (certificate, decoded.secrets)
+    }
+
     /// The table `slo`, where there is one. `service` is where the service's table stands.
     pub fn decode_slo(&self, service: &KeyPath, problems: &mut Problems) -> Option<Slo> {
         let table = self.slo.as_ref()?;
@@ -133,6 +157,8 @@ impl Common {
     #[must_use]
     pub fn schema() -> serde_json::Value {
         let mut slo = super::schema_of::<Slo>();
+        let mut client_certificate = super::schema_of::<ClientCertificate>();
+        client_certificate["description"] = "What is shown to services that ask for a certificate (mutual TLS).".into();
         slo["description"] = "The service level objectives that calls are measured against.".into();
         json!({
             "type": "object",
@@ -146,6 +172,15 @@ impl Common {
                     "type": "boolean", "default": false,
                     "description": "Whether endpoints on this machine are allowed.",
                 },
+                "allow_networks": {
+                    "type": "array", "items": super::schema_of::<Network>(),
+                    "description": "Networks that are allowed besides, for endpoints and for addresses that answers name.",
+                },
+                "allow_private": {
+                    "type": "boolean", "default": true,
+                    "description": "Whether endpoints in private networks are allowed.",
+                },
+                "client_certificate": client_certificate,
                 "resilience": { "type": "object", "description": "Overrides of the resilience policy." },
                 "trace": {
                     "type": "boolean", "default": true,
@@ -168,6 +203,17 @@ fn flag(entry: Option<(KeyPath, Node)>, default: bool, problems: &mut Problems) 
         Err(found) => {
             problems.extend(found);
             default
+        }
+    }
+}
+
+fn networks(entry: Option<(KeyPath, Node)>, problems: &mut Problems) -> Vec<Network> {
+    let Some((path, node)) = entry else { return Vec::new() };
+    match decode::<Vec<Network>>(&node, &path, &[]).value {
+        Ok(networks) => networks,
+        Err(found) => {
+            problems.extend(found);
+            Vec::new()
         }
     }
 }
@@ -212,6 +258,17 @@ mod tests {
         let (common, ..) = take("provider = \"memory\"");
         let common = common.unwrap();
         assert!(!common.required && !common.allow_loopback && common.resilience.is_none() && common.slo.is_none());
+        assert!(common.allow_private && common.allow_networks.is_empty());
+    }
+
+    #[test]
+    fn networks_are_read_and_a_mistyped_one_is_named() {
+        let (common, _, problems) = take("provider = \"s3\"\nallow_private = false\nallow_networks = [\"10.20.0.0/16\"]");
+        let common = common.unwrap();
+        assert!(!common.allow_private && problems.is_empty(), "{problems}");
+        assert_eq!(common.allow_networks, ["10.20.0.0/16".parse().unwrap()]);
+        let (_, _, problems) = take("provider = \"s3\"\nallow_networks = [\"10.20.0.1/16\"]");
+        assert!(problems.starts_with("services.a.allow_networks[0] (f:3): `10.20.0.1/16` is no network"), "{problems}");
     }
 
     #[test]

@@ -266,9 +266,12 @@ mod tests {
             keys,
             [
                 "allow_loopback",
+                "allow_networks",
+                "allow_private",
                 "auth",
                 "boxed",
                 "bucket",
+                "client_certificate",
                 "more",
                 "parts",
                 "provider",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{CredentialSource, Lease};
+use super::{CredentialRequest, CredentialSource, Lease, cannot_choose};
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,6 +32,23 @@ pub trait Link: Send + Sync + 'static {
     /// # Errors
     /// The link is configured but broken; the chain stops, because going on would run as somebody else.
     async fn find(&self, cx: &CallContext) -> Result<Found<Self::Credential>>;
+
+    /// As [`find`](Self::find), for a credential that is good for something in particular.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find); `Unsupported` from a link that has a credential and cannot choose, for a request that is not
+    /// [plain](CredentialRequest::is_plain).
+    async fn find_for(&self, cx: &CallContext, request: &CredentialRequest) -> Result<Found<Self::Credential>> {
+        match self.find(cx).await? {
+            Found::Credential(_) if !request.is_plain() => Err(cannot_choose()),
+            found => Ok(found),
+        }
+    }
+
+    /// Whether each tenant gets a credential of its own; see [`CredentialSource::by_tenant`].
+    fn by_tenant(&self) -> bool {
+        true
+    }
 }
 
 /// Links asked in order: one that is not configured is passed over, one that is configured but broken ends the search.
@@ -68,10 +85,14 @@ impl<C: Send + Sync + 'static> CredentialSource for Chain<C> {
     /// `ConfigInvalid` when no link is configured; the error of a link that is broken, with its name in front. Both
     /// have the [`ChainReport`] as their source.
     async fn load(&self, cx: &CallContext) -> Result<Lease<C>> {
+        self.load_for(cx, &CredentialRequest::new()).await
+    }
+
+    async fn load_for(&self, cx: &CallContext, request: &CredentialRequest) -> Result<Lease<C>> {
         let mut report = ChainReport { links: Vec::new(), cause: None };
         for link in &self.links {
             let name = link.name();
-            match link.find(cx).await {
+            match link.find_for(cx, request).await {
                 Ok(Found::Credential(lease)) => return Ok(lease),
                 Ok(Found::NotConfigured(why)) => report.links.push((name, why)),
                 Err(error) => {
@@ -83,6 +104,11 @@ impl<C: Send + Sync + 'static> CredentialSource for Chain<C> {
         }
         let text = format!("no credentials are configured ({report})");
         Err(Error::new(ErrorKind::ConfigInvalid, text).with_source(report))
+    }
+
+    /// One link that knows tenants is enough: which link it will be is not known before.
+    fn by_tenant(&self) -> bool {
+        self.links.iter().any(|link| link.by_tenant())
     }
 }
 

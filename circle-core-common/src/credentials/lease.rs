@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::time::Duration;
 
 use crate::units::Timestamp;
 
@@ -21,6 +22,12 @@ impl<C> Lease<C> {
     #[must_use]
     pub const fn new(value: C) -> Self {
         Self { value, expires_at: None, refresh_at: None, version: 0 }
+    }
+
+    /// A lease that begins now and lives so long, as [`ExpiresIn`](super::ExpiresIn) says.
+    #[must_use]
+    pub fn living(value: C, life: Duration, now: Timestamp) -> Self {
+        Self::new(value).until(now + life)
     }
 
     /// Sets when the credential ends.
@@ -70,6 +77,15 @@ impl<C> Lease<C> {
     #[must_use]
     pub fn map<D>(self, make: impl FnOnce(C) -> D) -> Lease<D> {
         Lease { value: make(self.value), expires_at: self.expires_at, refresh_at: self.refresh_at, version: self.version }
+    }
+
+    /// As [`map`](Self::map), where making it may fail.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_map<D, E>(self, make: impl FnOnce(C) -> Result<D, E>) -> Result<Lease<D>, E> {
+        let value = make(self.value)?;
+        Ok(Lease { value, expires_at: self.expires_at, refresh_at: self.refresh_at, version: self.version })
     }
 }
 

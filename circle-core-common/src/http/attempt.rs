@@ -306,6 +306,14 @@ impl Exchange<'_> {
                 return Err(Error::new(ErrorKind::InvalidInput, text));
             }
         };
+        if let Some(identity) = &self.inner.identity
+            && !request.anonymous
+            && *origin.scheme() == http::uri::Scheme::HTTPS
+            && self.inner.trusts(origin)
+        {
+            let lease = Box::pin(identity.get(self.cx)).await?;
+            outgoing.extensions.insert(lease.value().clone());
+        }
         // Behind the signature, which covers no header that proxies and tracing agents may rewrite.
         if self.inner.traced && self.inner.trusts(origin) {
             self.trace().inspect(|trace| trace.add_to(&mut outgoing.headers));

@@ -7,12 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
+use secrecy::SecretString;
 
 pub(super) use self::authorizer::Authorizer;
 pub(super) use self::scheme::Ready;
 
 use super::transport::TransportRequest;
 use crate::context::CallContext;
+use crate::credentials::CredentialSource;
 use crate::error::{Error, Result};
 use crate::secret::SecretRef;
 
@@ -39,8 +41,8 @@ pub trait Sign: Send + Sync + 'static {
 /// [`also_at`](super::HttpClientBuilder::also_at) and [`also_within`](super::HttpClientBuilder::also_within) add: a request
 /// to another one is refused before anything is sent.
 ///
-/// A secret is read at first use and kept. When the service refuses it with 401 it is read again, and the request is
-/// repeated once if it has changed.
+/// A secret is read at first use and kept; one in a file or a secret store is followed when it rotates. When the service
+/// refuses it with 401 it is read again, and the request is repeated once if it has changed.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Auth {
@@ -70,11 +72,19 @@ pub enum Auth {
     },
     /// RFC 6750: `Authorization: Bearer …`.
     Bearer(SecretRef),
+    /// As [`Bearer`](Self::Bearer), with tokens from a source: each tenant's own, refreshed before they end.
+    Token(Arc<dyn CredentialSource<Credential = SecretString>>),
     /// Somebody else's scheme.
     Custom(Arc<dyn Sign>),
 }
 
 impl Auth {
+    /// Bearer tokens from a source.
+    #[must_use]
+    pub fn token(source: impl CredentialSource<Credential = SecretString>) -> Self {
+        Self::Token(Arc::new(source))
+    }
+
     /// A scheme of one's own.
     #[must_use]
     pub fn custom(sign: impl Sign) -> Self {
@@ -90,6 +100,7 @@ impl fmt::Debug for Auth {
             Self::Query { name, .. } => write!(f, "Auth(query {name})"),
             Self::Basic { user, .. } => write!(f, "Auth(basic {user})"),
             Self::Bearer(_) => f.write_str("Auth(bearer)"),
+            Self::Token(_) => f.write_str("Auth(token)"),
             Self::Custom(_) => f.write_str("Auth(custom)"),
         }
     }

@@ -17,8 +17,11 @@ use super::origin::{BaseUrl, Origin};
 use super::request::Request;
 use super::response::{Opened, Response};
 use super::target::Target;
-use super::transport::Transport;
+use super::transport::{Identity, TlsIdentity, Transport};
+use crate::client_certificate::ClientCertificate;
 use crate::context::CallContext;
+use crate::credentials::CredentialCache;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::resilience::{Endpoint, Idempotency, Policy, RemoteOperation, Stall, StallSettings};
 use crate::scope::ServiceStats;
@@ -46,6 +49,8 @@ pub(super) struct Inner {
     pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(super) auth: Authorizer,
     pub(super) trusted: Vec<Trusted>,
+    /// What the client shows of itself when a service asks, where the credential may go.
+    pub(super) identity: Option<CredentialCache<TlsIdentity>>,
     pub(super) classify: Arc<dyn Classify>,
     pub(super) headers: Fields,
     pub(super) body_limit: ByteSize,
@@ -184,6 +189,7 @@ impl fmt::Debug for HttpClient {
 #[must_use]
 pub struct HttpClientBuilder {
     inner: Inner,
+    environment: Environment,
     /// What the service's user chose.
     chosen: StallSettings,
 }
@@ -191,7 +197,14 @@ pub struct HttpClientBuilder {
 impl HttpClientBuilder {
     /// How requests are authorised; bound to the client's own origin.
     pub fn auth(mut self, auth: Auth) -> Self {
-        self.inner.auth = auth.into();
+        self.inner.auth = Authorizer::new(auth, &self.environment);
+        self
+    }
+
+    /// Shows this certificate to services that ask for one, at the origins that the credential may go to; that of the service's
+    /// configuration where nothing is said.
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.inner.identity = Some(CredentialCache::new(Identity::new(&certificate, &self.environment)));
         self
     }
 
@@ -272,8 +285,9 @@ impl BuildContext {
                 policy,
                 transport: self.environment().transport(),
                 interceptors: self.environment().interceptors(),
-                auth: Auth::None.into(),
+                auth: Authorizer::none(),
                 trusted: Vec::new(),
+                identity: self.client_certificate().map(|pair| CredentialCache::new(Identity::new(pair, self.environment()))),
                 classify: Arc::new(StatusTable::new()),
                 headers,
                 body_limit: BODY_LIMIT,
@@ -283,11 +297,13 @@ impl BuildContext {
                 traced: self.is_traced(),
                 propagator: self.environment().propagator().cloned(),
             },
+            environment: self.environment().clone(),
             chosen: self.chosen_resilience().stall.clone(),
         }
     }
 
-    /// Parses the origin of an endpoint from the service's configuration: public, or on this machine with `allow_loopback`.
+    /// Parses the origin of an endpoint from the service's configuration: public or private, or on this machine with
+    /// `allow_loopback`.
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -303,9 +319,17 @@ impl BuildContext {
         BaseUrl::parse_guarded(endpoint, self.guard())
     }
 
-    /// Which addresses an endpoint that the service names may have, besides public ones.
+    /// Which addresses an endpoint may have that the service's configuration names: the operator's own networks are among them,
+    /// unless he says `allow_private = false`.
     #[must_use]
     pub fn guard(&self) -> Guard {
-        Guard::new().loopback(self.allows_loopback())
+        self.public_guard().private(self.allows_private())
+    }
+
+    /// Which addresses somebody else may name: a user, a model, an answer of the service. Public ones, and what the
+    /// configuration allows by name.
+    #[must_use]
+    pub fn public_guard(&self) -> Guard {
+        Guard::new().loopback(self.allows_loopback()).networks(self.allowed_networks().iter().copied())
     }
 }

@@ -145,6 +145,16 @@ mod tests {
         assert!(opened("gzip", wrong, 5).unwrap().collect(None).await.unwrap_err().is(ErrorKind::Decode));
     }
 
+    /// One layer is taken off, which was asked for. What is within is content, however far it would grow.
+    #[tokio::test]
+    async fn no_second_layer_is_taken_off() {
+        let inner = gzip(&vec![0; 16 * 1024 * 1024]);
+        assert_eq!(opened("gzip", gzip(&inner), 1000).unwrap().collect(None).await.unwrap(), inner);
+        for encoding in ["gzip, gzip", "gzip,br", "br", "zstd", "deflate", "compress", "gzip;q=1", "x"] {
+            assert!(opened(encoding, gzip(&inner), 1000).unwrap_err().is(ErrorKind::Decode), "{encoding}");
+        }
+    }
+
     #[tokio::test]
     async fn a_bomb_is_stopped_early() {
         let bomb = gzip(&vec![0; 64 * 1024 * 1024]);

@@ -268,6 +268,21 @@ mod tests {
         assert_eq!(body.try_next().await.unwrap().unwrap(), "x");
     }
 
+    /// Nor does a patience that has no end overflow.
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_patience_waits_for_ever() {
+        let (sender, mut body) = flow_by(Stall::new(Duration::MAX), None);
+        tokio::spawn(async move {
+            for _ in 0..2 {
+                tokio::time::sleep(100_000 * SECOND).await;
+                sender.send(Bytes::from_static(b"x")).await.unwrap();
+            }
+        });
+        for _ in 0..2 {
+            assert_eq!(body.try_next().await.unwrap().unwrap(), "x");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_reader_is_no_stall() {
         let (sender, mut body) = flow(None);

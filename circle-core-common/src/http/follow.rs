@@ -4,7 +4,6 @@ use http::header::{ACCEPT, LOCATION, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::client::HttpClient;
-use super::guard::Guard;
 use super::origin::Origin;
 use super::request::Request;
 use super::response::{Opened, Response};
@@ -108,9 +107,14 @@ pub(super) fn resolve(base: &Target, location: &str) -> Result<Target> {
         return Err(Error::new(ErrorKind::ConfigInvalid, "it is relative to the path, which no service needs"));
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    // A service on this machine may point at this machine; one elsewhere may not.
-    let guard = Guard::new().loopback(base.origin.is_loopback());
-    let origin = Origin::parse_guarded(&format!("{scheme}://{authority}"), guard)?;
+    let named = format!("{scheme}://{authority}");
+    // To itself, what let the request there lets the next one there. Elsewhere, this machine and its networks are not a
+    // service's to point at: only one on this machine may point at this machine.
+    let own = Origin::parse_guarded(&named, base.origin.guard().clone()).ok().filter(|origin| *origin == *base.origin);
+    let origin = match own {
+        Some(own) => own,
+        None => Origin::parse_guarded(&named, base.origin.guard().beyond(base.origin.is_loopback()))?,
+    };
     if base.origin.scheme() == &http::uri::Scheme::HTTPS && origin.scheme() != &http::uri::Scheme::HTTPS {
         return Err(Error::new(ErrorKind::ConfigInvalid, "it leads from `https` to `http`"));
     }
@@ -121,6 +125,7 @@ pub(super) fn resolve(base: &Target, location: &str) -> Result<Target> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Guard;
     use std::sync::Arc;
 
     fn base(origin: &str) -> Target {

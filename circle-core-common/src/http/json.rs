@@ -99,6 +99,31 @@ mod tests {
         decode::<Answer>("the answer", json.as_bytes(), Detail::new).unwrap_err()
     }
 
+    /// What recursion follows must end before the stack does.
+    #[test]
+    fn what_is_nested_without_end_is_refused() {
+        #[derive(Debug, Deserialize)]
+        struct Nested {
+            #[serde(rename = "in")]
+            _in: Option<Box<Nested>>,
+        }
+
+        for depth in [200, 1_000_000] {
+            for (open, close) in [("[", "]"), ("{\"in\":", "}"), ("[{\"a\":", "}]")] {
+                let text = [open.repeat(depth), "0".to_owned(), close.repeat(depth)].concat();
+                for text in [text.as_str(), &open.repeat(depth)] {
+                    let tree = decode::<serde_json::Value>("the answer", text.as_bytes(), Detail::new).unwrap_err();
+                    assert!(tree.is(ErrorKind::Decode), "{open} {depth}");
+                    // What no field asks for is passed over without recursion, and may be as deep as it likes.
+                    if !open.contains("\"a\"") {
+                        let own = decode::<Nested>("the answer", text.as_bytes(), Detail::new).unwrap_err();
+                        assert!(own.is(ErrorKind::Decode), "{open} {depth}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_path_is_told_and_the_value_is_not() {
         let error = fail(r#"{"choices":[{"index":1},{"index":"hunter2"}]}"#);

@@ -61,8 +61,8 @@ pub use skew::ClockSkew;
 pub use sse::{Decoded, SseEvent, SseParser, SseStream};
 pub use target::Target;
 pub use transport::{
-    HttpTransport, HttpTransportBuilder, RawConnection, Transport, TransportBody, TransportRequest, TransportResponse,
-    TransportUpgrade,
+    HttpTransport, HttpTransportBuilder, RawConnection, Resolve, TlsIdentity, Transport, TransportBody, TransportRequest,
+    TransportResponse, TransportUpgrade,
 };
 #[cfg(feature = "reqwest")]
 pub use transport::{ReqwestTransport, ReqwestTransportBuilder};

@@ -74,16 +74,16 @@ impl Multipart {
     }
 }
 
-/// As browsers quote names: what would end the quotes or the line is percent-encoded.
+/// As browsers quote names: what would end the quotes or the line is percent-encoded. So is every other control, of which some
+/// readers take more for the end of a line.
 fn quoted(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for letter in name.chars() {
-        match letter {
-            '"' => out.push_str("%22"),
-            '\r' => out.push_str("%0D"),
-            '\n' => out.push_str("%0A"),
-            '\0' => out.push_str("%00"),
-            letter => out.push(letter),
+        if letter == '"' || letter.is_ascii_control() {
+            // Writing into a string cannot fail.
+            let _ = write!(out, "%{:02X}", u32::from(letter));
+        } else {
+            out.push(letter);
         }
     }
     out

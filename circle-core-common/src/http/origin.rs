@@ -30,6 +30,8 @@ pub struct Origin {
     host: Box<str>,
     port: u16,
     loopback: bool,
+    /// What it was parsed by, and is connected to by. It is no part of what the origin is.
+    guard: Guard,
     text: Box<str>,
 }
 
@@ -48,7 +50,7 @@ impl Origin {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_guarded(text: &str, guard: Guard) -> Result<Self> {
-        let (origin, path) = Self::split(text, guard)?;
+        let (origin, path) = Self::split(text, &guard)?;
         match path {
             "" | "/" => Ok(origin),
             _ => Err(refused("it has a path")),
@@ -56,7 +58,7 @@ impl Origin {
     }
 
     /// The origin and the path of `text`.
-    pub(super) fn split(text: &str, guard: Guard) -> Result<(Self, &str)> {
+    pub(super) fn split<'t>(text: &'t str, guard: &Guard) -> Result<(Self, &'t str)> {
         if text.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'\\') {
             return Err(refused("it has blanks, backslashes, controls or letters beyond ASCII; write a host as `xn--…`"));
         }
@@ -77,7 +79,7 @@ impl Origin {
         Ok((Self::of(scheme, authority, guard)?, path))
     }
 
-    fn of(scheme: Scheme, authority: &str, guard: Guard) -> Result<Self> {
+    fn of(scheme: Scheme, authority: &str, guard: &Guard) -> Result<Self> {
         let bracketed = authority.strip_prefix('[').map(|rest| rest.split_once(']').ok_or_else(|| refused("`]` is missing")));
         let (host, port) = match bracketed.transpose()? {
             Some((host, port)) => {
@@ -103,13 +105,13 @@ impl Origin {
         if let Some(why) = refusal {
             return Err(refused(why));
         }
-        if scheme == Scheme::HTTP && !(loopback && guard.allows_loopback()) {
+        if scheme == Scheme::HTTP && !guard.allows_plain(loopback) {
             return Err(refused("it is plain `http`, which is for this machine only"));
         }
-        Self::assemble(scheme, &host, port, loopback)
+        Self::assemble(scheme, &host, port, loopback, guard.clone())
     }
 
-    fn assemble(scheme: Scheme, host: &Host, port: Option<u16>, loopback: bool) -> Result<Self> {
+    fn assemble(scheme: Scheme, host: &Host, port: Option<u16>, loopback: bool, guard: Guard) -> Result<Self> {
         let default = if scheme == Scheme::HTTPS { 443 } else { 80 };
         let port = port.unwrap_or(default);
         let (bare, mut authority) = match host {
@@ -122,7 +124,7 @@ impl Origin {
         }
         let text = format!("{scheme}://{authority}").into();
         let authority = Authority::from_str(&authority).map_err(|_| refused("its host is none"))?;
-        Ok(Self { scheme, authority, host: bare.into(), port, loopback, text })
+        Ok(Self { scheme, authority, host: bare.into(), port, loopback, guard, text })
     }
 
     /// The origin as text, without a slash at its end.
@@ -161,6 +163,12 @@ impl Origin {
         self.loopback
     }
 
+    /// Which addresses its name may turn out to have.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// The origin of `label.host` with the same scheme and port: `bucket.s3.example.org`.
     ///
     /// # Errors
@@ -172,7 +180,7 @@ impl Origin {
             return Err(invalid());
         }
         let Ok(Host::Name(name)) = Host::parse(&format!("{label}.{}", self.host)) else { return Err(invalid()) };
-        Self::assemble(self.scheme.clone(), &Host::Name(name), Some(self.port), self.loopback)
+        Self::assemble(self.scheme.clone(), &Host::Name(name), Some(self.port), self.loopback, self.guard.clone())
     }
 
     /// Whether this is `other` or a host below it, with the same scheme and port.
@@ -286,7 +294,7 @@ impl BaseUrl {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_guarded(text: &str, guard: Guard) -> Result<Self> {
-        let (origin, path) = Origin::split(text, guard)?;
+        let (origin, path) = Origin::split(text, &guard)?;
         if path.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(refused("its path has `.` or `..` in it"));
         }
@@ -391,10 +399,10 @@ mod tests {
     fn plain_http_is_for_this_machine_only() {
         let guard = Guard::new().loopback(true);
         for text in ["http://127.0.0.1:9000", "http://localhost:9000", "https://localhost", "http://[::1]:1"] {
-            assert!(Origin::parse_guarded(text, guard).unwrap().is_loopback(), "{text}");
+            assert!(Origin::parse_guarded(text, guard.clone()).unwrap().is_loopback(), "{text}");
         }
         for text in ["http://example.org", "http://10.0.0.1", "https://10.0.0.1", "http://localhost.example.org"] {
-            assert!(Origin::parse_guarded(text, guard).is_err(), "{text}");
+            assert!(Origin::parse_guarded(text, guard.clone()).is_err(), "{text}");
         }
         assert!(Origin::parse_guarded("http://10.0.0.1", guard.private(true)).is_err());
     }

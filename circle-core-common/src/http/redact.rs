@@ -129,7 +129,8 @@ impl Secrets {
     }
 
     /// And one more that stands by itself.
-    pub(super) fn and_bare(mut self, secret: SecretString) -> Self {
+    #[must_use]
+    pub fn and_bare(mut self, secret: SecretString) -> Self {
         self.bare.push(secret);
         self
     }
@@ -397,13 +398,12 @@ mod tests {
         }
     }
 
+    /// A quarter of a mebibyte of each: whoever looks behind every place at all that follows does not come to an end.
     #[test]
     fn hostile_texts_cost_no_more_than_their_length() {
-        let started = std::time::Instant::now();
         for part in ["<", "\"", "=", "://", "https://a?", ":// ", "token=", " bearer", "<token>", "\"token\":\"", "a"] {
-            let _ = Secrets::default().redact(&part.repeat(64 * 1024 / part.len()));
+            let _ = Secrets::default().redact(&part.repeat(256 * 1024 / part.len()));
         }
-        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
     }
 
     proptest::proptest! {

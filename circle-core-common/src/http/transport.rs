@@ -7,9 +7,12 @@ mod connect;
 mod connections;
 mod counted;
 mod failure;
+mod identity;
 mod pooled;
+mod pools;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod resolve;
 mod tls;
 mod upgrade;
 mod upload;
@@ -21,9 +24,12 @@ use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 
 #[cfg(feature = "tower")]
 pub(super) use failure::foreign;
+pub(super) use identity::Identity;
+pub use identity::TlsIdentity;
 pub use pooled::{HttpTransport, HttpTransportBuilder};
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+pub use resolve::Resolve;
 pub use upgrade::{RawConnection, TransportUpgrade};
 
 use super::redact;

@@ -6,9 +6,11 @@ mod model_id;
 
 pub mod chat_model;
 pub mod embedding_model;
+pub mod key_service;
 pub mod key_value_store;
 pub mod messenger;
 pub mod notifier;
 pub mod object_store;
+pub mod secret_store;
 pub mod vector_store;
 pub mod webhook_verifier;

@@ -130,7 +130,9 @@ impl<'c, 'a> Machine<'c, 'a> {
             self.cx.operation_id()?;
         }
         self.endpoint.budget.count_request(self.now.since_start());
-        self.cx.lend(|| self.endpoint.lend());
+        if self.pays() {
+            self.cx.lend(|| self.endpoint.lend());
+        }
         self.tell(|| Step::Passed(Stage::Retry));
         Ok(())
     }
@@ -254,10 +256,15 @@ impl<'c, 'a> Machine<'c, 'a> {
         Failed::Attempt(Box::new(FailedAttempt { number: attempt.number, hedged: attempt.hedged, after, took, cause }))
     }
 
+    /// Whether the repetitions of this call are paid for.
+    #[inline]
+    fn pays(&self) -> bool {
+        self.chosen_retry().and_then(|retry| retry.budget.enabled).unwrap_or(self.settings.budget)
+    }
+
     /// Takes the price of a repetition, where this call needs one.
     fn draw(&self, throttled: bool) -> Option<u32> {
-        let free = self.chosen_retry().is_some_and(|retry| retry.budget.enabled == Some(false));
-        if free || !self.settings.budget { Some(0) } else { self.endpoint.budget.draw(self.now.since_start(), throttled) }
+        if self.pays() { self.endpoint.budget.draw(self.now.since_start(), throttled) } else { Some(0) }
     }
 
     fn timed_out(&self, attempt: Attempt, began: Tick) -> Error {
@@ -283,7 +290,7 @@ impl Drop for Machine<'_, '_> {
     #[inline]
     fn drop(&mut self) {
         if self.unspent > 0 {
-            self.endpoint.budget.put_back(self.cx.clock().now().since_start(), self.unspent);
+            self.endpoint.budget.give_back(self.cx.clock().now().since_start(), self.unspent);
         }
     }
 }

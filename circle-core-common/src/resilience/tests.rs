@@ -6,7 +6,9 @@ mod limits;
 mod model;
 mod operations;
 mod order;
+mod refusals;
 mod retries;
+mod shared;
 mod telemetry;
 
 use std::collections::VecDeque;

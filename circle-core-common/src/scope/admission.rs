@@ -1,7 +1,7 @@
 //! What a call must pass before it is made: access control, and the record of its intent.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::call::{taken, unrecorded};
 use super::{Call, Resources};
@@ -60,7 +60,12 @@ impl Call<'_> {
     async fn admit(&mut self, resources: Resources<'_>) -> Result<()> {
         let allowed = match self.decide(resources) {
             Some(decided) => decided,
-            None => Box::pin(self.cx.guard(self.ask(resources))).await,
+            None => {
+                let mut policy = None;
+                let asked = Box::pin(self.cx.guard(self.ask(resources, &mut policy))).await;
+                self.policy = policy;
+                asked
+            }
         };
         let Some((sink, mode)) = self.core.shared.environment.audit() else { return allowed };
         self.id = next_call_id()?;
@@ -93,31 +98,38 @@ impl Call<'_> {
     }
 
     /// What the access control says at once; `None` when a policy engine must be asked.
-    fn decide(&self, resources: Resources<'_>) -> Option<Result<()>> {
+    fn decide(&mut self, resources: Resources<'_>) -> Option<Result<()>> {
+        let mut policy = None;
+        let decided = self.decide_all(resources, &mut policy);
+        self.policy = policy;
+        decided
+    }
+
+    fn decide_all(&self, resources: Resources<'_>, policy: &mut Option<Arc<str>>) -> Option<Result<()>> {
         let Some(access) = self.core.shared.environment.access() else { return Some(Ok(())) };
         for (class, resource) in resources.classed(self.cx.operation().class()) {
             let request = self.access_request(class, resource);
             match access.decide(&request) {
-                Verdict::Allow => {}
-                Verdict::Deny(reason) => return Some(Err(denied(&request, &reason))),
+                Verdict::Decided(decision) => match heed(&request, decision, policy) {
+                    Ok(()) => {}
+                    Err(denied) => return Some(Err(denied)),
+                },
                 Verdict::Ask(_) => return None,
             }
         }
         Some(Ok(()))
     }
 
-    async fn ask(&self, resources: Resources<'_>) -> Result<()> {
+    async fn ask(&self, resources: Resources<'_>, policy: &mut Option<Arc<str>>) -> Result<()> {
         let Some(access) = self.core.shared.environment.access() else { return Ok(()) };
+        *policy = None;
         for (class, resource) in resources.classed(self.cx.operation().class()) {
             let request = self.access_request(class, resource);
             let decision = match access.decide(&request) {
-                Verdict::Allow => Decision::Allow,
-                Verdict::Deny(reason) => Decision::Deny(reason),
+                Verdict::Decided(decision) => decision,
                 Verdict::Ask(decision) => decision.await?,
             };
-            if let Decision::Deny(reason) = decision {
-                return Err(denied(&request, &reason));
-            }
+            heed(&request, decision, policy)?;
         }
         Ok(())
     }
@@ -134,6 +146,15 @@ impl Call<'_> {
             resource,
         }
     }
+}
+
+/// Keeps the policy of the first thing, or of the one that is denied.
+fn heed(request: &AccessRequest<'_>, decision: Decision, policy: &mut Option<Arc<str>>) -> Result<()> {
+    let denied = decision.reason().map(|reason| denied(request, reason));
+    if policy.is_none() || denied.is_some() {
+        *policy = decision.policy().cloned();
+    }
+    denied.map_or(Ok(()), Err)
 }
 
 fn denied(request: &AccessRequest<'_>, reason: &str) -> Error {

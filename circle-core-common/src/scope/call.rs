@@ -56,6 +56,8 @@ pub struct Call<'a> {
     pub(super) id: u64,
     /// When the intent was recorded; the outcome is that and the time taken.
     pub(super) at: Timestamp,
+    /// The policy that let it pass, or refused it.
+    pub(super) policy: Option<Arc<str>>,
     pub(super) source: Option<Arc<str>>,
     pub(super) resource: Option<Arc<str>>,
     pub(super) resources: usize,
@@ -82,6 +84,7 @@ impl<'a> Call<'a> {
             core: Core::Borrowed(core),
             id: 0,
             at: Timestamp::UNIX_EPOCH,
+            policy: None,
             source: None,
             resource: None,
             resources: 0,
@@ -103,6 +106,7 @@ impl<'a> Call<'a> {
             core: Core::Owned(Box::new(self.core.clone())),
             id: self.id,
             at: self.at,
+            policy: self.policy.take(),
             source: self.source.take(),
             resource: self.resource.take(),
             resources: self.resources,
@@ -276,6 +280,7 @@ impl<'a> Call<'a> {
             parties: Arc::clone(self.core.parties()),
             operation: self.cx.operation().name(),
             class: self.cx.operation().class(),
+            policy: self.policy.clone(),
             source,
             resource,
             resources: self.resources,

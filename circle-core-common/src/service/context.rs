@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use secrecy::SecretString;
+
 use super::{AnyServiceRef, Service, ServiceRef};
+use crate::client_certificate::ClientCertificate;
+use crate::credentials::{CredentialCache, SecretSource};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
+use crate::network::Network;
 use crate::resilience::{Policy, RateLimitStore, Resilience};
+use crate::secret::SecretRef;
 
 /// What a provider is built with: the environment, the service's name, and the services that it refers to.
 ///
@@ -19,7 +25,10 @@ pub struct BuildContext {
     environment: Environment,
     name: String,
     allow_loopback: bool,
+    only_public: bool,
+    allow_networks: Arc<[Network]>,
     untraced: bool,
+    client_certificate: Option<ClientCertificate>,
     services: Arc<BTreeMap<String, Service>>,
     resilience: Arc<Resilience>,
     rates: Option<Arc<dyn RateLimitStore>>,
@@ -44,6 +53,28 @@ impl BuildContext {
     #[must_use]
     pub fn allow_loopback(mut self, allow: bool) -> Self {
         self.allow_loopback = allow;
+        self
+    }
+
+    /// Chooses whether endpoints may have addresses of private networks; they may where nothing is said. An application whose
+    /// users name the endpoint says `false`.
+    #[must_use]
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.only_public = !allow;
+        self
+    }
+
+    /// Allows these networks, for endpoints and for addresses that answers name.
+    #[must_use]
+    pub fn allow_networks(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.allow_networks = networks.into_iter().collect();
+        self
+    }
+
+    /// Shows this certificate to services that ask for one.
+    #[must_use]
+    pub fn with_client_certificate(mut self, certificate: Option<ClientCertificate>) -> Self {
+        self.client_certificate = certificate;
         self
     }
 
@@ -107,6 +138,24 @@ impl BuildContext {
         self.allow_loopback
     }
 
+    /// Whether endpoints may have addresses of private networks.
+    #[must_use]
+    pub fn allows_private(&self) -> bool {
+        !self.only_public
+    }
+
+    /// Which networks are allowed besides.
+    #[must_use]
+    pub fn allowed_networks(&self) -> &[Network] {
+        &self.allow_networks
+    }
+
+    /// What is shown to services that ask for a certificate.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref()
+    }
+
     /// Whether requests carry the trace that the application's calls belong to.
     #[must_use]
     pub fn is_traced(&self) -> bool {
@@ -134,6 +183,13 @@ impl BuildContext {
             let text = format!("`{}` refers to the service `{name}`, which does not exist", self.name);
             Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::UnknownService)
         })
+    }
+
+    /// The secret behind a reference of the config, wherever it is: read at first use, followed when it rotates, and read
+    /// again when it was refused.
+    #[must_use]
+    pub fn secret(&self, reference: &SecretRef) -> CredentialCache<SecretString> {
+        CredentialCache::new(SecretSource::new(reference.clone(), &self.environment))
     }
 
     /// What the services of one hub share under this key; made by the first that asks.

@@ -15,10 +15,12 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::interfaces::chat_model::{ChatEvent, ChatModelCapabilities, ChatStream};
 use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
+use crate::interfaces::key_service::KeyServiceCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
 use crate::interfaces::messenger::MessengerCapabilities;
 use crate::interfaces::notifier::NotifierCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
+use crate::interfaces::secret_store::SecretStoreCapabilities;
 use crate::interfaces::vector_store::VectorStoreCapabilities;
 use crate::interfaces::webhook_verifier::WebhookVerifierCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
@@ -101,6 +103,16 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as a vector store.
     fn vector_store<'a>(&'a self, declared: &'a VectorStoreCapabilities) -> &'a VectorStoreCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a key service.
+    fn key_service<'a>(&'a self, declared: &'a KeyServiceCapabilities) -> &'a KeyServiceCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a secret store.
+    fn secret_store<'a>(&'a self, declared: &'a SecretStoreCapabilities) -> &'a SecretStoreCapabilities {
         declared
     }
 

@@ -44,6 +44,11 @@ impl Telemetry {
         future.with_subscriber(Recorder { telemetry: self.clone(), next: AtomicU64::new(1) }).await
     }
 
+    /// Runs a function and records what this thread leaves meanwhile.
+    pub fn around<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(Recorder { telemetry: self.clone(), next: AtomicU64::new(1) }, work)
+    }
+
     /// Everything recorded so far, in order.
     #[must_use]
     pub fn records(&self) -> Vec<Recorded> {

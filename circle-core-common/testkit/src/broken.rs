@@ -2,17 +2,20 @@
 
 mod chat_model;
 mod embedding_model;
+mod key_service;
 mod key_value_store;
 mod messenger;
 mod notifier;
 mod object_store;
+mod secret_store;
 mod vector_store;
 mod webhook_verifier;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -160,6 +163,30 @@ pub enum Defect {
     KnowsOneSecret,
     /// A verifier of webhooks tells what signature it expected.
     TellsTheSignature,
+    /// A secret store overwrites on any condition.
+    IgnoresSecretConditions,
+    /// A secret store says of a secret that is not there that it is empty.
+    InventsSecrets,
+    /// A secret store gives the newest version, whichever is asked for.
+    GivesTheNewest,
+    /// A secret store leaves out fields without a value.
+    DropsEmptyFields,
+    /// A secret store takes names without regard to case.
+    FoldsNames,
+    /// A secret store logs what it gives.
+    LogsSecrets,
+    /// A secret store lists the values too, as names.
+    ListsOtherNames,
+    /// A key service encrypts under no context.
+    IgnoresContexts,
+    /// A key service takes any signature for right.
+    TrustsSignatures,
+    /// A key service encrypts equal texts equally.
+    EncryptsEqually,
+    /// A key service gives the same data key again.
+    RepeatsDataKeys,
+    /// A key service says of what was tampered with that the input is wrong.
+    BlamesTheInput,
 }
 
 /// A provider that is right but for one defect.
@@ -170,16 +197,32 @@ pub struct Broken<P> {
     calls: AtomicU32,
     /// Given out in place of the provider's versions, by key and value.
     versions: Mutex<HashMap<(Key, Bytes), Version>>,
+    /// The first answer of a kind, by its place.
+    first: Mutex<HashMap<String, Box<dyn Any + Send>>>,
 }
 
 impl<P> Broken<P> {
     /// Breaks a provider.
     pub fn new(provider: P, defect: Defect) -> Self {
-        Self { provider, defect, overstated: OnceLock::new(), calls: AtomicU32::new(0), versions: Mutex::default() }
+        Self {
+            provider,
+            defect,
+            overstated: OnceLock::new(),
+            calls: AtomicU32::new(0),
+            versions: Mutex::default(),
+            first: Mutex::default(),
+        }
     }
 
     fn is(&self, defect: Defect) -> bool {
         self.defect == defect
+    }
+
+    /// The first of what was made for this place.
+    fn first<T: Clone + Send + 'static>(&self, place: String, made: T) -> T {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = first.entry(place).or_insert_with(|| Box::new(made.clone()));
+        kept.downcast_ref().cloned().unwrap_or(made)
     }
 
     /// The id of no write.

@@ -47,6 +47,12 @@ impl Capture {
         self.telemetry.within(Metered::new(future, self.clone())).await
     }
 
+    /// Runs a function, and collects the spans, events and metrics of this thread meanwhile: those of a runtime with one thread too,
+    /// whichever of its tasks they are from.
+    pub fn around<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.telemetry.around(|| metrics::with_recorder(self, work))
+    }
+
     /// Adds all that an error can be made to say: `Display`, `Debug` in both forms, its sources, its problem document.
     pub fn error(&self, error: &Error) {
         self.debug("the error", error);

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use circle_core_common::interfaces::chat_model::{ChatModel, conformance::ScriptedAnswers};
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
+use circle_core_common::interfaces::key_service::{KeyService, conformance::SuiteKeys};
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::messenger::Messenger;
 use circle_core_common::interfaces::notifier::Notifier;
 use circle_core_common::interfaces::object_store::ObjectStore;
+use circle_core_common::interfaces::secret_store::{SecretStore, conformance::PutsSecrets};
 use circle_core_common::interfaces::vector_store::VectorStore;
 use circle_core_common::interfaces::webhook_verifier::{WebhookVerifier, conformance::SignsWebhooks};
 use circle_core_common::suite::{Addresses, Failed, Scale, Subject, equal};
@@ -30,6 +32,10 @@ type MakeAnswers = Box<dyn Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Syn
 
 type MakeSigner = Box<dyn Fn(&Fixture) -> Arc<dyn SignsWebhooks> + Send + Sync>;
 
+type MakeSecrets = Box<dyn Fn(&Fixture) -> Arc<dyn PutsSecrets> + Send + Sync>;
+
+type MakeKeys = Box<dyn Fn(&Fixture) -> SuiteKeys + Send + Sync>;
+
 type MakeConfig<C> = Box<dyn Fn(&Fixture) -> Result<C> + Send + Sync>;
 
 type MakeServices = Box<dyn Fn(&Fixture) -> Result<Vec<(String, Service)>> + Send + Sync>;
@@ -39,6 +45,8 @@ struct Subjects<I: Integration> {
     services: Option<MakeServices>,
     answers: Option<MakeAnswers>,
     webhooks: Option<MakeSigner>,
+    secrets: Option<MakeSecrets>,
+    keys: Option<MakeKeys>,
     addresses: Addresses,
     own_clients: bool,
     scale: Scale,
@@ -53,7 +61,9 @@ struct Native {
     key_value_store: fn(&KeyValueStore) -> bool,
     embedding_model: fn(&EmbeddingModel) -> bool,
     messenger: fn(&Messenger) -> bool,
+    key_service: fn(&KeyService) -> bool,
     notifier: fn(&Notifier) -> bool,
+    secret_store: fn(&SecretStore) -> bool,
     vector_store: fn(&VectorStore) -> bool,
     webhook_verifier: fn(&WebhookVerifier) -> bool,
 }
@@ -70,6 +80,8 @@ impl<I: Integration> Conformance<I> {
             services: None,
             answers: None,
             webhooks: None,
+            secrets: None,
+            keys: None,
             addresses: Addresses::new(),
             own_clients: false,
             scale: Scale::Full,
@@ -104,6 +116,18 @@ impl<I: Integration> Conformance<I> {
         self.set(|subjects| subjects.webhooks = Some(Box::new(signer)))
     }
 
+    /// Sets what puts secrets into a store that is only read, and that the config of this fixture names.
+    #[must_use]
+    pub fn secrets(self, secrets: impl Fn(&Fixture) -> Arc<dyn PutsSecrets> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.secrets = Some(Box::new(secrets)))
+    }
+
+    /// Sets which keys a key service of the config has.
+    #[must_use]
+    pub fn keys(self, keys: impl Fn(&Fixture) -> SuiteKeys + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.keys = Some(Box::new(keys)))
+    }
+
     /// Sets to whom a messenger or a notifier of the config may write. By default any name will do.
     #[must_use]
     pub fn addresses(self, addresses: Addresses) -> Self {
@@ -132,7 +156,9 @@ impl<I: Integration> Conformance<I> {
             key_value_store: |handle| handle.native::<T>().is_some(),
             embedding_model: |handle| handle.native::<T>().is_some(),
             messenger: |handle| handle.native::<T>().is_some(),
+            key_service: |handle| handle.native::<T>().is_some(),
             notifier: |handle| handle.native::<T>().is_some(),
+            secret_store: |handle| handle.native::<T>().is_some(),
             vector_store: |handle| handle.native::<T>().is_some(),
             webhook_verifier: |handle| handle.native::<T>().is_some(),
         };
@@ -167,6 +193,8 @@ impl<I: Integration> Conformance<I> {
                 EmbeddingModel::NAME => self.add_suite::<EmbeddingModel>(runner, |native| native.embedding_model),
                 Messenger::NAME => self.add_suite::<Messenger>(runner, |native| native.messenger),
                 Notifier::NAME => self.add_suite::<Notifier>(runner, |native| native.notifier),
+                SecretStore::NAME => self.add_suite::<SecretStore>(runner, |native| native.secret_store),
+                KeyService::NAME => self.add_suite::<KeyService>(runner, |native| native.key_service),
                 VectorStore::NAME => self.add_suite::<VectorStore>(runner, |native| native.vector_store),
                 WebhookVerifier::NAME => self.add_suite::<WebhookVerifier>(runner, |native| native.webhook_verifier),
                 unknown => runner.test(format!("{unknown}::suite"), move || async move {
@@ -221,6 +249,8 @@ impl<I: Integration> Subjects<I> {
         subject.native = self.native.as_ref().map(native);
         subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
         subject.webhooks = self.webhooks.as_ref().map(|signer| signer(&fixture));
+        subject.secrets = self.secrets.as_ref().map(|secrets| secrets(&fixture));
+        subject.keys = self.keys.as_ref().map(|keys| keys(&fixture)).unwrap_or_default();
         subject.addresses = self.addresses.clone();
         if self.own_clients {
             let (subjects, fixture) = (Arc::clone(&self), Arc::clone(&fixture));

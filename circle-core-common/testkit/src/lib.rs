@@ -15,11 +15,11 @@
 //!
 //! A provider that speaks HTTP is held to more, mostly in `tests/contract.rs`: what it sends, byte for byte, to a
 //! [`FaultServer`]; what it makes of every [`Failure`], with [`FailureMatrix`]; what it gives back when a call is dropped, with
-//! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`]. [`FaultProxy`] breaks the network before a real server.
+//! [`drop_sweep`]; what it lets out of its secrets, with [`Capture`], and with `LeakMatrix`, which needs nothing but its type. [`FaultProxy`] breaks the network before a real server.
 //! With the feature `http` there are transports: `CannedTransport`, `RecordingTransport`, `ReplayTransport`; a server of
 //! HTTP/2 over TLS, `Http2Server`.
 //!
-//! [`Storm`] makes many calls at once.
+//! [`Storm`] makes many calls at once. [`credentials`] holds caches, sources and token stores to their rules.
 //!
 //! Applications find decorators here: `ObjectStore::new(Faulty::over(Memory::new()).every(3, ErrorKind::Unavailable))`.
 
@@ -27,6 +27,7 @@ mod broken;
 mod capture;
 mod clock;
 mod conformance;
+pub mod credentials;
 mod drop_sweep;
 mod failure_matrix;
 mod fault_proxy;
@@ -35,6 +36,8 @@ mod fixture;
 #[cfg(feature = "http")]
 mod http2_server;
 mod interface;
+#[cfg(feature = "http")]
+mod leaks;
 mod metadata;
 mod replies;
 mod runner;
@@ -60,7 +63,9 @@ pub use fixture::Fixture;
 #[cfg(feature = "http")]
 pub use http2_server::{Certificate, Http2Server};
 pub use interface::Suited;
-pub use metadata::assert_metadata;
+#[cfg(feature = "http")]
+pub use leaks::LeakMatrix;
+pub use metadata::{assert_metadata, assert_operations};
 pub use replies::{Replies, Route};
 pub use runner::{Runner, outcomes};
 pub use storm::Storm;

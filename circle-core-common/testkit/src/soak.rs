@@ -1,7 +1,7 @@
 //! What is only seen when much happens: the scenarios of `cargo xtask soak`, and, smaller, of the tests.
 //!
 //! Each says what it saw and which promises were broken: [`Soaked`]. They run on the SDK's own pipeline, so they are no
-//! measure of a provider; for that there is [`Storm`](crate::Storm).
+//! measure of a provider; for that there is [`Storm`].
 
 mod calls;
 mod crowd;
@@ -22,6 +22,7 @@ pub use self::crowd::crowd;
 pub use self::endpoints::many_keys;
 pub use self::half_open::half_open_storm;
 pub use self::throttled::throttle_storm;
+use crate::Storm;
 
 circle_core_common::operations! {
     "Soak" => {
@@ -115,6 +116,16 @@ impl Client {
     async fn get(&self, options: CallOptions) -> Result<()> {
         let cx = CallContext::new(&self.environment, &READ, Some(Arc::new(options)));
         self.http.send(&cx, &GET, Request::get(self.http.target("/a"))).await.map(drop)
+    }
+
+    /// So many tasks that make a call each.
+    async fn storm(&self, tasks: usize) -> Storm {
+        let client = self.clone();
+        let storm = Storm::of(tasks, move |_| {
+            let client = client.clone();
+            async move { client.get(CallOptions::new()).await }
+        });
+        storm.await
     }
 
     fn in_flight(&self) -> u64 {

@@ -2,16 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod audit_file;
+mod audit_log;
+mod crash;
+mod merkle;
 mod metrics;
 mod queue;
+mod tampering;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use circle_core_common::access::{AccessControl, AccessRequest, AccessRule, AccessRules, Decision, Verdict};
+use circle_core_common::access::{
+    AccessControl, AccessRequest, AccessRule, AccessRules, Asking, Authorizer, Decision, Grant, Role, Verdict,
+};
 use circle_core_common::audit::{AuditEvent, AuditMode, AuditRecord, AuditSink, Recording};
 use circle_core_common::interfaces::object_store::{MockObjectStoreProvider, ObjectMeta, ObjectStore};
 use circle_core_common::{CallOptions, CallReport, Cancel, Class, Error, ErrorKind, Reason, Result, Sent, Timestamp};
@@ -50,6 +55,11 @@ impl Sink {
             AuditEvent::Outcome { outcome, .. } => (*outcome).to_owned(),
         };
         self.records.lock().unwrap().iter().map(name).collect()
+    }
+
+    fn policies(&self) -> Vec<String> {
+        let records = self.records.lock().unwrap();
+        records.iter().map(|record| record.policy.as_deref().unwrap_or_default().to_owned()).collect()
     }
 }
 
@@ -182,17 +192,69 @@ async fn a_policy_engine_is_waited_for_and_its_failure_denies() {
             Verdict::Ask(Box::pin(async move {
                 tokio::task::yield_now().await;
                 match request.resource {
-                    "yes" => Ok(Decision::Allow),
-                    "no" => Ok(Decision::Deny("policy 7".to_owned())),
+                    "yes" => Ok(Decision::allow().by("policy 6")),
+                    "no" => Ok(Decision::deny("policy 7").by("policy 7")),
                     _ => Err(Error::new(ErrorKind::Unavailable, "the engine is down")),
                 }
             }))
         }
     }
-    let files = ObjectStore::builder(answering(1)).access(Engine).build();
+    let sink = Sink::default();
+    let files = ObjectStore::builder(answering(1)).access(Engine).audit(sink.clone(), AuditMode::BestEffort).build();
     assert!(files.head("yes").await.is_ok());
     assert!(files.head("no").await.unwrap_err().is(ErrorKind::PermissionDenied));
     assert!(files.head("else").await.unwrap_err().is(ErrorKind::Unavailable));
+    assert_eq!(sink.events(), ["intent", "ok", "refused", "refused"]);
+    assert_eq!(sink.policies(), ["policy 6", "policy 6", "policy 7", ""]);
+}
+
+/// P18: what no rule allows is refused, before the provider, and with it any credential, is touched, and the audit says why.
+#[tokio::test]
+async fn default_deny() {
+    struct Engine;
+    #[async_trait::async_trait]
+    impl Authorizer for Engine {
+        async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision> {
+            let decision = if request.resource == "open/b" { Decision::deny("not this one") } else { Decision::allow() };
+            Ok(decision.by("engine"))
+        }
+    }
+    let reader = Role::new("reader").rule(AccessRule::allow().class(Class::Read).resource("open/*"));
+    let rules = AccessRules::new().grant(&reader, Grant::to("ana").in_tenant("acme"));
+    for (access, allowed, policies) in [
+        (Arc::new(AccessRules::new()) as Arc<dyn AccessControl>, 0, ["default-deny"; 5].as_slice()),
+        (Arc::new(rules.clone()), 2, &["reader", "reader", "reader", "reader", "default-deny", "default-deny", "default-deny"]),
+        (Arc::new((rules, Asking(Engine))), 1, &["engine", "engine", "engine", "default-deny", "default-deny", "default-deny"]),
+    ] {
+        let sink = Sink::default();
+        let loads = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = Arc::clone(&loads);
+        let mut mock = MockObjectStoreProvider::ready();
+        // A provider asks for its credential when it is called.
+        mock.expect_head().returning(move |_, request| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(meta(request.key.as_str()))
+        });
+        let environment =
+            circle_core_common::Environment::builder().access_arc(access).audit(sink.clone(), AuditMode::Required).build();
+        let files = circle_core_common::Handle::rebind(&ObjectStore::new(mock), environment, "documents");
+        let ana = files.with(CallOptions::new().principal("ana").tenant("acme"));
+        let mut made = 0;
+        for (handle, key) in [
+            (&ana, "open/a"),
+            (&ana, "open/b"),
+            (&ana, "secret/a"),
+            (&files, "open/a"),
+            (&files.with(CallOptions::new().principal("ana")), "open/a"),
+        ] {
+            match handle.head(key).await {
+                Ok(_) => made += 1,
+                Err(error) => assert_eq!((error.kind(), error.sent()), (ErrorKind::PermissionDenied, Sent::No), "{key}"),
+            }
+        }
+        assert_eq!((made, loads.load(std::sync::atomic::Ordering::Relaxed)), (allowed, allowed));
+        assert_eq!(sink.policies(), policies);
+    }
 }
 
 #[tokio::test]

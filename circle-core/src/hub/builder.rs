@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use circle_core_common::access::AccessControl;
-use circle_core_common::audit::{AuditMode, AuditSink, FileAudit};
+use circle_core_common::access::{AccessControl, Asking, Authorizer};
+use circle_core_common::audit::{AuditMode, AuditSink};
 use circle_core_common::config::{Problems, Tree};
 use circle_core_common::{Environment, Handle, Result, Service};
 
 use super::Hub;
+use super::audit;
 use super::plan::{Plan, plan};
 use crate::registry::Registry;
 
@@ -119,10 +120,15 @@ impl HubBuilder {
         self
     }
 
-    /// Asks this access control before every call.
+    /// Asks this access control before every call, in place of a configured one.
     pub fn access(mut self, access: impl AccessControl) -> Self {
         self.access = Some(Arc::new(access));
         self
+    }
+
+    /// Asks this policy engine before every call, in place of configured rules.
+    pub fn authorizer(self, engine: impl Authorizer) -> Self {
+        self.access(Asking(engine))
     }
 
     /// Writes every call into this sink, in place of a configured one.
@@ -141,17 +147,26 @@ impl HubBuilder {
         let mut environment = self.environment.to_builder().own_lifetime();
         if let Some(access) = self.access {
             environment = environment.access_arc(access);
+        } else if let Some(rules) = plan.access {
+            environment = environment.access(rules);
         }
+        let mut log = None;
         if let Some((sink, mode)) = self.audit {
             environment = environment.audit_arc(sink, mode);
-        } else if let Some(config) = &plan.audit {
-            environment = environment.audit(FileAudit::open(&config.file)?, config.mode);
+        } else if let Some(config) = plan.audit {
+            let opened = audit::open(&config).await?;
+            environment = environment.audit_arc(opened.clone(), config.mode);
+            log = Some((opened, config));
         }
         let mut ready = Vec::with_capacity(self.ready.len());
         for (name, service) in self.ready {
             ready.push((name, service?));
         }
-        super::start::start(environment.build(), plan.services, ready).await
+        let hub = super::start::start(environment.build(), plan.services, ready).await?;
+        if let Some((log, config)) = log {
+            audit::anchor(&log, &config, &hub)?;
+        }
+        Ok(hub)
     }
 
     /// Validates everything, offline.

@@ -1,5 +1,6 @@
 //! The services of an application: built from a config, handed out by name.
 
+mod audit;
 mod builder;
 mod health;
 mod plan;
@@ -11,8 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use circle_core_common::interfaces::secret_store::SecretStores;
 use circle_core_common::{
-    CallContext, CallOptions, Environment, Error, ErrorKind, Handle, Reason, Result, Service, config, operations,
+    CallContext, CallOptions, Environment, Error, ErrorKind, Handle, Reason, Result, Service, Tick, config, operations,
 };
 use tokio::task::JoinSet;
 
@@ -116,6 +118,20 @@ impl Hub {
         }
     }
 
+    /// The provider of a service itself, for what no interface has; a clone of it, as its handles share it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); `ConfigInvalid`, reason `WrongInterface`, for a provider of another type; why the service has not
+    /// started.
+    pub fn native<P: Clone + 'static>(&self, name: &str) -> Result<P> {
+        let slot = self.inner.services.get(name).ok_or_else(|| self.unknown(name))?;
+        let provider = slot.service.provider()?;
+        circle_core_common::provider::native::<P>(&**provider).cloned().ok_or_else(|| {
+            let text = format!("`{name}` is {}, no {}", provider.info().name, std::any::type_name::<P>());
+            Error::new(ErrorKind::ConfigInvalid, text).with_reason(Reason::WrongInterface)
+        })
+    }
+
     fn unknown(&self, name: &str) -> Error {
         let names: Vec<&str> = self.inner.services.keys().map(String::as_str).collect();
         let mut text = format!("there is no service `{name}`");
@@ -191,8 +207,11 @@ impl Hub {
         let mut background = std::mem::take(&mut *self.inner.background.lock().unwrap_or_else(PoisonError::into_inner));
         // Waited for: a build that is just ending must not end behind the closing.
         background.shutdown().await;
+        // Who reads references holds the stores, which hold the environment that holds him.
+        drop(SecretStores::of(environment));
         let deadline = environment.clock().now().after(within);
-        let mut result = Ok(());
+        // Before the services close: one of them may keep the log's checkpoints.
+        let mut result = self.flush_audit(deadline).await;
         for name in self.inner.order.iter().rev() {
             let Some(slot) = self.inner.services.get(name) else { continue };
             for provider in slot.all().filter_map(|service| service.provider().ok()) {
@@ -201,11 +220,15 @@ impl Hub {
                 result = result.and(closed.map_err(|error| error.context(format_args!("closing `{name}`"))));
             }
         }
-        if let Some((sink, _)) = environment.audit() {
-            let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
-            result = result.and(cx.guard(sink.flush()).await.map_err(|error| error.context("writing the last audit records")));
-        }
-        result
+        // And behind them, for the calls that were under way.
+        result.and(self.flush_audit(deadline).await)
+    }
+
+    async fn flush_audit(&self, deadline: Tick) -> Result<()> {
+        let environment = &self.inner.environment;
+        let Some((sink, _)) = environment.audit() else { return Ok(()) };
+        let cx = CallContext::new(environment, &CLOSE, Some(CallOptions::new().deadline(deadline).into()));
+        cx.guard(sink.flush()).await.map_err(|error| error.context("writing the last audit records"))
     }
 }
 

@@ -2,33 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use circle_core_common::AnyServiceRef;
-use circle_core_common::audit::AuditMode;
-use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, Segment, Tree, Value};
+use circle_core_common::access::{AccessConfig, AccessRules};
+use circle_core_common::config::{self, Common, KeyPath, Node, Problem, Problems, Reference, SecretUse, Segment, Tree, Value};
 use circle_core_common::resilience::Resilience;
 use circle_core_common::scope::Slo;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use circle_core_common::{AnyServiceRef, ClientCertificate};
 
+use super::audit::{self, AuditConfig};
 use crate::registry::{Entry, Registry};
 
 /// The top-level keys besides `version`, `services` and `profiles`.
-const SECTIONS: &[&str] = &["audit"];
-
-/// Where audit records go.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AuditConfig {
-    /// The file that records are appended to.
-    pub(crate) file: std::path::PathBuf,
-    /// What happens to a call whose record cannot be written.
-    #[serde(default)]
-    pub(crate) mode: AuditMode,
-}
+const SECTIONS: &[&str] = &["access", "audit"];
 
 /// The schemas of the top-level sections.
-pub(crate) fn sections() -> [(&'static str, serde_json::Value); 1] {
-    [("audit", config::schema_of::<AuditConfig>())]
+pub(crate) fn sections() -> [(&'static str, serde_json::Value); 2] {
+    [("access", config::schema_of::<AccessConfig>()), ("audit", config::schema_of::<AuditConfig>())]
 }
 
 /// One service to build.
@@ -37,6 +25,7 @@ pub(super) struct Planned {
     pub(super) name: String,
     pub(super) entry: Entry,
     pub(super) common: Common,
+    pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) resilience: Resilience,
     pub(super) slo: Option<Slo>,
     /// The provider's own keys.
@@ -55,6 +44,7 @@ impl Planned {
 pub(super) struct Plan {
     pub(super) services: Vec<Planned>,
     pub(super) audit: Option<AuditConfig>,
+    pub(super) access: Option<AccessRules>,
 }
 
 /// Plans a tree. `ready` are the services that the application brings itself, with their interfaces.
@@ -65,10 +55,8 @@ pub(super) fn plan(
     ready: &BTreeMap<String, Vec<&'static str>>,
 ) -> Result<Plan, Problems> {
     let mut problems = tree.check(SECTIONS);
-    let audit = tree.get("audit").and_then(|node| {
-        let decoded = config::decode::<AuditConfig>(node, &KeyPath::root().key("audit"), &[]);
-        decoded.value.map_err(|found| problems.extend(found)).ok()
-    });
+    let (audit, audit_references) = tree.get("audit").map(|node| audit::plan(node, profile, &mut problems)).unwrap_or_default();
+    let access = tree.get("access").and_then(|node| plan_access(node, &mut problems));
     let mut planned = BTreeMap::new();
     // A service that is described but not plannable is still a name that others may refer to.
     let mut described: BTreeMap<String, Option<Vec<&'static str>>> = BTreeMap::new();
@@ -83,18 +71,23 @@ pub(super) fn plan(
     let decorators = planned.values().filter(|service| service.entry.decorates());
     let offered: Vec<_> = decorators.map(|service| (service.name.clone(), offered_by(service, &planned, ready))).collect();
     described.extend(offered.into_iter().map(|(name, interfaces)| (name, Some(interfaces))));
-    for service in planned.values() {
-        for reference in &service.references {
-            check_reference(reference, &described, ready, &mut problems);
-        }
+    for reference in planned.values().flat_map(|service| &service.references).chain(&audit_references) {
+        check_reference(reference, &described, ready, &mut problems);
     }
     let services = in_order(planned, &mut problems);
-    problems.or(Plan { services, audit })
+    problems.or(Plan { services, audit, access })
+}
+
+fn plan_access(node: &Node, problems: &mut Problems) -> Option<AccessRules> {
+    let path = KeyPath::root().key("access");
+    let config = config::decode::<AccessConfig>(node, &path, &[]).value.map_err(|found| problems.extend(found)).ok()?;
+    let rules = config.rules().map_err(|error| Problem::new(path, node.origin.clone(), error.message()));
+    rules.map_err(|problem| problems.push(problem)).ok()
 }
 
 fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&str>, problems: &mut Problems) -> Option<Planned> {
     let path = KeyPath::service(name);
-    let mut node = node.clone();
+    let (whole, mut node) = (node, node.clone());
     let provider_origin = node.get("provider").map(|provider| provider.origin.clone());
     let common = Common::take(&mut node, &path, problems)?;
     let Some(entry) = registry.get(&common.provider) else {
@@ -104,7 +97,17 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         return None;
     };
     let (resilience, shared) = match (entry.is_remote(), &common.resilience) {
-        (true, _) => common.decode_resilience(&path, problems),
+        (true, table) => {
+            let decoded = common.decode_resilience(&path, problems);
+            for (name, _) in decoded.0.operations.iter() {
+                let Some(meant) = registry.misspelt(entry, name) else { continue };
+                let at = table.as_ref().and_then(|table| table.get("operations")?.get(name)).unwrap_or(&node);
+                let message = format!("no request of `{}` is called so", entry.name());
+                let at_key = path.key("resilience").key("operations").key(name);
+                problems.push(Problem::new(at_key, at.origin.clone(), message).with_suggestion(meant));
+            }
+            decoded
+        }
         (false, None) => Default::default(),
         (false, Some(table)) => {
             let why = "runs in this process: no call leaves it, so `resilience` has nothing to act on";
@@ -113,10 +116,29 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
         }
     };
     let slo = common.decode_slo(&path, problems);
+    let (client_certificate, secrets) = common.decode_client_certificate(&path, problems);
+    if let (Some(table), false) = (&common.client_certificate, entry.is_remote()) {
+        let why = "runs in this process: no service asks it for a certificate";
+        let text = format!("`{}` {why}", entry.name());
+        problems.push(Problem::new(path.key("client_certificate"), table.origin.clone(), text));
+    }
     let inspected = entry.inspect(&node, &path);
     problems.extend(inspected.problems);
-    for secret in inspected.secrets {
-        let allowed = value_at(&node, &path, &secret.path).and_then(profiles_of);
+    check_secrets(inspected.secrets.into_iter().chain(secrets), whole, &path, profile, problems);
+    let references = inspected.references.into_iter().chain(shared).collect();
+    Some(Planned { name: name.to_owned(), entry: *entry, common, client_certificate, resilience, slo, node, references })
+}
+
+/// Refuses secrets that are limited to other profiles than the active one.
+pub(super) fn check_secrets(
+    secrets: impl IntoIterator<Item = SecretUse>,
+    node: &Node,
+    path: &KeyPath,
+    profile: Option<&str>,
+    problems: &mut Problems,
+) {
+    for secret in secrets {
+        let allowed = value_at(node, path, &secret.path).and_then(profiles_of);
         if let Some(allowed) = allowed.filter(|allowed| !profile.is_some_and(|profile| allowed.contains(&profile))) {
             let here =
                 profile.map_or_else(|| "no profile is active".to_owned(), |profile| format!("the active one is `{profile}`"));
@@ -124,13 +146,11 @@ fn plan_service(name: &str, node: &Node, registry: &Registry, profile: Option<&s
             problems.push(Problem::new(secret.path, secret.origin, message));
         }
     }
-    let references = inspected.references.into_iter().chain(shared).collect();
-    Some(Planned { name: name.to_owned(), entry: *entry, common, resilience, slo, node, references })
 }
 
-/// The value at `path`, which lies below the service's table.
-fn value_at<'n>(table: &'n Node, service: &KeyPath, path: &KeyPath) -> Option<&'n Node> {
-    path.segments().strip_prefix(service.segments())?.iter().try_fold(table, |node, segment| match (segment, &node.value) {
+/// The value at `path`, which lies below the table at `place`.
+fn value_at<'n>(table: &'n Node, place: &KeyPath, path: &KeyPath) -> Option<&'n Node> {
+    path.segments().strip_prefix(place.segments())?.iter().try_fold(table, |node, segment| match (segment, &node.value) {
         (Segment::Key(key), _) => node.get(key),
         (Segment::Index(at), Value::List(list)) => list.get(*at),
         (Segment::Index(_), _) => None,

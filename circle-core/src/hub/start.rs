@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use circle_core_common::interfaces::secret_store::{SecretStore, SecretStores};
 use circle_core_common::resilience::KeyValueRates;
 use circle_core_common::resilience::backoff::Backoff;
 use circle_core_common::scope::ServiceStats;
@@ -29,7 +30,8 @@ fn healing() -> Backoff {
 }
 
 pub(super) async fn start(environment: Environment, plan: Vec<Planned>, ready: Vec<(String, Vec<Service>)>) -> Result<Hub> {
-    let mut started = Started { environment, services: BTreeMap::new(), order: Vec::new(), healing: JoinSet::new() };
+    let secrets = SecretStores::of(&environment);
+    let mut started = Started { environment, secrets, services: BTreeMap::new(), order: Vec::new(), healing: JoinSet::new() };
     for (name, mut services) in ready {
         let service = services.remove(0);
         let provider = service.provider()?.info().name.to_owned();
@@ -55,6 +57,8 @@ pub(super) async fn start(environment: Environment, plan: Vec<Planned>, ready: V
 
 struct Started {
     environment: Environment,
+    /// Who reads the references of configs.
+    secrets: SecretStores,
     services: BTreeMap<String, Slot>,
     order: Vec<String>,
     healing: JoinSet<()>,
@@ -62,6 +66,9 @@ struct Started {
 
 impl Started {
     fn add(&mut self, slot: Slot) {
+        if let Ok(store) = slot.service.get::<SecretStore>(&slot.name) {
+            self.secrets.insert(slot.name.clone(), store);
+        }
         self.order.push(slot.name.clone());
         self.services.insert(slot.name.clone(), slot);
     }
@@ -76,6 +83,9 @@ impl Started {
             .services(services)
             .resilience(planned.resilience.clone())
             .allow_loopback(planned.common.allow_loopback)
+            .with_client_certificate(planned.client_certificate.clone())
+            .allow_private(planned.common.allow_private)
+            .allow_networks(planned.common.allow_networks.iter().copied())
             .traced(planned.common.trace);
         let cx = match &planned.resilience.rate_limit.store {
             None => cx,

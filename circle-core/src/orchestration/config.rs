@@ -10,11 +10,15 @@ use std::time::Duration;
 
 use circle_core_common::config::duration;
 use circle_core_common::interfaces::chat_model::ChatModel;
+#[cfg(feature = "encryption")]
+use circle_core_common::interfaces::key_service::KeyService;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::{AnyServiceRef, ByteSize, ServiceRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+#[cfg(feature = "encryption")]
+pub use services::EncryptService;
 pub use services::{BudgetService, CacheService, CoalesceService, FallbackService, RouterService};
 
 use super::price::NanoUsd;
@@ -135,6 +139,26 @@ pub struct CoalesceConfig {
     pub service: AnyServiceRef,
     /// How large an object may be whose content is shared; by default 1 MiB.
     pub object_max: Option<ByteSize>,
+}
+
+/// Which store's contents are encrypted, and by which key. An unknown key is an error.
+#[cfg(feature = "encryption")]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EncryptConfig {
+    /// The store: of objects, of keys and values, or both.
+    pub service: AnyServiceRef,
+    /// The key service.
+    pub keys: ServiceRef<KeyService>,
+    /// The key that encrypts data keys, as the key service calls it.
+    pub key: String,
+    /// What everything is bound to besides its place, such as `{ purpose = "documents" }`. The key service may log it.
+    #[serde(default)]
+    pub context: BTreeMap<String, String>,
+    /// Whether everything is bound to the tenant of the call that wrote it.
+    #[serde(default)]
+    pub by_tenant: bool,
 }
 
 /// Which service, and how much may be used of it. An unknown key is an error.

@@ -31,6 +31,8 @@ mod config;
 #[cfg(test)]
 mod conformance;
 mod cooldown;
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod estimate;
 mod fallback;
 mod forward;
@@ -54,7 +56,11 @@ pub use config::{
     BudgetConfig, BudgetPer, BudgetService, BudgetsConfig, CacheConfig, CacheService, CoalesceConfig, CoalesceService,
     FallbackConfig, FallbackService, RouteBy, RouterConfig, RouterService,
 };
+#[cfg(feature = "encryption")]
+pub use config::{EncryptConfig, EncryptService};
 pub use cooldown::Cooldown;
+#[cfg(feature = "encryption")]
+pub use encrypted::{Encryptable, Encrypted};
 pub use estimate::Assumed;
 pub use fallback::{Decorable, Fallback, Store};
 pub use leg::Leg;
@@ -65,6 +71,8 @@ pub use router::{Candidate, Route, Router, Rule};
 
 /// Adds the decorators to a registry.
 pub(crate) fn fill(registry: crate::Registry) -> crate::Registry {
+    #[cfg(feature = "encryption")]
+    let registry = registry.with::<EncryptService>();
     let registry = registry.with::<BudgetService>().with::<CacheService>().with::<CoalesceService>();
     registry.with::<FallbackService>().with::<RouterService>()
 }

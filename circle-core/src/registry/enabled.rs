@@ -6,7 +6,11 @@ use super::Registry;
 pub(super) fn fill(registry: Registry) -> Registry {
     // xtask sync: enabled begin
     #[cfg(feature = "aws")]
+    let registry = registry.with::<crate::aws::Kms>();
+    #[cfg(feature = "aws")]
     let registry = registry.with::<crate::aws::S3>();
+    #[cfg(feature = "aws")]
+    let registry = registry.with::<crate::aws::SecretsManager>();
     #[cfg(feature = "console")]
     let registry = registry.with::<crate::console::Console>();
     #[cfg(feature = "embedded")]
@@ -16,9 +20,17 @@ pub(super) fn fill(registry: Registry) -> Registry {
     #[cfg(feature = "embedded")]
     let registry = registry.with::<crate::embedded::EmbeddedVectors>();
     #[cfg(feature = "filesystem")]
+    let registry = registry.with::<crate::filesystem::EnvironmentSecrets>();
+    #[cfg(feature = "filesystem")]
     let registry = registry.with::<crate::filesystem::Filesystem>();
+    #[cfg(feature = "filesystem-seal")]
+    let registry = registry.with::<crate::filesystem::SealedFiles>();
     #[cfg(feature = "memory")]
     let registry = registry.with::<crate::memory::Memory>();
+    #[cfg(feature = "memory-seal")]
+    let registry = registry.with::<crate::memory::MemoryKeys>();
+    #[cfg(feature = "oidc")]
+    let registry = registry.with::<crate::oidc::Oidc>();
     #[cfg(feature = "openai")]
     let registry = registry.with::<crate::openai::OpenAi>();
     #[cfg(feature = "s3-compatible")]
@@ -38,13 +50,19 @@ pub(super) fn fill(registry: Registry) -> Registry {
 /// Every service id of this crate with the feature that switches it on.
 pub(super) const FEATURES: &[(&str, &str)] = &[
     // xtask sync: features begin
+    ("kms", "aws"),
     ("s3", "aws"),
+    ("secrets-manager", "aws"),
     ("console", "console"),
     ("embedded-answers", "embedded"),
     ("embedded-embeddings", "embedded"),
     ("embedded-vectors", "embedded"),
+    ("environment", "filesystem"),
     ("filesystem", "filesystem"),
+    ("sealed-files", "filesystem-seal"),
     ("memory", "memory"),
+    ("memory-keys", "memory-seal"),
+    ("oidc", "oidc"),
     ("openai", "openai"),
     ("s3-compatible", "s3-compatible"),
     ("slack", "slack"),
@@ -54,6 +72,7 @@ pub(super) const FEATURES: &[(&str, &str)] = &[
     ("budget", "orchestration"),
     ("cache", "orchestration"),
     ("coalesce", "orchestration"),
+    ("encrypt", "encryption"),
     ("fallback", "orchestration"),
     ("router", "orchestration"),
 ];

@@ -8,7 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use circle_core_common::config::{self, Common, Decoded, KeyPath, Node, Problems, Reference, SecretUse};
-use circle_core_common::{BuildContext, Integration, Result, Service};
+use circle_core_common::resilience::RemoteOperation;
+use circle_core_common::{BuildContext, Error, ErrorKind, Integration, Result, Service};
 
 type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
 
@@ -22,6 +23,8 @@ type Building = Pin<Box<dyn Future<Output = Result<Service>> + Send>>;
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<&'static str, Entry>,
+    /// Those of the application's own.
+    operations: Vec<&'static RemoteOperation>,
 }
 
 /// One provider of a [`Registry`].
@@ -31,6 +34,7 @@ pub struct Entry {
     interfaces: &'static [&'static str],
     remote: bool,
     decorates: bool,
+    operations: &'static [&'static RemoteOperation],
     schema: fn() -> serde_json::Value,
     inspect: fn(&Node, &KeyPath) -> Inspected,
     build: fn(&Node, &KeyPath, BuildContext) -> Building,
@@ -64,6 +68,7 @@ impl Registry {
             interfaces: I::INTERFACES,
             remote: I::REMOTE,
             decorates: I::DECORATES,
+            operations: I::OPERATIONS,
             schema: config::schema_of::<I::Config>,
             inspect: |node, path| {
                 let Decoded { value, references, secrets } = decode::<I>(node, path);
@@ -76,6 +81,21 @@ impl Registry {
         };
         self.entries.insert(I::NAME, entry);
         self
+    }
+
+    /// Adds remote operations that the application describes itself, for requests through native clients: the config may name
+    /// them in `resilience.operations` of any service.
+    #[must_use]
+    pub fn with_operations(mut self, operations: impl IntoIterator<Item = &'static RemoteOperation>) -> Self {
+        self.operations.extend(operations);
+        self
+    }
+
+    /// What is wrong with the name of a remote operation: whether it is, and the name that was probably meant.
+    pub(crate) fn misspelt(&self, entry: &Entry, name: &str) -> Option<Option<&'static str>> {
+        let every = || entry.operations.iter().chain(&self.operations).map(|operation| operation.name());
+        let told = entry.operations.is_empty() || every().any(|known| known == name);
+        (!told).then(|| config::nearest(name, every()))
     }
 
     /// The provider of this name.
@@ -139,6 +159,12 @@ impl Entry {
         self.decorates
     }
 
+    /// The requests that it makes; none where it does not tell them.
+    #[must_use]
+    pub fn operations(&self) -> &'static [&'static RemoteOperation] {
+        self.operations
+    }
+
     /// Whether its calls leave the process.
     #[must_use]
     pub fn is_remote(&self) -> bool {
@@ -149,6 +175,20 @@ impl Entry {
     #[must_use]
     pub fn schema(&self) -> serde_json::Value {
         (self.schema)()
+    }
+
+    /// Builds it of a table in JSON, without a hub: for tools that try every provider. Services that it refers to are the context's.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for what is no such table; what the provider says.
+    pub async fn build_json(&self, table: &str, cx: BuildContext) -> Result<Service> {
+        let building = {
+            let document = format!("{{\"services\":{{\"it\":{table}}}}}");
+            let tree = config::Tree::from_json(&document, self.name)?;
+            let nothing = || Error::new(ErrorKind::ConfigInvalid, "the config is no table");
+            self.build(tree.service("it").ok_or_else(nothing)?, &KeyPath::service("it"), cx)
+        };
+        building.await
     }
 
     pub(crate) fn inspect(&self, node: &Node, path: &KeyPath) -> Inspected {

@@ -170,5 +170,5 @@ fn the_schema_of_a_whole_file_knows_every_provider() {
         assert!(text.contains(expected), "{expected}");
     }
     let names: BTreeMap<_, _> = registry().iter().map(|entry| (entry.name(), entry.interfaces().to_vec())).collect();
-    assert_eq!(names["memory"], ["ObjectStore", "KeyValueStore"]);
+    assert_eq!(names["memory"], ["ObjectStore", "KeyValueStore", "SecretStore"]);
 }

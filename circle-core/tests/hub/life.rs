@@ -184,19 +184,77 @@ async fn a_provider_that_panics_is_unhealthy_and_the_report_goes_on() {
 }
 
 #[tokio::test]
-async fn audit_goes_into_the_configured_file() {
+async fn audit_goes_into_the_configured_file_and_its_anchors() {
+    use circle_core::CallOptions;
+    use circle_core::audit::{AuditLog, FileAnchor, Integrity, ObjectStoreAnchor, Verifier};
+
     let folder = tempfile::tempdir().unwrap();
-    let file: PathBuf = folder.path().join("audit.jsonl");
+    let (file, anchor): (PathBuf, PathBuf) = (folder.path().join("audit.jsonl"), folder.path().join("anchor"));
+    // A key as the log makes it for itself.
+    let other = AuditLog::open(folder.path().join("other.jsonl")).unwrap();
+    let (key, secret) = (other.verifying_key().clone(), folder.path().join("other.jsonl.key"));
+    let text = |path: &PathBuf| format!("{:?}", path.display().to_string());
     let toml = format!(
-        "version = 1\n[audit]\nfile = {:?}\nmode = \"required\"\n[services.a]\nprovider = \"memory\"\n",
-        file.display().to_string()
+        "version = 1\n[audit]\nfile = {}\nmode = \"required\"\norigin = \"logs.example/1\"\nkey = {:?}\n\
+         anchors = [{{ file = {} }}, {{ store = \"kept\", prefix = \"anchors/\" }}]\n\
+         [services.a]\nprovider = \"memory\"\n",
+        text(&file),
+        format!("file:{}", secret.display()),
+        text(&anchor),
     );
-    let hub = build(&toml).await.unwrap();
-    hub.get::<ObjectStore>("a").unwrap().put("k", "v").await.unwrap();
-    hub.shutdown(Duration::from_secs(5)).await.unwrap();
-    let records = std::fs::read_to_string(file).unwrap();
+    let keeping = format!("[services.kept]\nprovider = \"filesystem\"\nroot = {}\n", text(&folder.path().join("kept")));
+    let hub = Hub::builder().toml(format!("{toml}{keeping}"), "circle.toml").build().await.unwrap();
+    let store = hub.get::<ObjectStore>("a").unwrap().with(CallOptions::new().principal("ana@example.com"));
+    store.put("k", "v").await.unwrap();
+    hub.shutdown(Duration::from_secs(60)).await.unwrap();
+    let records = std::fs::read_to_string(&file).unwrap();
     assert_eq!(
         records.lines().filter(|line| line.contains("\"object_store.put\"") && line.contains("\"service\":\"a\"")).count(),
         2
     );
+    assert!(!records.contains("ana@example.com"));
+    let later = Hub::builder().toml(format!("version = 1\n{keeping}"), "circle.toml").build().await.unwrap();
+    let kept: ObjectStore = later.get("kept").unwrap();
+    let anchors = [
+        FileAnchor::new(&anchor).checkpoints().unwrap(),
+        ObjectStoreAnchor::new(&kept, "anchors/").checkpoints("logs.example/1").await.unwrap(),
+    ];
+    for anchored in anchors {
+        let found = Verifier::new([key.clone()]).anchored(anchored).verify(&file).unwrap();
+        assert_eq!((found.integrity, found.records, found.anchored), (Integrity::Intact, 2, 2));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_audit_and_access_is_told_with_its_place() {
+    for (section, says) in [
+        ("[audit]\nfile = 'a'\nanchors = [{}]", "audit.anchors[0]"),
+        ("[audit]\nfile = 'a'\nanchors = [{ file = 'b', prefix = 'c' }]", "a file has no prefix"),
+        ("[audit]\nfile = 'a'\nanchors = [{ store = 'none' }]", "none"),
+        ("[audit]\nfile = 'a'\nkey = 'hunter2'", "reference to a secret"),
+        (
+            "[audit]\nfile = 'a'\nkey = { from = 'env:K', profiles = ['production'] }",
+            "this secret is for the profiles production",
+        ),
+        ("[access]\ngrants = [{ roles = ['x'], principals = ['ana'] }]", "there is no role `x`"),
+        ("[access]\nroles.x.alow = []", "alow"),
+    ] {
+        let toml = format!("version = 1\n{section}\n");
+        let error = Hub::builder().toml(&toml, "circle.toml").check().unwrap_err();
+        assert!(error.to_string().contains(says) && !error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn default_deny_by_config() {
+    use circle_core::CallOptions;
+    let toml = "version = 1\n[services.a]\nprovider = \"memory\"\n[access.roles.reader]\nallow = [{ services = [\"a\"], classes = [\"read\"] }]\n\
+                [[access.grants]]\nroles = [\"reader\"]\nprincipals = [\"ana\"]\n";
+    let hub = build(toml).await.unwrap();
+    let store = hub.get::<ObjectStore>("a").unwrap();
+    let ana = store.with(CallOptions::new().principal("ana"));
+    assert!(ana.head("k").await.unwrap_err().is(ErrorKind::NotFound), "it was asked");
+    for error in [ana.put("k", "v").await.unwrap_err(), store.head("k").await.unwrap_err()] {
+        assert!(error.is(ErrorKind::PermissionDenied), "{error}");
+    }
 }

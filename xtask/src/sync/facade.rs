@@ -24,7 +24,13 @@ pub(super) fn sync(plan: &mut Plan<'_>, problems: &mut Problems) {
 }
 
 fn feature(provider: &Provider<'_>) -> String {
-    format!("{} = [\"dep:{}\"]\n", provider.name, provider.package.name)
+    let (name, package) = (provider.name, &provider.package.name);
+    let mut lines = format!("{name} = [\"dep:{package}\"]\n");
+    let behind: std::collections::BTreeSet<_> = provider.circle.behind.values().collect();
+    for feature in behind {
+        lines += &format!("{} = [\"{name}\", \"{package}/{feature}\"]\n", provider.facade_feature(feature));
+    }
+    lines
 }
 
 fn dependency(provider: &Provider<'_>) -> String {
@@ -45,11 +51,11 @@ fn entries(provider: &Provider<'_>) -> String {
     provider
         .circle
         .integrations
-        .values()
-        .map(|integration| {
+        .iter()
+        .map(|(service, integration)| {
             format!(
                 "    #[cfg(feature = \"{}\")]\n    let registry = registry.with::<crate::{}::{integration}>();\n",
-                provider.name,
+                provider.feature_of(service),
                 module(provider)
             )
         })
@@ -57,7 +63,8 @@ fn entries(provider: &Provider<'_>) -> String {
 }
 
 fn features(provider: &Provider<'_>) -> String {
-    provider.circle.services.keys().map(|service| format!("    (\"{service}\", \"{}\"),\n", provider.name)).collect()
+    let line = |service: &String| format!("    (\"{service}\", \"{}\"),\n", provider.feature_of(service));
+    provider.circle.services.keys().map(line).collect()
 }
 
 /// The name of the re-exported crate.

@@ -135,6 +135,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_behind_a_feature_has_a_feature_of_the_facade() {
+        let fixture = Fixture::new();
+        fixture.provider("cloud", "acme");
+        let manifest = "integrations/cloud/acme/Cargo.toml";
+        fixture.replace(manifest, "live = \"none\"", "live = \"none\"\nbehind = { acme = \"engine\" }");
+        fixture.append(manifest, "\n[features]\nengine = []\n");
+        written(&fixture);
+        let facade = fixture.read("circle-core/Cargo.toml");
+        let features = "\nacme = [\"dep:circle-core-acme\"]\nacme-engine = [\"acme\", \"circle-core-acme/engine\"]\n";
+        assert!(facade.contains(features), "{facade}");
+        let registry = fixture.read("circle-core/src/registry/enabled.rs");
+        assert!(
+            registry.contains("#[cfg(feature = \"acme-engine\")]\n    let registry = registry.with::<crate::acme::Acme>();"),
+            "{registry}"
+        );
+        assert!(registry.contains("(\"acme\", \"acme-engine\"),"), "{registry}");
+        fixture.expect_clean();
+    }
+
+    #[test]
     fn text_outside_the_markers_stays() {
         let fixture = Fixture::new();
         written(&fixture);

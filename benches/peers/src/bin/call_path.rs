@@ -17,6 +17,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     policy_stack(&runtime);
     typed_call(&runtime);
+    retry_rebuild(&runtime);
     loopback_get(&runtime);
 }
 
@@ -74,6 +75,24 @@ fn typed_call(runtime: &tokio::runtime::Runtime) {
         answered("the same, JSON of 10 values in 192 bytes, 3 of them read", DOCUMENT),
     ];
     Contest { title: "`typed_call`: a typed call, answered from memory", rounds: 41, calls: 20_000 }.run(contestants);
+}
+
+/// What a second attempt costs, and what others pay for the chance of one in every call: a copy of the request.
+fn retry_rebuild(runtime: &tokio::runtime::Runtime) {
+    let _entered = runtime.enter();
+    let (steady, shaky, refused) = (Typed::canned(SHORT), Typed::shaky(SHORT), Typed::refused());
+    let theirs = reqwest::Client::new().get(format!("https://api.example.org{PATH}")).bearer_auth(TOKEN);
+    let request = theirs.header("accept", "application/json").build().expect("a request");
+    let contestants = vec![
+        Contestant::each("Circle Core: a call", || assert_eq!(at_once(steady.issue()).expect("an issue").number, 7)),
+        Contestant::each("Circle Core: a call that is refused, and not repeated", || assert!(at_once(refused.issue()).is_err())),
+        Contestant::each("Circle Core: a call that is refused, built again, and answered", || {
+            assert_eq!(at_once(shaky.issue()).expect("an issue").number, 7);
+        }),
+        Contestant::each("reqwest 0.13: `try_clone` of the same request", || assert!(black_box(request.try_clone()).is_some())),
+    ];
+    Contest { title: "`retry_rebuild`: the chance of a second attempt, and a second attempt", rounds: 41, calls: 20_000 }
+        .run(contestants);
 }
 
 /// The same over a connection that is kept alive.

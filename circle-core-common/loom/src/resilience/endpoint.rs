@@ -11,10 +11,13 @@ mod atomic;
 mod breaker;
 #[path = "../../../src/resilience/endpoint/budget.rs"]
 mod budget;
+#[path = "../../../src/resilience/endpoint/bulkhead.rs"]
+mod bulkhead;
 #[path = "../../../src/resilience/endpoint/hedges.rs"]
 mod hedges;
 mod limiter;
 pub(crate) mod models;
+mod notify;
 #[path = "../../../src/resilience/endpoint/places.rs"]
 mod places;
 mod shard;

@@ -9,12 +9,14 @@ use std::task::Poll;
 
 use http::uri;
 
-use super::scheme::{Place, Ready, Scheme};
+use super::scheme::{Kind, Place, Ready, Scheme};
 use super::{Auth, Sign};
 use crate::context::CallContext;
-use crate::credentials::{CredentialCache, Lease};
+use crate::credentials::{CredentialCache, Lease, SecretSource};
+use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::transport::TransportRequest;
+use crate::secret::SecretRef;
 
 /// Signs the requests of one client.
 pub(in crate::http) struct Authorizer {
@@ -28,22 +30,28 @@ enum Means {
     Custom(Arc<dyn Sign>),
 }
 
-impl From<Auth> for Authorizer {
-    fn from(auth: Auth) -> Self {
-        let secret = |scheme| Means::Secret(CredentialCache::new(scheme));
+impl Authorizer {
+    /// Signs with nothing.
+    pub(in crate::http) const fn none() -> Self {
+        Self { auth: Auth::None, means: Means::None }
+    }
+
+    /// Signs in this way; references into secret stores are read as the environment says.
+    pub(in crate::http) fn new(auth: Auth, environment: &Environment) -> Self {
+        let with = |kind, source| Means::Secret(CredentialCache::new(Scheme::new(kind, source)));
+        let read = |reference: SecretRef| Arc::new(SecretSource::new(reference, environment)) as _;
         let means = match auth.clone() {
             Auth::None => Means::None,
             Auth::Custom(sign) => Means::Custom(sign),
-            Auth::Header { name, secret: from } => secret(Scheme::Header { name, secret: from }),
-            Auth::Query { name, secret: from } => secret(Scheme::Query { name, secret: from }),
-            Auth::Basic { user, password } => secret(Scheme::Basic { user, password }),
-            Auth::Bearer(from) => secret(Scheme::Bearer(from)),
+            Auth::Header { name, secret } => with(Kind::Header(name), read(secret)),
+            Auth::Query { name, secret } => with(Kind::Query(name), read(secret)),
+            Auth::Basic { user, password } => with(Kind::Basic(user), read(password)),
+            Auth::Bearer(secret) => with(Kind::Bearer, read(secret)),
+            Auth::Token(source) => with(Kind::Bearer, source),
         };
         Self { auth, means }
     }
-}
 
-impl Authorizer {
     /// Whether there is nothing to sign with.
     pub(in crate::http) const fn is_none(&self) -> bool {
         matches!(self.means, Means::None)

@@ -1,5 +1,7 @@
 //! The schemes that are one secret, in a header or in the query.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +13,7 @@ use crate::context::CallContext;
 use crate::credentials::{CredentialSource, Lease};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{encode, headers};
-use crate::secret::{SecretRef, equal};
+use crate::secret::equal;
 
 /// What is put on a request, made once: a header then costs a count of references.
 pub(in crate::http) struct Ready {
@@ -45,29 +47,31 @@ impl Ready {
     }
 }
 
-pub(super) enum Scheme {
-    Header { name: HeaderName, secret: SecretRef },
-    Query { name: String, secret: SecretRef },
-    Basic { user: String, password: SecretRef },
-    Bearer(SecretRef),
+/// Where a secret goes.
+pub(super) enum Kind {
+    Header(HeaderName),
+    Query(String),
+    Basic(String),
+    Bearer,
 }
 
-#[async_trait]
-impl CredentialSource for Scheme {
-    type Credential = Ready;
+pub(super) struct Scheme {
+    kind: Kind,
+    source: Arc<dyn CredentialSource<Credential = SecretString>>,
+}
 
-    async fn load(&self, _: &CallContext) -> Result<Lease<Ready>> {
-        let secret = match self {
-            Self::Header { secret, .. } | Self::Query { secret, .. } | Self::Bearer(secret) => secret,
-            Self::Basic { password, .. } => password,
-        };
-        let secret = secret.resolve().await?;
+impl Scheme {
+    pub(super) const fn new(kind: Kind, source: Arc<dyn CredentialSource<Credential = SecretString>>) -> Self {
+        Self { kind, source }
+    }
+
+    fn ready(&self, secret: SecretString) -> Result<Ready> {
         let text = secret.expose_secret();
-        let place = match self {
-            Self::Header { name, .. } => header(name, text),
-            Self::Bearer(_) => header(&AUTHORIZATION, &bearer(text)?),
-            Self::Basic { user, .. } => header(&AUTHORIZATION, &basic(user, text)?),
-            Self::Query { name, .. } => {
+        let place = match &self.kind {
+            Kind::Header(name) => header(name, text),
+            Kind::Bearer => header(&AUTHORIZATION, &bearer(text)?),
+            Kind::Basic(user) => header(&AUTHORIZATION, &basic(user, text)?),
+            Kind::Query(name) => {
                 let mut pair = String::new();
                 encode::query(&mut pair, name);
                 pair.push('=');
@@ -75,8 +79,21 @@ impl CredentialSource for Scheme {
                 Ok(Place::Query(pair.into()))
             }
         }?;
-        let hidden = matches!(self, Self::Basic { .. } | Self::Query { .. }).then_some(secret);
-        Ok(Lease::new(Ready { place, hidden }))
+        let hidden = matches!(self.kind, Kind::Basic(_) | Kind::Query(_)).then_some(secret);
+        Ok(Ready { place, hidden })
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Scheme {
+    type Credential = Ready;
+
+    async fn load(&self, cx: &CallContext) -> Result<Lease<Ready>> {
+        self.source.load(cx).await?.try_map(|secret| self.ready(secret))
+    }
+
+    fn by_tenant(&self) -> bool {
+        self.source.by_tenant()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Answers that are kept, and requests that are sent once.
 
+mod changes;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -100,6 +102,15 @@ fn not_modified(headers: &str) -> Script {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn until(count: usize, script: Script) -> Script {
+    std::iter::once(Step::Until(count)).chain(script).collect()
+}
+
+/// What fails to come ends a test with an error, and not never.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(30 * SECOND, future).await.expect("it waits for what does not come")
+}
 
 #[tokio::test]
 async fn what_is_fresh_costs_no_request_and_says_how_old_it_is() {
@@ -317,29 +328,6 @@ async fn in_need_a_stale_answer_serves_where_the_service_allows_it() {
 }
 
 #[tokio::test]
-async fn a_change_makes_everybodys_answers_unknown() {
-    let fresh = || told("Cache-Control: max-age=60", "one");
-    let created = answer("HTTP/1.1 201 X\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
-    let subject =
-        Subject::of(vec![fresh(), fresh(), fresh(), created, fresh(), fresh(), fresh(), status(404, ""), fresh()]).await;
-    let ann = || CallOptions::new().principal("ann");
-    let look = async || {
-        subject.get("/a").await;
-        subject.get("/b").await;
-        subject.get_with(ann()).await;
-        subject.server.hits()
-    };
-    assert_eq!((look().await, look().await), (3, 3));
-    let change =
-        async || subject.client.send(&context(&subject.environment), &PUT, Request::put(target(&subject.client, "/a"))).await;
-    change().await.unwrap();
-    assert_eq!((look().await, look().await), (7, 7));
-    // One that was refused has changed nothing.
-    change().await.unwrap_err();
-    assert_eq!(look().await, 8);
-}
-
-#[tokio::test]
 async fn what_is_kept_is_bounded() {
     let body = "x".repeat(6 * 1024);
     let cache = CacheSettings::new().enabled(true).max_size(ByteSize::kib(64));
@@ -428,4 +416,29 @@ async fn each_who_waits_keeps_to_its_own_deadline() {
     assert_eq!(long_end.unwrap().0.body, "two");
     drop((leads, waits, lasts));
     assert_eq!(ended.into_inner().unwrap(), [short, middle, long]);
+}
+
+#[tokio::test]
+async fn who_waits_for_anothers_request_keeps_to_the_operations_timeout() {
+    let server = Server::start(vec![until(2, ok("one"))]).await;
+    let environment = Environment::default();
+    let own = OperationSettings::new().total_timeout(Duration::from_millis(100));
+    let resilience = Resilience::new().cache(CacheSettings::new().coalesce(true)).operation("acme.Kept", own).retry(Retry::off());
+    let context = BuildContext::new(environment.clone(), "test").allow_loopback(true).resilience(resilience);
+    let client = context.http(context.origin(&server.origin()).unwrap()).build();
+    let get = |options, path| {
+        let (client, cx) = (client.clone(), context_with(&environment, options));
+        async move { client.send(&cx, &KEPT, Request::get(target(&client, path))).await }
+    };
+    let mut leads = Box::pin(get(CallOptions::new().timeout(600 * SECOND), "/a"));
+    tokio::select! {
+        _ = leads.as_mut() => panic!("it is answered later"),
+        () = server.until(1) => {}
+    }
+    // By the service's own values it would wait for thirty seconds.
+    let waits = tokio::time::timeout(10 * SECOND, get(CallOptions::new(), "/a")).await.expect("the operation has its own");
+    assert!(waits.unwrap_err().is(ErrorKind::Timeout));
+    assert_eq!(server.hits(), 1);
+    soon(get(CallOptions::new().timeout(600 * SECOND), "/b")).await.unwrap();
+    assert_eq!(soon(leads).await.unwrap().body, "one");
 }

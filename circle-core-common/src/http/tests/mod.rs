@@ -2,8 +2,12 @@
 
 mod cache;
 mod client;
+mod environment;
 mod follow;
+mod guard;
 mod http2;
+mod injection;
+mod mutual_tls;
 #[cfg(feature = "reqwest")]
 mod proxied;
 mod resumable;

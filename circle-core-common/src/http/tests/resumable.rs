@@ -168,6 +168,41 @@ async fn what_may_be_complete_is_not_abandoned() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_gone_behind_the_last_part_may_have_been_completed() {
+    // Neither begun anew, which would leave the same content twice, nor abandoned.
+    let subject = Subject::of(vec![begun(), cut(), status(404, "")]).await;
+    let error = subject.google().upload(&subject.cx, &content(10).into()).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::OutcomeUnknown, crate::error::Sent::Maybe), "{error:?}");
+    assert!(!format!("{error:?}").contains("upload_id"));
+    // What was refused as a whole has completed nothing: there it is begun anew.
+    let fresh = status(200, "Location: /session?upload_id=8\r\n");
+    let subject = Subject::of(vec![begun(), status(404, ""), fresh, status(200, "")]).await;
+    subject.google().upload(&subject.cx, &content(10).into()).await.unwrap();
+    assert_eq!(subject.lines("content-range")[3], "PUT /session?upload_id=8 [bytes 0-9/10] 10");
+}
+
+#[tokio::test]
+async fn ground_that_the_service_had_lost_is_made_good() {
+    let scripts =
+        vec![begun(), stands("262143"), status(503, ""), stands("99999"), stands("199999"), stands("262143"), status(200, "")];
+    let subject = Subject::of(scripts).await;
+    subject.google().upload(&subject.cx, &content(PIECE + 5).into()).await.unwrap();
+    let at = "PUT /session?upload_id=7";
+    assert_eq!(
+        subject.lines("content-range")[1..],
+        [
+            format!("{at} [bytes 0-262143/262149] 262144"),
+            format!("{at} [bytes 262144-262148/262149] 5"),
+            format!("{at} [bytes */262149] 0"),
+            // It has forgotten a part of what it had, and takes it again piece by piece, without a failure in between.
+            format!("{at} [bytes 100000-262148/262149] 162149"),
+            format!("{at} [bytes 200000-262148/262149] 62149"),
+            format!("{at} [bytes 262144-262148/262149] 5"),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn the_budget_is_the_endpoints() {
     let subject = Subject::of(vec![begun(), stands(""), status(503, "")]).await;
     // A request makes the budget known to the call; others use it up.

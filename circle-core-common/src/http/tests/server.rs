@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 pub(super) enum Step {
     Send(Vec<u8>),
     Pause(Duration),
+    /// Waits until so many requests have come, this one included.
+    Until(usize),
     Close,
 }
 
@@ -67,6 +69,18 @@ impl Server {
         self.requests.lock().unwrap().len()
     }
 
+    /// Waits until so many requests have come.
+    pub(super) async fn until(&self, count: usize) {
+        let come = async {
+            while self.hits() < count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), come)
+            .await
+            .unwrap_or_else(|_| panic!("{} of {count} requests", self.hits()));
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -92,6 +106,11 @@ pub(super) async fn serve(
                     }
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
+                Step::Until(count) => {
+                    while requests.lock().unwrap().len() < count {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
                 Step::Close => return,
             }
         }

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::server::{ok, serve};
+use super::server::{Script, ok, serve};
 use super::*;
 use crate::error::{ErrorKind, Sent};
 use crate::http::{HttpTransport, Request};
@@ -23,17 +23,22 @@ pub(super) fn acceptor(name: &str, protocols: &[&[u8]]) -> (TlsAcceptor, String)
 }
 
 /// A TLS server on loopback with a certificate of its own for `name`; its port and the certificate.
-async fn start(name: &str) -> (u16, String) {
+pub(super) async fn start(name: &str) -> (u16, String) {
+    answering(name, ok("secret")).await
+}
+
+/// As [`start`], with this answer to every request.
+pub(super) async fn answering(name: &str, script: Script) -> (u16, String) {
     let (acceptor, pem) = acceptor(name, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let requests = Arc::new(Mutex::new(Vec::new()));
         while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, requests) = (acceptor.clone(), Arc::clone(&requests));
+            let (acceptor, requests, script) = (acceptor.clone(), Arc::clone(&requests), script.clone());
             tokio::spawn(async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(stream, requests, Arc::new(vec![ok("secret")])).await;
+                    serve(stream, requests, Arc::new(vec![script])).await;
                 }
             });
         }

@@ -145,6 +145,31 @@ async fn one_description_for_all_beats_the_method() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_keyed_operation_has_a_key_that_stays_the_same() {
+    static CHARGE: RemoteOperation = RemoteOperation::new("acme.Charge", Idempotency::Keyed, "/charges");
+    let context = BuildContext::new(Environment::default(), "acme").resilience(resilience());
+    let post = async |client: &Client, key: Option<&str>, options: CallOptions| {
+        let mut request = request(Method::POST);
+        key.map(|key| request.headers_mut().insert("idempotency-key", key.parse().unwrap()));
+        request.extensions_mut().insert(options);
+        let answer = PolicyLayer::new(&context, &CHARGE).layer(client.clone()).call(request).await.unwrap();
+        assert_eq!((answer.status().as_u16(), client.hits()), (200, 3));
+        let keys: Vec<String> =
+            client.seen().iter().map(|(line, _)| line.splitn(3, ' ').nth(2).unwrap_or("none").to_owned()).collect();
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        keys[0].clone()
+    };
+    let client = || Client::of([broken, unavailable, ok]);
+    // One for each call, and the same for all its attempts.
+    let (first, second) = (post(&client(), None, CallOptions::new()).await, post(&client(), None, CallOptions::new()).await);
+    assert!(first != "none" && first != second, "{first} {second}");
+    // It is the operation id, and a request's own key stays.
+    let key = post(&client(), None, CallOptions::new().idempotency_key("order-7")).await;
+    assert_eq!(key, "order-7");
+    assert_eq!(post(&client(), Some("k1"), CallOptions::new()).await, "k1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_breaker_opens_for_one_origin() {
     let client = Client::of([unavailable]);
     let breaker = BreakerSettings::new().min_calls(5);

@@ -16,29 +16,31 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::counted::Counted;
+use super::resolve::{Guarded, Names};
 use super::tls::Tls;
+use crate::http::Guard;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Makes connections. The inner connector resolves names: a guard on the addresses that a name turns out to have belongs
-/// into its resolver.
+/// Makes connections, to addresses that a guard allows.
 #[derive(Clone)]
 pub(super) struct Connector {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Guarded>,
+    guard: Guard,
     tls: Arc<Tls>,
     timeout: Duration,
     only_http1: bool,
 }
 
 impl Connector {
-    pub(super) fn new(tls: Tls, timeout: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
+    pub(super) fn new(tls: Arc<Tls>, timeout: Duration, names: Names, guard: Guard) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Guarded::new(names, guard.clone()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         // Each address of a name gets its share of it, so that a dead one does not use it up.
         tcp.set_connect_timeout(Some(timeout));
-        Self { tcp, tls: Arc::new(tls), timeout, only_http1: false }
+        Self { tcp, guard, tls, timeout, only_http1: false }
     }
 
     /// Makes connections that speak HTTP/1.1, whatever else the service speaks.
@@ -58,8 +60,11 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, address: Uri) -> Self::Future {
         let mut tcp = self.tcp.clone();
+        // The resolver hears of names only.
+        let judged = Names::judge(address.host().unwrap_or_default(), &self.guard);
         let (tls, timeout, only_http1) = (Arc::clone(&self.tls), self.timeout, self.only_http1);
         Box::pin(async move {
+            judged?;
             let connected = tokio::time::timeout(timeout, async move {
                 if address.scheme() == Some(&Scheme::HTTP) {
                     return Ok(MaybeHttpsStream::Http(tcp.call(address).await?));

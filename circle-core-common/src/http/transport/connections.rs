@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
+use super::resolve::Names;
+
 /// A lost SYN is repeated after 1 s, and again after 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 /// Load balancers close idle connections after 60 s, some servers after 20 s: whoever closes first wins the race.
@@ -24,10 +26,11 @@ pub(super) struct Connections {
     pub(super) ping_interval: Duration,
     pub(super) ping_timeout: Duration,
     pub(super) roots: Vec<CertificateDer<'static>>,
+    pub(super) names: Names,
 }
 
 impl Connections {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
@@ -35,6 +38,7 @@ impl Connections {
             ping_interval: PING_INTERVAL,
             ping_timeout: PING_TIMEOUT,
             roots: Vec::new(),
+            names: Names::default(),
         }
     }
 }
@@ -45,6 +49,12 @@ macro_rules! connection_setters {
         /// How long resolving the name, connecting and the TLS handshake may take together.
         pub fn connect_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.connections.connect_timeout = timeout;
+            self
+        }
+
+        /// Resolves names by this resolver, in place of the system's. What it finds is held to the guard of the origin.
+        pub fn resolver(mut self, resolver: impl super::Resolve) -> Self {
+            self.connections.names = super::resolve::Names::by(resolver);
             self
         }
 

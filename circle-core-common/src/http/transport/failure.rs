@@ -76,6 +76,11 @@ fn is_refused_by_proxy(failed: &(dyn StdError + 'static)) -> bool {
 }
 
 fn exchange(failed: &(dyn StdError + 'static), place: &str) -> Error {
+    // TLS 1.3 tells what is wrong with a client's certificate only behind the handshake. Nothing of the request is looked at then.
+    if is_identity_refused(failed) {
+        let text = format!("{place} wants a client certificate, or refuses the one that it was shown: {}", innermost(failed));
+        return Error::new(ErrorKind::Connection, text).with_retryable(false).with_sent(Sent::No);
+    }
     let sent = if is_proved_unsent(failed) { Sent::No } else { Sent::Maybe };
     let (kind, text) = match find::<hyper::Error>(failed) {
         // hyper says what is wrong with it, and repeats nothing of it.
@@ -83,6 +88,34 @@ fn exchange(failed: &(dyn StdError + 'static), place: &str) -> Error {
         _ => (ErrorKind::Connection, "the connection broke before an answer".to_owned()),
     };
     Error::new(kind, format!("{text} ({place})")).with_sent(sent)
+}
+
+/// Whether the service ended the connection because of who the client is, or is not.
+fn is_identity_refused(failed: &(dyn StdError + 'static)) -> bool {
+    use rustls::AlertDescription as Alert;
+
+    const ALERTS: [Alert; 10] = [
+        Alert::CertificateRequired,
+        Alert::NoCertificate,
+        Alert::BadCertificate,
+        Alert::UnsupportedCertificate,
+        Alert::CertificateRevoked,
+        Alert::CertificateExpired,
+        Alert::CertificateUnknown,
+        Alert::UnknownCA,
+        Alert::AccessDenied,
+        // Of a certificate that somebody else has signed in the authority's name.
+        Alert::DecryptError,
+    ];
+    match find::<rustls::Error>(failed) {
+        Some(rustls::Error::AlertReceived(alert)) => ALERTS.contains(alert),
+        Some(_) => false,
+        // h2 keeps only what an error says.
+        None => {
+            let text = innermost(failed).to_string();
+            ALERTS.iter().any(|alert| text == rustls::Error::AlertReceived(*alert).to_string())
+        }
+    }
 }
 
 /// Whether hyper gave the request back unsent, or the server said that it did not look at it.
@@ -132,5 +165,6 @@ fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'st
 /// `source` of an I/O error skips the error that it wraps.
 fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+    let h2 = || Some(error.downcast_ref::<h2::Error>()?.get_io()? as &(dyn StdError + 'static));
+    wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(h2).or_else(|| error.source())
 }

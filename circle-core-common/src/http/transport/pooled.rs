@@ -11,6 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::connect::Connector;
 use super::connections::{Connections, connection_setters};
+use super::identity::TlsIdentity;
+use super::pools::Pools;
 use super::tls::Tls;
 use super::upload::Upload;
 use super::{RawConnection, Transport, TransportRequest, TransportResponse, TransportUpgrade, answer, failure};
@@ -21,8 +23,15 @@ use crate::http::upload::Progress;
 /// HTTP/1.1 and HTTP/2 over pooled connections: hyper and rustls.
 ///
 /// It follows no redirect, repeats nothing that may have been sent, reads no proxy from the environment, and connects to
-/// nothing but the target's origin. One belongs to one tokio runtime: its connections live there.
+/// nothing but the target's origin, at addresses that the origin's [`Guard`](crate::http::Guard) allows. One belongs to one tokio
+/// runtime: its connections live there.
 pub struct HttpTransport {
+    connections: Connections,
+    tls: Arc<Tls>,
+    pools: Pools<Pool>,
+}
+
+struct Pool {
     client: Client<Connector, Upload>,
     /// For connections that leave HTTP; the others are shared by HTTP/2.
     upgrading: Client<Connector, Upload>,
@@ -48,20 +57,32 @@ impl HttpTransportBuilder {
     /// The transport. Nothing is connected, and no certificate of the system is read, before a request needs it.
     #[must_use]
     pub fn build(self) -> HttpTransport {
-        let connections = self.connections;
-        let connector = Connector::new(Tls::new(connections.roots), connections.connect_timeout);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(connections.idle_timeout)
-            .pool_max_idle_per_host(connections.max_idle)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(connections.ping_interval)
-            .http2_keep_alive_timeout(connections.ping_timeout)
-            .http2_keep_alive_while_idle(true)
-            .build(connector.clone());
-        // What has left HTTP does not come back: there is nothing to keep.
-        let upgrading = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector.only_http1());
-        HttpTransport { client, upgrading }
+        let mut connections = self.connections;
+        let tls = Arc::new(Tls::new(std::mem::take(&mut connections.roots)));
+        HttpTransport { connections, tls, pools: Pools::new() }
+    }
+}
+
+impl HttpTransport {
+    fn pool(&self, request: &TransportRequest) -> Result<Arc<Pool>> {
+        let (guard, identity) = (request.target.origin.guard(), request.extensions.get::<TlsIdentity>());
+        self.pools.of(guard, identity, || {
+            let connections = &self.connections;
+            let (tls, names) = (self.tls.showing(identity), connections.names.clone());
+            let connector = Connector::new(tls, connections.connect_timeout, names, guard.clone());
+            let client = Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(connections.idle_timeout)
+                .pool_max_idle_per_host(connections.max_idle)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http2_keep_alive_interval(connections.ping_interval)
+                .http2_keep_alive_timeout(connections.ping_timeout)
+                .http2_keep_alive_while_idle(true)
+                .build(connector.clone());
+            // What has left HTTP does not come back: there is nothing to keep.
+            let upgrading = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector.only_http1());
+            Ok(Pool { client, upgrading })
+        })
     }
 }
 
@@ -74,12 +95,14 @@ impl Default for HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        Ok(received(request_by(&self.client, request).await?))
+        let pool = self.pool(&request)?;
+        Ok(received(request_by(&pool.client, request).await?))
     }
 
     async fn upgrade(&self, request: TransportRequest) -> Result<TransportUpgrade> {
         let origin = Arc::clone(&request.target.origin);
-        let mut response = request_by(&self.upgrading, request).await?;
+        let pool = self.pool(&request)?;
+        let mut response = request_by(&pool.upgrading, request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(TransportUpgrade::Answered(received(response)));
         }

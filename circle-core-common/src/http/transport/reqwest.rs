@@ -7,13 +7,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, NoProxy, Proxy, Url};
 
 use super::connections::{Connections, connection_setters};
+use super::identity::TlsIdentity;
+use super::pools::Pools;
+use super::resolve::Names;
 use super::tls::Tls;
 use super::upload::Upload;
 use super::{Target, Transport, TransportRequest, TransportResponse, answer, failure};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Guard;
 
 /// HTTP/1.1 and HTTP/2 through HTTP and SOCKS proxies, over reqwest.
 ///
@@ -29,8 +34,13 @@ use crate::error::{Error, ErrorKind, Result};
 /// let environment = Environment::builder().transport(transport).build();
 /// # Ok::<(), circle_core_common::Error>(())
 /// ```
+///
+/// Behind a proxy it is the proxy that resolves names and connects: what addresses they may have is the proxy's to say. Without
+/// one, and for hosts that go around it, the guard of the origin holds here too.
 pub struct ReqwestTransport {
-    client: Client,
+    settings: ReqwestTransportBuilder,
+    tls: Arc<Tls>,
+    pools: Pools<Client>,
 }
 
 /// Settings of a [`ReqwestTransport`].
@@ -38,13 +48,20 @@ pub struct ReqwestTransport {
 pub struct ReqwestTransportBuilder {
     connections: Connections,
     proxies: Vec<Proxy>,
+    /// The hosts of the proxies, which may be anywhere: the operator named them.
+    proxy_hosts: Arc<[Box<str>]>,
     system_proxies: bool,
 }
 
 impl ReqwestTransport {
     /// The defaults of [`HttpTransport`](super::HttpTransport); no proxy.
     pub fn builder() -> ReqwestTransportBuilder {
-        ReqwestTransportBuilder { connections: Connections::new(), proxies: Vec::new(), system_proxies: false }
+        ReqwestTransportBuilder {
+            connections: Connections::new(),
+            proxies: Vec::new(),
+            proxy_hosts: Arc::default(),
+            system_proxies: false,
+        }
     }
 }
 
@@ -66,12 +83,17 @@ impl ReqwestTransportBuilder {
         let invalid = "this is no address of a proxy: write `http://host:port` or `socks5h://host:port`";
         let proxy = Proxy::all(address).map_err(|_| Error::new(ErrorKind::ConfigInvalid, invalid))?;
         self.proxies.push(proxy.no_proxy(NoProxy::from_string(&direct.join(","))));
+        self.proxy_hosts = self.proxy_hosts.iter().cloned().chain(host_of(address)).collect();
         Ok(self)
     }
 
     /// Takes the proxies that the machine names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the system's
-    /// settings. They are read once, when the transport is built.
+    /// settings. One in a private network that none of these variables names is refused: give it to [`proxy`](Self::proxy).
     pub fn system_proxies(mut self) -> Self {
+        let variables = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].into_iter();
+        let named = variables.flat_map(|name| [std::env::var(name), std::env::var(name.to_ascii_lowercase())]).flatten();
+        let hosts = named.filter_map(|address| host_of(&address));
+        self.proxy_hosts = self.proxy_hosts.iter().cloned().chain(hosts).collect();
         self.system_proxies = true;
         self
     }
@@ -82,29 +104,67 @@ impl ReqwestTransportBuilder {
     ///
     /// # Errors
     /// `ConfigInvalid` when TLS cannot be set up: reqwest wants it before the first connection.
-    pub fn build(self) -> Result<ReqwestTransport> {
-        let connections = self.connections;
-        let tls = Tls::new(connections.roots).config()?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .redirect(reqwest::redirect::Policy::none())
-            // Its own retries reach beyond their scope; what is repeated is the policies' business.
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(connections.connect_timeout)
-            .pool_idle_timeout(connections.idle_timeout)
-            .pool_max_idle_per_host(connections.max_idle)
-            .http2_keep_alive_interval(connections.ping_interval)
-            .http2_keep_alive_timeout(connections.ping_timeout)
-            .http2_keep_alive_while_idle(true);
-        if !self.system_proxies {
-            builder = builder.no_proxy();
-        }
-        let client = self.proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy).build();
-        let client = client.map_err(|error| {
-            Error::new(ErrorKind::ConfigInvalid, "the HTTP client cannot be set up").with_source(error.without_url())
-        })?;
-        Ok(ReqwestTransport { client })
+    pub fn build(mut self) -> Result<ReqwestTransport> {
+        let tls = Arc::new(Tls::new(std::mem::take(&mut self.connections.roots)));
+        let transport = ReqwestTransport { settings: self, tls, pools: Pools::new() };
+        transport.pool(&Guard::new(), None)?;
+        Ok(transport)
+    }
+}
+
+impl ReqwestTransport {
+    fn pool(&self, guard: &Guard, identity: Option<&TlsIdentity>) -> Result<Arc<Client>> {
+        let ReqwestTransportBuilder { connections, proxies, proxy_hosts, system_proxies } = &self.settings;
+        self.pools.of(guard, identity, || {
+            let tls = self.tls.showing(identity).config()?;
+            let resolver =
+                Resolver { names: connections.names.clone(), guard: guard.clone(), proxy_hosts: Arc::clone(proxy_hosts) };
+            let mut builder = Client::builder()
+                .tls_backend_preconfigured((*tls).clone())
+                .dns_resolver(resolver)
+                .redirect(reqwest::redirect::Policy::none())
+                // Its own retries reach beyond their scope; what is repeated is the policies' business.
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .connect_timeout(connections.connect_timeout)
+                .pool_idle_timeout(connections.idle_timeout)
+                .pool_max_idle_per_host(connections.max_idle)
+                .http2_keep_alive_interval(connections.ping_interval)
+                .http2_keep_alive_timeout(connections.ping_timeout)
+                .http2_keep_alive_while_idle(true);
+            if !system_proxies {
+                builder = builder.no_proxy();
+            }
+            let client = proxies.iter().cloned().fold(builder, reqwest::ClientBuilder::proxy).build();
+            client.map_err(|error| {
+                Error::new(ErrorKind::ConfigInvalid, "the HTTP client cannot be set up").with_source(error.without_url())
+            })
+        })
+    }
+}
+
+/// The host of a proxy's address.
+fn host_of(address: &str) -> Option<Box<str>> {
+    let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    Url::parse(&whole).ok()?.host_str().map(|host| host.to_ascii_lowercase().into())
+}
+
+/// The guard of the origin, but for the proxies themselves.
+struct Resolver {
+    names: Names,
+    guard: Guard,
+    proxy_hosts: Arc<[Box<str>]>,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_proxy = self.proxy_hosts.iter().any(|host| host.eq_ignore_ascii_case(name.as_str()));
+        let guard = if is_proxy { Guard::new().loopback(true).private(true) } else { self.guard.clone() };
+        let names = self.names.clone();
+        Box::pin(async move {
+            let found = names.resolve(name.as_str(), &guard).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 
@@ -125,20 +185,24 @@ fn exact(target: &Target) -> Result<Url> {
 #[async_trait::async_trait]
 impl Transport for ReqwestTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse> {
-        let TransportRequest { method, target, headers, body, .. } = request;
+        let TransportRequest { method, target, headers, body, extensions, .. } = request;
         let origin = Arc::clone(&target.origin);
+        let client = self.pool(origin.guard(), extensions.get::<TlsIdentity>())?;
+        let place = || format!("{}:{}", origin.host(), origin.port());
+        // The resolver hears of names only.
+        Names::judge(origin.host(), origin.guard())?;
         let mut outgoing = reqwest::Request::new(method, exact(&target)?);
         *outgoing.headers_mut() = headers;
         if !matches!(body, super::TransportBody::Empty) {
             *outgoing.body_mut() = Some(reqwest::Body::wrap(Shared(Mutex::new(body.into()))));
         }
-        match self.client.execute(outgoing).await {
+        match client.execute(outgoing).await {
             Ok(response) => {
                 let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
                 let version = Some(parts.version);
                 Ok(TransportResponse { status: parts.status, headers: parts.headers, body: answer::stream(body), version })
             }
-            Err(error) => Err(failure::request(error.without_url(), &format!("{}:{}", origin.host(), origin.port()))),
+            Err(error) => Err(failure::request(error.without_url(), &place())),
         }
     }
 }

@@ -8,24 +8,42 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
+use super::identity::TlsIdentity;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The TLS configuration, made at the first connection that needs one: reading the system's roots takes milliseconds,
 /// and a system without any is no error for whoever stays on this machine.
 pub(super) struct Tls {
-    roots: Vec<CertificateDer<'static>>,
+    source: Source,
     config: OnceLock<Result<Arc<ClientConfig>>>,
     http1: OnceLock<Result<Arc<ClientConfig>>>,
+}
+
+enum Source {
+    Roots(Vec<CertificateDer<'static>>),
+    /// As another, showing who the client is.
+    Showing(Arc<Tls>, TlsIdentity),
 }
 
 impl Tls {
     /// `roots` are trusted besides the system's.
     pub(super) fn new(roots: Vec<CertificateDer<'static>>) -> Self {
-        Self { roots, config: OnceLock::new(), http1: OnceLock::new() }
+        Self { source: Source::Roots(roots), config: OnceLock::new(), http1: OnceLock::new() }
+    }
+
+    /// The same, showing who the client is to services that ask.
+    pub(super) fn showing(self: &Arc<Self>, identity: Option<&TlsIdentity>) -> Arc<Self> {
+        let Some(identity) = identity else { return Arc::clone(self) };
+        let source = Source::Showing(Arc::clone(self), identity.clone());
+        Arc::new(Self { source, config: OnceLock::new(), http1: OnceLock::new() })
     }
 
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>> {
-        self.config.get_or_init(|| make(&self.roots)).clone()
+        let make = || match &self.source {
+            Source::Roots(roots) => make(roots),
+            Source::Showing(other, identity) => Ok(Arc::new(identity.show(&*other.config()?))),
+        };
+        self.config.get_or_init(make).clone()
     }
 
     /// For connections that are to leave HTTP: HTTP/2 shares a connection, and has no such way.

@@ -14,7 +14,6 @@ use crate::resilience::Resolved;
 #[derive(Debug)]
 pub(in crate::resilience) struct Budget {
     word: AtomicU64,
-    enabled: bool,
     max: u32,
     refill: u32,
     retry_cost: u32,
@@ -44,6 +43,12 @@ impl Ratio {
         self.windows[mine()].record(Self::stamp(now), 0, retry);
     }
 
+    /// Takes a retry out of the count again; it may have been counted by another thread, and its time may be over.
+    fn forget(&self, stamp: u64) {
+        let own = mine();
+        let _ = (0..SHARDS).any(|next| self.windows[(own + next) % SHARDS].take_back(stamp, 0));
+    }
+
     /// How many retries may be made now.
     fn left(&self, now: Duration) -> u32 {
         let (made, retries) = sum(&self.windows, Self::stamp(now), 0);
@@ -60,7 +65,6 @@ impl Budget {
     pub(super) fn new(settings: &Resolved) -> Self {
         Self {
             word: AtomicU64::new(u64::from(settings.budget_tokens) << 32),
-            enabled: settings.budget,
             max: settings.budget_tokens,
             refill: settings.refill_per_second,
             retry_cost: settings.retry_cost,
@@ -96,17 +100,15 @@ impl Budget {
         self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
-    /// Takes the price of a retry; `None` when it cannot be paid.
+    /// Takes the price of a retry, to be [given back](Self::give_back) where the retry is not made; `None` when it cannot be paid.
+    /// It is a number of tokens, or for a share the slot in which the retry counts, from 1.
     pub(in crate::resilience) fn draw(&self, now: Duration, throttled: bool) -> Option<u32> {
-        if !self.enabled {
-            return Some(0);
-        }
         if let Some(ratio) = &self.ratio {
             let any = ratio.left(now) > 0;
             if any {
                 ratio.record(now, true);
             }
-            return any.then_some(1);
+            return any.then(|| u32::try_from(Ratio::stamp(now)).unwrap_or(u32::MAX).saturating_add(1));
         }
         let cost = if throttled { self.throttle_cost } else { self.retry_cost };
         self.change(now, |tokens| tokens.checked_sub(cost)).then_some(cost)
@@ -117,6 +119,14 @@ impl Budget {
     pub(in crate::resilience) fn count_request(&self, now: Duration) {
         if let Some(ratio) = &self.ratio {
             ratio.record(now, false);
+        }
+    }
+
+    /// Gives the price of a retry back that is not made.
+    pub(in crate::resilience) fn give_back(&self, now: Duration, price: u32) {
+        match &self.ratio {
+            Some(ratio) => ratio.forget(u64::from(price).saturating_sub(1)),
+            None => self.put_back(now, price),
         }
     }
 
@@ -164,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_share_of_the_requests_of_the_last_while_is_repeated_and_a_few_always() {
-        let settings = Resolved { budget_ratio: Some(0.2), budget_min_per_second: 1, ..Profile::Interactive.values() };
-        let budget = Budget::new(&settings);
+        let budget =
+            Budget::new(&Resolved { budget_ratio: Some(0.2), budget_min_per_second: 1, ..Profile::Interactive.values() });
         let draws = |now: Duration| (0..1000).take_while(|_| budget.draw(now, false).is_some()).count();
         // Ten seconds' worth of the least.
         assert_eq!((budget.tokens(SECOND), draws(SECOND), budget.tokens(SECOND)), (10, 10, 0));
@@ -175,8 +185,28 @@ mod tests {
         assert_eq!(draws(5 * SECOND), 0, "a success pays nothing back");
         // What was long ago counts no more: neither the requests nor their repetitions.
         assert_eq!(draws(12 * SECOND), 10);
-        let off = Budget::new(&Resolved { budget: false, ..settings });
-        assert_eq!(off.draw(SECOND, false), Some(0));
+    }
+
+    #[test]
+    fn a_share_takes_back_what_was_not_made_as_long_as_it_counts() {
+        let budget =
+            Budget::new(&Resolved { budget_ratio: Some(0.2), budget_min_per_second: 1, ..Profile::Interactive.values() });
+        let prices: Vec<u32> = (0..20).map_while(|_| budget.draw(Duration::ZERO, false)).collect();
+        assert_eq!((prices.len(), budget.tokens(Duration::ZERO)), (10, 0));
+        // From another thread, which counts in another shard.
+        std::thread::scope(|scope| {
+            for price in &prices[..4] {
+                scope.spawn(|| budget.give_back(5 * SECOND, *price));
+            }
+        });
+        assert_eq!(budget.tokens(5 * SECOND), 4);
+        // What is too old to count gives nothing back, though a later one stands in its slot.
+        let late = budget.draw(10 * SECOND, false);
+        assert_eq!((late.is_some(), budget.tokens(10 * SECOND)), (true, 9));
+        budget.give_back(10 * SECOND, prices[4]);
+        assert_eq!(budget.tokens(10 * SECOND), 9);
+        late.into_iter().for_each(|price| budget.give_back(10 * SECOND, price));
+        assert_eq!(budget.tokens(10 * SECOND), 10);
     }
 
     #[test]

@@ -1,18 +1,14 @@
 //! How many attempts run at the same time, and who waits for a place.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::adaptive::Adaptive;
+use super::atomic::{AtomicU32, Ordering};
+use super::notify::Notify;
 use super::places::{Place, Places};
-use super::shard::mine;
+use super::shard::{SHARDED_FROM, mine};
 use crate::resilience::Resolved;
-
-/// Below this limit all threads count in one shard: an eighth of it would be too coarse.
-const SHARDED_FROM: u32 = 64;
 
 /// The places of one endpoint.
 #[derive(Debug)]
@@ -59,7 +55,22 @@ impl Bulkhead {
         match &self.adaptive {
             Some(adaptive) => self.places.take_exactly(adaptive.limit()),
             None if self.limit != 0 && self.limit < SHARDED_FROM => self.places.take_exactly(self.limit),
-            None => self.places.take(mine(), self.limit),
+            None => {
+                let place = self.places.take(mine(), self.limit);
+                if place.is_none() {
+                    self.step_back();
+                }
+                place
+            }
+        }
+    }
+
+    /// Who takes of many places counts first and looks then, so that two may see each other at the last place and both step back
+    /// from it: then one of those who wait must be woken, or it is free and nobody comes.
+    #[cold]
+    fn step_back(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 && self.places.taken() < u64::from(self.limit) {
+            self.wake();
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many shards there are.
 pub(crate) const SHARDS: usize = 8;
+/// Below this number of places all threads count theirs in one shard: an eighth of it would be too coarse.
+pub(super) const SHARDED_FROM: u32 = 64;
 
 /// A value with cache lines of its own: two of 64 bytes, because processors fetch them in pairs.
 #[derive(Debug, Default)]

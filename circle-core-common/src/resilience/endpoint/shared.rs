@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::limiter::{Limiter, Rate, nanos};
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::resilience::{RateLimitStore, Resolved, SharedRate, StoreFailure, TakeRequest, Taken};
 
 /// How long the store may take to answer.
-pub(in crate::resilience) const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a store that failed is not asked.
 const REST: Duration = Duration::from_secs(1);
 /// How much of the rate is taken ahead: as much as comes in this time, and what is not used within it is lost.
@@ -92,7 +95,7 @@ impl Shared {
         }
         if nanos(now) < self.rests_until.load(Ordering::Relaxed) {
             let text = "the store of the rate has failed a moment ago, and is not asked again yet";
-            return Err(Error::new(crate::ErrorKind::Unavailable, text));
+            return Err(Error::new(ErrorKind::Unavailable, text));
         }
         let name: &str = &self.name;
         let joined;
@@ -105,7 +108,7 @@ impl Shared {
         };
         let ask = self.slice.max(cost);
         let request = TakeRequest { key: name, cost: ask, rate: self.rate, now: clock.timestamp() };
-        let taken = self.store.take(request).await.map_err(|error| self.failed(clock, error))?;
+        let taken = self.ask(clock, request).await.map_err(|error| self.failed(clock, error))?;
         let now = clock.now().since_start();
         let (slice, wait) = match taken {
             Taken::Granted => {
@@ -116,6 +119,18 @@ impl Shared {
         };
         self.keep(key, slice, now);
         Ok(wait)
+    }
+
+    /// Asks the store, which has so much time for its answer alone: who waits in line says nothing of it.
+    async fn ask(&self, clock: &Clock, request: TakeRequest<'_>) -> Result<Taken> {
+        let (mut answer, mut late) = (self.store.take(request), clock.sleep(STORE_TIMEOUT));
+        poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(answer),
+            Poll::Pending => Pin::new(&mut late)
+                .poll(context)
+                .map(|()| Err(Error::new(ErrorKind::Timeout, "the store of the rate did not answer"))),
+        })
+        .await
     }
 
     /// What can be said without the store: that there are some, or that there are none for so long.
@@ -147,7 +162,7 @@ impl Shared {
     }
 
     /// Lets the store rest after it failed.
-    pub(in crate::resilience) fn failed(&self, clock: &Clock, error: Error) -> Error {
+    fn failed(&self, clock: &Clock, error: Error) -> Error {
         let now = clock.now().since_start();
         let before = self.rests_until.swap(nanos(now.saturating_add(REST)), Ordering::Relaxed);
         // Once for each outage: while one lasts, the store is asked again as soon as it has rested.

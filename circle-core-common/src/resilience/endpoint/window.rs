@@ -43,6 +43,18 @@ impl Window {
         let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
     }
 
+    /// Takes one of the counted sort out again; `false` where this shard has none of that slot.
+    pub(super) fn take_back(&self, stamp: u64, generation: u64) -> bool {
+        let head = head(stamp, generation);
+        let fewer = |word: u64| {
+            let counted = word >> HEAD_SHIFT == head && word & COUNT_MAX > 0;
+            // Whatever is of the counted sort is one of all.
+            counted.then(|| word - (1 << COUNT_BITS) - 1)
+        };
+        let slot = &self.slots.0[(stamp % SLOTS) as usize];
+        slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+    }
+
     /// The calls and failures of the slots up to `stamp` that belong to this generation.
     pub(super) fn sum(&self, stamp: u64, generation: u64) -> (u64, u64) {
         let mut sum = (0, 0);
@@ -79,6 +91,15 @@ mod tests {
         assert_eq!(window.sum(SLOTS - 1, 1), (0, 0));
         window.record(SLOTS, 0, true); // the place of slot 0
         assert_eq!(window.sum(SLOTS, 0), (2, 1));
+    }
+
+    #[test]
+    fn what_is_taken_back_was_there() {
+        let window = Window::default();
+        [true, false, true].into_iter().for_each(|counted| window.record(3, 1, counted));
+        assert!(!window.take_back(4, 1) && !window.take_back(3, 2) && !window.take_back(3 + SLOTS, 1));
+        assert_eq!((window.take_back(3, 1), window.sum(3, 1)), (true, (2, 1)));
+        assert_eq!((window.take_back(3, 1), window.take_back(3, 1), window.sum(3, 1)), (true, false, (1, 0)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Failed, Machine};
 use crate::clock::Tick;
 use crate::error::{Detail, Error, ErrorKind, Reason};
-use crate::resilience::endpoint::{Breaker, Counted, Place, Refusal, STORE_TIMEOUT, Shared, Turn};
+use crate::resilience::endpoint::{Breaker, Counted, Place, Refusal, Shared, Turn};
 use crate::resilience::event::{RejectedBy, Stage, Step};
 use crate::resilience::{LimitBy, Permit};
 
@@ -225,13 +225,13 @@ impl<'c, 'a> Machine<'c, 'a> {
     /// Takes the call's part of a rate that several processes share.
     async fn pass_shared(&mut self, shared: &Shared) -> Result<(), Failed> {
         loop {
-            let asked = self.now.after(STORE_TIMEOUT).min(self.deadline.unwrap_or(Tick::from_start(Duration::MAX)));
             let taking = shared.take(self.cx.clock(), self.caller(), self.cost());
-            let taken = match self.within(Some(asked), taking).await {
+            let taken = match self.within(self.deadline, taking).await {
                 Ok(taken) => taken,
                 Err(Interrupted::Cancelled) => return Err(self.cancelled()),
+                // A caller who has no more time says nothing of the store: others may get its answer.
                 Err(Interrupted::Deadline) => {
-                    Err(shared.failed(self.cx.clock(), Error::new(ErrorKind::Timeout, "the store of the rate did not answer")))
+                    Err(Error::new(ErrorKind::Timeout, "the deadline left no time to ask for the rate"))
                 }
             };
             self.read_clock();
@@ -300,6 +300,9 @@ impl<'c, 'a> Machine<'c, 'a> {
     pub(super) async fn pause(&mut self, at: Stage, wait: Duration) -> Result<(), Failed> {
         self.tell(|| Step::Waits { at, wait: Some(wait) });
         self.cx.report(|report| report.waits.push(wait));
+        if wait.is_zero() {
+            return self.check_deadline();
+        }
         let paused = self.within(Some(self.now.after(wait)), std::future::pending::<()>()).await;
         self.read_clock();
         match paused {

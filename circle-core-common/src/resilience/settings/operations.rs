@@ -60,8 +60,7 @@ impl Resilience {
     }
 }
 
-/// The budget of an endpoint for one of those that share it: they can go without.
-pub(super) fn shared(own: &BudgetSettings, base: &BudgetSettings) -> BudgetSettings {
-    let enabled = if own.enabled == Some(false) { own.enabled } else { base.enabled };
-    BudgetSettings { enabled, ..base.clone() }
+/// The budget of an endpoint for one of those that share it: each may pay from it or go without.
+fn shared(own: &BudgetSettings, base: &BudgetSettings) -> BudgetSettings {
+    BudgetSettings { enabled: own.enabled.or(base.enabled), ..base.clone() }
 }

@@ -169,7 +169,7 @@ impl Resolved {
             self.retry_after_max = retry.retry_after_max.unwrap_or(self.retry_after_max);
             self.backoff = retry.backoff.resolved(&self.backoff);
             self.throttle_backoff = retry.throttle_backoff.resolved(&self.throttle_backoff);
-            self.budget = self.budget && retry.budget.enabled != Some(false);
+            self.budget = retry.budget.enabled.unwrap_or(self.budget);
         }
         if let Some(hedge) = &options.hedge {
             self.hedge = hedge.enabled.unwrap_or(self.hedge);

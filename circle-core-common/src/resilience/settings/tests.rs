@@ -122,6 +122,11 @@ fn mistakes_are_told_with_their_line() {
             "services.a.resilience.operations.\"s3.GetObject\".retry.max_attempts (f:5): expected at least 1, which is no retry\n\
              services.a.resilience.operations.\"s3.GetObject\".retry.budget.tokens (f:6): the budget is that of an endpoint",
         ),
+        (
+            "[services.a.resilience.operations.\"s3.GetObject\"]\ncache.max_size = \"1 MiB\"\nhedge.max_ratio = 0.1",
+            "services.a.resilience.operations.\"s3.GetObject\".cache.max_size (f:5): the size is that of the whole cache, for all operations\n\
+             services.a.resilience.operations.\"s3.GetObject\".hedge.max_ratio (f:6): the share is that of an endpoint",
+        ),
         ("breaker.slow_ratio = 0.5", "services.a.resilience.breaker.slow_ratio (f:4): without `slow_after` no answer is slow"),
         (
             "bulkhead = { adaptive = true, max_in_flight = 0 }",

@@ -197,3 +197,23 @@ async fn the_price_of_a_retry_that_is_not_made_comes_back() {
         assert_eq!((script.hits(), bench.endpoint.state().retry_tokens), (1, 500), "dropped: {dropped}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_share_gets_the_retry_back_that_is_not_made() {
+    let share = BudgetSettings::new().ratio(0.5).min_per_second(1);
+    let bench = Bench::with_dice(Resilience::new().retry(Retry::new().budget(share)), 128);
+    let left = || bench.endpoint.state().retry_tokens;
+    for calls in 1..=10 {
+        let script = Script::new([Answer::Fail(unavailable())]);
+        {
+            let mut call = pin!(bench.plain(&SAFE, &script));
+            assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            // Ten that may always be and half of the calls, less the one that is waited for.
+            assert_eq!(left(), 10 + calls / 2 - 1);
+        }
+        assert_eq!((script.hits(), left()), (1, 10 + calls / 2));
+    }
+    // One that is made counts.
+    bench.plain(&SAFE, &Script::new([Answer::Fail(unavailable())])).await.result.unwrap();
+    assert_eq!(left(), 10 + 11 / 2 - 1);
+}

@@ -29,6 +29,32 @@ async fn an_operation_has_its_own_values_and_the_others_the_services() {
     assert_eq!(free.endpoint.state().retry_tokens, 500);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_operation_or_a_call_may_pay_where_the_service_does_not() {
+    let paid = || Retry::new().budget(BudgetSettings::new().enabled(true));
+    let free = || Retry::new().budget(BudgetSettings::off());
+    let bench = Bench::new(Resilience::new().retry(free()).operation(SAFE.name(), OperationSettings::new().retry(paid())));
+    assert!(bench.policy.resolved_for(SAFE.name()).budget && !bench.policy.resolved().budget);
+    let mut tokens = 500;
+    for (operation, options, price) in [
+        (&SAFE, CallOptions::new(), 28),
+        (&IDEMPOTENT, CallOptions::new(), 0),
+        (&IDEMPOTENT, CallOptions::new().retry(paid()), 28),
+        (&SAFE, CallOptions::new().retry(free()), 0),
+    ] {
+        assert_eq!(bench.policy.resolved_for(operation.name()).clone().with(&options).budget, price > 0);
+        let cx = bench.cx(options);
+        let script = Script::always(|| Answer::Fail(unavailable()));
+        bench.policy.execute(&cx, operation, &bench.endpoint, &script).await.unwrap_err();
+        tokens -= price;
+        assert_eq!((script.hits(), bench.endpoint.state().retry_tokens), (3, tokens), "{operation}");
+        // So do repetitions above the policies.
+        assert_eq!(cx.retry_budget().is_some(), price > 0);
+        tokens -= if price > 0 && cx.draw_retry() { 14 } else { 0 };
+        assert_eq!(bench.endpoint.state().retry_tokens, tokens);
+    }
+}
+
 #[test]
 fn what_holds_can_be_read() {
     let own = OperationSettings::new()

@@ -30,6 +30,11 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
+/// Runs a function, and records the metrics of this thread meanwhile.
+pub(super) fn with_recorder<T>(capture: &Capture, work: impl FnOnce() -> T) -> T {
+    metrics::with_local_recorder(&Labels(capture.clone()), work)
+}
+
 /// Keeps names and labels; the values are numbers.
 struct Labels(Capture);
 

@@ -6,7 +6,7 @@ use circle_core_common::resilience::{BulkheadSettings, Resilience, Retry};
 use circle_core_common::{CallOptions, Environment};
 
 use super::{Client, Soaked, not_begun};
-use crate::{CannedTransport, Reply, Storm};
+use crate::{CannedTransport, Reply};
 
 /// So many tasks call at once when an open breaker lets the first probe go: one request is sent. Under a paused clock.
 pub async fn half_open_storm(tasks: usize) -> Soaked {
@@ -23,12 +23,7 @@ pub async fn half_open_storm(tasks: usize) -> Soaked {
     let before_opening = canned.hits();
     canned.always(Reply::ok("").after(Duration::from_secs(1)));
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let calling = client.clone();
-    let storm = Storm::of(tasks, move |_| {
-        let client = calling.clone();
-        async move { client.get(CallOptions::new()).await }
-    });
-    let storm = storm.await;
+    let storm = client.storm(tasks).await;
     let probes = canned.hits() - before_opening;
     Soaked::new(NAME)
         .figure("tasks", tasks)

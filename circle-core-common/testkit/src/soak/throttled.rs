@@ -8,12 +8,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use circle_core_common::http::{Transport, TransportRequest, TransportResponse};
 use circle_core_common::resilience::{BudgetSettings, BulkheadSettings, Resilience, Retry};
-use circle_core_common::{CallOptions, Environment, Result};
+use circle_core_common::{Environment, Result};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use super::{Client, Soaked, not_begun};
-use crate::Storm;
 
 /// What the service lets through in each second.
 const PER_SECOND: u64 = 500;
@@ -36,12 +35,7 @@ pub async fn throttle_storm(tasks: usize) -> Soaked {
         Ok(client) => client,
         Err(error) => return not_begun(NAME, &error),
     };
-    let calling = client.clone();
-    let storm = Storm::of(tasks, move |_| {
-        let client = calling.clone();
-        async move { client.get(CallOptions::new()).await }
-    });
-    let storm = storm.await;
+    let storm = client.storm(tasks).await;
     let (served, refused) = service.counts();
     let wasted = refused as f64 / (served + refused).max(1) as f64;
     // The first second's worth takes no time.

@@ -87,19 +87,21 @@ async fn t35_a_probe_that_is_cancelled_leaves_its_place() {
         };
         let cx = trial.cx(&GET, options);
         let probe = cx.guard(trial.http.send(&cx, &GET, trial.to("/slow")));
-        let ended = match how {
-            "dropped" => tokio::time::timeout(MILLI, probe).await.ok(),
-            "cancelled" => {
-                let cancelling = async {
-                    tokio::time::sleep(MILLI).await;
-                    cancel.cancel();
-                };
-                Some(tokio::join!(probe, cancelling).0)
-            }
-            _ => Some(probe.await),
+        let ends = async {
+            let (ended, expected) = match how {
+                "dropped" => (tokio::time::timeout(MILLI, probe).await.ok(), None),
+                "cancelled" => {
+                    let cancelling = async {
+                        tokio::time::sleep(MILLI).await;
+                        cancel.cancel();
+                    };
+                    (Some(tokio::join!(probe, cancelling).0), Some(ErrorKind::Cancelled))
+                }
+                _ => (Some(probe.await), Some(ErrorKind::Timeout)),
+            };
+            assert_eq!(ended.map(|ended| ended.map(drop).map_err(|error| error.kind())), expected.map(Err), "{how}");
         };
-        assert!(ended.is_none_or(|ended| ended.is_err()), "{how}");
-        trial.assert_at_rest();
+        trial.together(ends).await.cost(1, 0).within(10 * SECOND + MILLI);
         if how == "timed out" {
             // That is a failed probe: the pause is doubled.
             assert_eq!(trial.breaker(), BreakerState::Open { remaining: 2 * OPEN });
@@ -126,8 +128,8 @@ async fn t36_what_began_before_the_breaker_opened_does_not_close_it() {
         assert!(trial.http.send(&cx, &GET, trial.to("/a")).await.is_ok());
         assert_eq!(trial.breaker(), BreakerState::HalfOpen);
     };
-    let (stale, ()) = tokio::join!(stale, meanwhile);
-    assert!(stale.is_ok());
+    // Twenty that fail, the probe, and the stale one.
+    trial.together(async { assert!(tokio::join!(stale, meanwhile).0.is_ok()) }).await.cost(22, 0).took(OPEN + SECOND);
     trial.get().await.succeeded().cost(1, 0);
     assert_eq!(trial.breaker(), BreakerState::HalfOpen, "the stale success is not one of three");
     trial.get().await.succeeded().cost(1, 0);
@@ -138,17 +140,27 @@ async fn t36_what_began_before_the_breaker_opened_does_not_close_it() {
 async fn trial_fails(trial: &Trial) {
     for _ in 0..20 {
         let cx = trial.cx(&GET, CallOptions::new());
-        assert!(trial.http.send(&cx, &GET, trial.to("/down")).await.is_err());
+        let error = trial.http.send(&cx, &GET, trial.to("/down")).await.expect_err("it is down");
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Unavailable, None));
     }
     assert!(matches!(trial.breaker(), BreakerState::Open { .. }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn t37_what_is_not_the_services_fault_does_not_open_the_breaker() {
-    for status in [400, 401, 403, 404, 409, 412, 422, 429] {
+    for (status, kind) in [
+        (400, ErrorKind::InvalidInput),
+        (401, ErrorKind::Unauthenticated),
+        (403, ErrorKind::PermissionDenied),
+        (404, ErrorKind::NotFound),
+        (409, ErrorKind::Conflict),
+        (412, ErrorKind::Conflict),
+        (422, ErrorKind::InvalidInput),
+        (429, ErrorKind::RateLimited),
+    ] {
         let trial = once().canned();
         trial.always(Reply::status(status));
-        trial.fail(40).await;
+        trial.fail_as(40, kind).await;
         assert_eq!(trial.breaker(), BreakerState::Closed, "{status}");
     }
     // Nor what the caller gave up, or a policy refused.
@@ -158,11 +170,12 @@ async fn t37_what_is_not_the_services_fault_does_not_open_the_breaker() {
         let cx = trial.cx(&GET, CallOptions::new());
         let holding = trial.http.send(&cx, &GET, trial.to("/a"));
         let refused = async {
-            assert!(trial.http.send(&cx, &GET, trial.to("/a")).await.is_err());
+            let error = trial.http.send(&cx, &GET, trial.to("/a")).await.expect_err("no place");
+            assert_eq!((error.kind(), error.reason()), (ErrorKind::RateLimited, Some(Reason::BulkheadFull)));
             std::future::pending::<()>().await;
         };
-        let both = async { tokio::join!(holding, refused).0 };
-        assert!(tokio::time::timeout(MILLI, both).await.is_err());
+        let both = async { assert!(tokio::time::timeout(MILLI, async { tokio::join!(holding, refused).0 }).await.is_err()) };
+        trial.together(both).await.cost(1, 0).within(2 * MILLI);
     }
     assert_eq!(trial.breaker(), BreakerState::Closed);
     trial.assert_at_rest();
@@ -244,17 +257,22 @@ async fn t40_a_place_is_free_again_however_the_call_ends() {
     trial.always(Reply::ok(""));
     let cx = trial.cx(&GET, CallOptions::new());
     // Dropped.
-    assert!(tokio::time::timeout(SECOND, trial.http.send(&cx, &GET, trial.to("/slow"))).await.is_err());
+    let dropped = async { assert!(tokio::time::timeout(SECOND, trial.http.send(&cx, &GET, trial.to("/slow"))).await.is_err()) };
+    trial.together(dropped).await.cost(1, 0).took(SECOND);
     trial.get().await.succeeded().cost(1, 0);
     // Timed out.
     let bounded = CallOptions::new().timeout(SECOND);
     trial.call(&GET, bounded, trial.to("/slow")).await.failed(ErrorKind::Timeout, None).cost(1, 0);
     trial.get().await.succeeded().cost(1, 0);
     // An opened body holds it until it is dropped.
-    let opened = trial.http.open(&cx, &GET, trial.to("/a")).await.expect("opened");
-    let refused = trial.http.send(&cx, &GET, trial.to("/a")).await.expect_err("full");
-    assert_eq!((refused.kind(), refused.reason()), (ErrorKind::RateLimited, Some(Reason::BulkheadFull)));
-    drop(opened);
+    let holding = async {
+        let opened = trial.http.open(&cx, &GET, trial.to("/a")).await.expect("opened");
+        let refused = trial.http.send(&cx, &GET, trial.to("/a")).await.expect_err("full");
+        assert_eq!((refused.kind(), refused.reason()), (ErrorKind::RateLimited, Some(Reason::BulkheadFull)));
+        assert_eq!((refused.sent(), trial.state().in_flight), (Sent::No, 1));
+        drop(opened);
+    };
+    trial.together(holding).await.cost(1, 0).took(Duration::ZERO);
     trial.get().await.succeeded().cost(1, 0);
     // Panicked.
     let trial = Arc::new(with(single(0)).over("https://service.test", Panicking, Service::Canned(CannedTransport::new())));
@@ -266,11 +284,13 @@ async fn t40_a_place_is_free_again_however_the_call_ends() {
         });
         assert!(task.await.is_err_and(|error| error.is_panic()));
         trial.assert_at_rest();
+        assert_eq!((trial.state().retry_tokens, trial.breaker()), (500, BreakerState::Closed));
     }
 
     // So many wait as may, the next is refused at once, and everybody who waits gets a turn.
     let trial = with(single(50)).canned();
     trial.always(Reply::ok("").after(100 * MILLI));
+    let full = Some(Reason::BulkheadFull);
     let call = async |number: usize| {
         let cx = trial.cx(&GET, CallOptions::new());
         let result = trial.http.send(&cx, &GET, trial.to(&format!("/{number}"))).await;
@@ -278,7 +298,7 @@ async fn t40_a_place_is_free_again_however_the_call_ends() {
     };
     let mut calls: Vec<_> = (0..52).map(|number| Box::pin(call(number))).collect();
     let mut ends = Vec::new();
-    std::future::poll_fn(|context| {
+    let all = std::future::poll_fn(|context| {
         calls.retain_mut(|call| match call.as_mut().poll(context) {
             std::task::Poll::Ready(end) => {
                 ends.push(end);
@@ -287,11 +307,11 @@ async fn t40_a_place_is_free_again_however_the_call_ends() {
             std::task::Poll::Pending => true,
         });
         if calls.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    assert_eq!(ends.iter().filter(|(reason, _)| *reason == Some(Reason::BulkheadFull)).count(), 1);
-    assert_eq!((ends[0].0, trial.hits()), (Some(Reason::BulkheadFull), 51));
-    trial.assert_at_rest();
+    });
+    // One after the other, 100 ms each.
+    trial.together(all).await.cost(51, 0).within(51 * 102 * MILLI);
+    let (refused, served): (Vec<_>, Vec<_>) = ends.iter().map(|(reason, _)| *reason).partition(Option::is_some);
+    assert_eq!((ends[0].0, refused, served.len()), (full, vec![full], 51));
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,14 +341,15 @@ async fn t42_a_hedge_gives_one_result_and_is_bounded() {
     // The first can still win.
     let trial = with(hedged()).canned();
     trial.script([Reply::ok("first").after(SECOND + SECOND / 2), Reply::silent()]);
-    assert_eq!(trial.get().await.succeeded().value().body, "first");
-    trial.assert_at_rest();
+    assert_eq!(trial.get().await.succeeded().cost(2, RETRY - 1).took(SECOND + SECOND / 2).value().body, "first");
     // What changes something without a key is never sent twice.
     for (operation, hits) in [(&GET, 2), (&PAY, 2), (&PUT, 1), (&POST, 1)] {
         let trial = with(hedged()).canned();
         trial.always(Reply::ok("").after(3 * SECOND));
         let request = if operation.idempotency() == GET.idempotency() { trial.to("/a") } else { trial.write() };
-        assert_eq!(trial.send(operation, request).await.succeeded().hits, hits, "{operation}");
+        let came = trial.send(operation, request).await.succeeded().took(3 * SECOND);
+        // A hedge is paid for, and a success at the full bucket gives nothing.
+        assert_eq!((came.hits, came.spent), (hits, if hits == 2 { RETRY - 1 } else { 0 }), "{operation}");
     }
     // An empty budget keeps the hedge back, and nothing else; and so does the share of calls that may have one.
     for (resilience, hedges) in [(hedged(), 35..=40), (Resilience::new().hedge(HedgeSettings::on().delay(SECOND)), 3..=4)] {
@@ -347,6 +368,6 @@ async fn t42_a_hedge_gives_one_result_and_is_bounded() {
 async fn t42_of_two_failures_a_hedge_makes_one_error() {
     let trial = with(Resilience::new().hedge(HedgeSettings::on().delay(SECOND)).retry(Retry::off())).canned();
     trial.always(Reply::status(503).after(SECOND + SECOND / 2));
-    let error = trial.get().await.failed(ErrorKind::Unavailable, None).error();
-    assert_eq!((error.attempts(), trial.hits()), (2, 2));
+    let error = trial.get().await.failed(ErrorKind::Unavailable, None).cost(2, RETRY).took(2 * SECOND + SECOND / 2).error();
+    assert_eq!((error.attempts(), error.failed_attempts().len()), (2, 2));
 }

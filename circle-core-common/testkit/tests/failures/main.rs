@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 mod breaker;
+mod credentials;
 mod heap;
 mod retries;
 mod robustness;

@@ -209,12 +209,13 @@ async fn t28_the_deadline_holds_wherever_the_call_is() {
     let queued = async {
         let cx = trial.cx(&GET, bounded());
         let error = trial.http.send(&cx, &GET, trial.to("/b")).await.expect_err("no place");
-        (error, Clock::System.now().since(began))
+        let took = Clock::System.now().since(began);
+        assert!(took >= total && took <= total + 5 * MILLI, "{took:?}");
+        let (kind, reason) = (ErrorKind::RateLimited, Some(Reason::BulkheadFull));
+        assert_eq!((error.kind(), error.reason(), error.sent()), (kind, reason, Sent::No));
     };
-    let (held, (error, took)) = tokio::join!(trial.http.send(&cx, &GET, holding), queued);
-    assert!(held.is_ok() && took >= total && took <= total + 5 * MILLI, "{took:?}");
-    assert_eq!((error.reason(), error.sent()), (Some(Reason::BulkheadFull), Sent::No));
-    trial.assert_at_rest();
+    let both = async { assert!(tokio::join!(trial.http.send(&cx, &GET, holding), queued).0.is_ok()) };
+    trial.together(both).await.cost(1, 0).took(5 * SECOND);
     // A wait that would end later is not begun.
     let trial = plain().dice(255).canned();
     trial.always(Reply::status(429).header("retry-after", "1.9"));
@@ -222,7 +223,8 @@ async fn t28_the_deadline_holds_wherever_the_call_is() {
     // A deadline that is over sends nothing.
     let cx = trial.cx(&GET, bounded());
     tokio::time::sleep(total).await;
-    trial.watch(trial.http.send(&cx, &GET, trial.to("/a"))).await.failed(ErrorKind::Timeout, None).cost(0, 0);
+    let late = trial.watch(trial.http.send(&cx, &GET, trial.to("/a"))).await;
+    assert_eq!(late.failed(ErrorKind::Timeout, None).cost(0, 0).took(Duration::ZERO).error().sent(), Sent::No);
 }
 
 #[tokio::test(start_paused = true)]

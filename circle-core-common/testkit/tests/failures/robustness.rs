@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use circle_core_common::http::{Answer, Auth, Interceptor, Outcome, Outgoing, Request, Sign, TransportRequest};
 use circle_core_common::resilience::{
-    BackoffSettings, BulkheadSettings, HedgeSettings, Observer, PolicyEvent, Resilience, Retry,
+    BackoffSettings, BreakerState, BulkheadSettings, HedgeSettings, Observer, PolicyEvent, Resilience, Retry,
 };
 use circle_core_common::{CallContext, CallOptions, Clock, Error, ErrorKind, Result, Sent, Timestamp};
 use circle_core_testkit::soak::{self, Calls};
@@ -239,6 +239,7 @@ async fn t50_what_panics_is_an_error_or_nothing_and_holds_nothing() {
         panicking.http.send(&panicking.cx(&POST, CallOptions::new()), &POST, request).await
     });
     assert!(task.await.is_err_and(|error| error.is_panic()) && trial.hits() == 0);
+    trial.assert_at_rest();
     trial.get().await.succeeded().cost(1, 0);
 }
 
@@ -283,8 +284,13 @@ fn t53_a_runtime_that_ends_takes_its_calls_along() {
         }
     });
     assert!(trial.state().in_flight >= 10);
-    first.shutdown_timeout(10 * SECOND);
+    let began = std::time::Instant::now();
+    first.shutdown_timeout(60 * SECOND);
+    assert!(began.elapsed() < 60 * SECOND, "its calls do not keep it");
     trial.assert_at_rest();
+    // Who was dropped has cost the service nothing in the eyes of the policies.
+    assert_eq!((trial.state().retry_tokens, trial.breaker()), (500, BreakerState::Closed));
+    second.block_on(trial.together(async {})).cost(0, 0);
     // The policies are those of before; connections belong to a runtime, so that a transport is made for each.
     let transport = circle_core_common::http::HttpTransport::builder().build();
     let environment = trial.environment.to_builder().transport(transport).build();
@@ -325,7 +331,7 @@ fn t54_every_kind_of_runtime_will_do() {
         })
         .collect();
     assert!(calls.into_iter().all(|call| several.block_on(call).is_ok_and(|ok| ok)));
-    assert_eq!(trial.hits(), 100);
+    assert_eq!((trial.hits(), trial.state().retry_tokens), (100, 500));
     trial.assert_at_rest();
 }
 
@@ -373,8 +379,11 @@ fn t59_a_hundred_thousand_addresses_are_few_series() {
             for number in 0..100_000 {
                 let cx = trial.cx(&GET, CallOptions::new().tenant(format!("tenant-{number}")));
                 let request = Request::get(trial.http.target(format!("/users/{number}?q={number}")));
-                assert!(trial.http.send(&cx, &GET, request).await.is_err());
+                let error = trial.http.send(&cx, &GET, request).await.expect_err("nobody is there");
+                assert!(error.is(ErrorKind::NotFound));
             }
+            trial.assert_at_rest();
+            assert_eq!((trial.hits(), trial.state().retry_tokens), (100_000, 500));
             // And endpoints, whose breakers open and tell.
             for number in 0..500 {
                 trial.build.policy().endpoint(&format!("https://host-{number}.test")).isolate();
@@ -384,6 +393,7 @@ fn t59_a_hundred_thousand_addresses_are_few_series() {
     let series = series.0.lock().expect("no panic");
     assert!(series.len() <= 64, "{} series, such as {:?}", series.len(), series.iter().take(5).collect::<Vec<_>>());
     assert!(!series.iter().any(|series| series.contains("/users/") || series.contains("tenant-9")));
+    assert!(!series.iter().any(|series| trial.secret.is_in(series)));
 }
 
 impl Trial {

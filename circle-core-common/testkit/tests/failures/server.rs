@@ -1,9 +1,16 @@
 //! 1 to 20: what a server, or the network before it, can do to a call. Real sockets, so no paused clock.
 
-use circle_core_common::http::{HttpTransport, Request, ReqwestTransport, Target};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use circle_core_common::http::{
+    Guard, HttpTransport, Origin, Request, ReqwestTransport, Resolve, Target, Transport, TransportBody, TransportRequest,
+};
 use circle_core_common::resilience::{Policy, Resilience, Retry, Stall};
 use circle_core_common::{ByteSize, Error, ErrorKind, Reason, Sent};
 use circle_core_testkit::{Break, Certificate, FaultServer, Http2Server, Place, Reply};
+use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use crate::heap;
@@ -200,6 +207,60 @@ async fn t15_connections_of_http2_that_end() {
     trial.get().await.succeeded().cost(1, 0);
     trial.get().await.succeeded().cost(2, 0).within(9 * SECOND);
     assert_eq!(trial.http2().connections(), 2);
+}
+
+/// What a resolver says, again and again, and how often it was asked.
+#[derive(Clone)]
+struct Says(Result<&'static [&'static str], std::io::ErrorKind>, Arc<AtomicUsize>);
+
+impl Says {
+    fn this(answer: Result<&'static [&'static str], std::io::ErrorKind>) -> Self {
+        Self(answer, Arc::default())
+    }
+}
+
+#[async_trait::async_trait]
+impl Resolve for Says {
+    async fn resolve(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.map_err(std::io::Error::from).map(|found| found.iter().map(|text| text.parse().expect("an address")).collect())
+    }
+}
+
+#[tokio::test]
+async fn t16_names_that_do_not_exist_cannot_be_asked_for_or_lead_inside() {
+    use std::io::ErrorKind::{NotFound, Other};
+
+    for (answer, kind, attempts) in [
+        // NXDOMAIN and a name without addresses: so it is, and so it stays.
+        (Err(NotFound), ErrorKind::Connection, 1),
+        (Ok(&[][..]), ErrorKind::Connection, 1),
+        // SERVFAIL: the next server may know.
+        (Err(Other), ErrorKind::Connection, 3),
+        // Rebound to where it must not lead.
+        (Ok(&["169.254.169.254"][..]), ErrorKind::ConfigInvalid, 1),
+        (Ok(&["::ffff:169.254.169.254"][..]), ErrorKind::ConfigInvalid, 1),
+        (Ok(&["1.1.1.1", "fd00:ec2::254"][..]), ErrorKind::ConfigInvalid, 1),
+        (Ok(&["0.0.0.0"][..]), ErrorKind::ConfigInvalid, 1),
+    ] {
+        let says = Says::this(answer);
+        let server = FaultServer::start().await.expect("a server");
+        let port = server.address().port();
+        let transport = HttpTransport::builder().resolver(says.clone()).build();
+        let trial = plain().over(&format!("https://names.test:{port}"), transport, Service::Server(server));
+        let error = trial.post().await.failed(kind, None).cost(0, RETRY * (attempts - 1)).error();
+        assert_eq!((error.sent(), i64::from(error.attempts())), (Sent::No, attempts), "{answer:?}: {error:?}");
+        assert_eq!((says.1.load(Ordering::SeqCst) as i64, trial.hits()), (attempts, 0), "{answer:?}: {error:?}");
+        assert_eq!(error.is_retryable(), attempts > 1, "{answer:?}: {error:?}");
+    }
+    // Of loopback, which the trial's own service may be at, no name of another service is a way there.
+    let says = Says::this(Ok(&["::ffff:127.0.0.1"]));
+    let server = FaultServer::start().await.expect("a server");
+    let strict =
+        Origin::parse_guarded(&format!("https://names.test:{}", server.address().port()), Guard::new()).expect("an origin");
+    let request = TransportRequest::new(Method::GET, Target::new(&strict.into(), "/"), HeaderMap::new(), TransportBody::Empty);
+    let error = HttpTransport::builder().resolver(says).build().send(request).await.expect_err("a refusal");
+    assert_eq!((error.kind(), server.connections()), (ErrorKind::ConfigInvalid, 0), "{error:?}");
 }
 
 #[tokio::test]

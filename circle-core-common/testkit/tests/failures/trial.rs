@@ -254,12 +254,27 @@ impl Trial {
         self.state().breaker.expect("a breaker")
     }
 
-    /// Makes so many calls that fail, of one attempt each.
+    /// Makes so many calls that fail because the service does, of one attempt each.
     pub(crate) async fn fail(&self, times: usize) {
+        self.fail_as(times, ErrorKind::Unavailable).await;
+    }
+
+    /// As [`fail`](Self::fail), with this error.
+    pub(crate) async fn fail_as(&self, times: usize, kind: ErrorKind) {
         for _ in 0..times {
             let options = CallOptions::new().retry(Retry::off());
-            assert!(self.call(&GET, options, self.to("/down")).await.result.is_err());
+            let error = self.call(&GET, options, self.to("/down")).await.cost(1, 0).error();
+            assert_eq!((error.kind(), error.attempts()), (kind, 1), "{error:?}");
         }
+    }
+
+    /// Several calls at a time, under the same watch as one.
+    pub(crate) async fn together(&self, calls: impl Future<Output = ()>) -> Came<()> {
+        self.watch(async {
+            calls.await;
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) fn server(&self) -> &FaultServer {

@@ -10,9 +10,9 @@ use circle_core_common::interfaces::embedding_model::{EmbedOptions, EmbeddingMod
 use circle_core_common::interfaces::key_value_store::{GetOptions, KeyValueStore, KeyValueStoreProvider};
 use circle_core_common::interfaces::object_store::{GetOptions as ObjectGetOptions, ObjectStore, ObjectStoreProvider};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
-use circle_core_common::resilience::Retry;
+use circle_core_common::resilience::{HedgeSettings, Retry, StallSettings};
 use circle_core_common::suite::Decorated;
-use circle_core_common::{ByteSize, CallOptions, CallReport, Cancel, Error, ErrorKind};
+use circle_core_common::{ByteSize, CacheUse, CallOptions, CallReport, Cancel, Error, ErrorKind, Limit, Reason, RetryOn};
 use circle_core_embedded::{EmbeddedEmbeddings, EmbeddedVectors};
 use circle_core_memory::Memory;
 use circle_core_testkit::drop_sweep;
@@ -129,7 +129,14 @@ async fn what_is_not_equal_or_not_to_be_shared_is_a_call_of_its_own() {
         options().principal("a"),
         options().attempt_timeout(Duration::from_secs(1)),
         options().retry(Retry::off()),
+        options().retry_on(RetryOn::new(|_| None)),
+        options().hedge(HedgeSettings::off()),
+        options().stall(StallSettings::new()),
+        options().ignore_breaker(),
+        options().cache(CacheUse::Confirmed),
+        options().body_limit(ByteSize::mib(1)),
     ];
+    let calls = callers.len() + 2;
     outage.holds();
     let mut running: Vec<_> =
         callers.iter().map(|options| Box::pin(async { state.with(options.clone()).get("a").await })).collect();
@@ -139,8 +146,8 @@ async fn what_is_not_equal_or_not_to_be_shared_is_a_call_of_its_own() {
         assert!(!begin(future.as_mut()).await);
     }
     assert!(!begin(strong.as_mut()).await && !begin(other.as_mut()).await);
-    assert_eq!(outage.calls(), 8);
-    outage.pass(8);
+    assert_eq!(outage.calls() as usize, calls);
+    outage.pass(calls);
     for future in running {
         assert_eq!(future.await.unwrap().unwrap().value, "1");
     }
@@ -202,6 +209,31 @@ async fn t44_an_error_is_told_to_those_who_waited_and_to_nobody_later() {
     let errors = together(&outage, 10, get).await;
     assert!(errors.iter().all(|error| error.is(ErrorKind::Unavailable) && error.resource() == Some("a")));
     assert_eq!(files.get("a").await.unwrap().text().await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn what_the_caller_chose_is_not_said_of_those_who_waited() {
+    let refused = |reason| Error::new(ErrorKind::RateLimited, "no time for it").with_reason(reason);
+    for (error, shared) in [
+        (refused(Reason::LocalRateLimit), false),
+        (refused(Reason::BulkheadFull), false),
+        (Error::outside_limit(Limit::at_most("body_limit", 1, "bytes"), 2), false),
+        (Error::new(ErrorKind::RateLimited, "429"), true),
+        (Error::new(ErrorKind::Timeout, "the service is slow"), true),
+    ] {
+        let (memory, outage, state) = entries();
+        KeyValueStore::new(memory).put("a", "1").await.unwrap();
+        outage.holds();
+        outage.fails(error.clone(), &[]);
+        let (mut first, mut second) = (pin!(state.get("a")), pin!(state.get("a")));
+        assert!(!begin(first.as_mut()).await && !begin(second.as_mut()).await);
+        assert_eq!(outage.calls(), 1);
+        outage.pass(1);
+        assert_eq!(first.await.unwrap_err().kind(), error.kind());
+        outage.ends();
+        let second = second.await;
+        assert_eq!((second.is_err(), outage.calls()), (shared, if shared { 1 } else { 2 }), "{error:?}");
+    }
 }
 
 #[tokio::test]

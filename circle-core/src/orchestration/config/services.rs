@@ -293,6 +293,41 @@ impl Integration for CoalesceService {
     }
 }
 
+/// `provider = "encrypt"`.
+#[cfg(feature = "encryption")]
+#[derive(Debug)]
+pub struct EncryptService;
+
+#[cfg(feature = "encryption")]
+impl Integration for EncryptService {
+    type Config = super::EncryptConfig;
+
+    const NAME: &'static str = "encrypt";
+    const INTERFACES: &'static [&'static str] = &["ObjectStore", "KeyValueStore"];
+    const DECORATES: bool = true;
+
+    async fn build(config: super::EncryptConfig, cx: BuildContext) -> Result<Service> {
+        use crate::orchestration::encrypted::{Encryptable, Encrypted};
+
+        let keys = cx.service(&config.keys)?;
+        fn made<H: Encryptable>(
+            handles: Vec<(&str, H)>,
+            config: &super::EncryptConfig,
+            keys: &circle_core_common::interfaces::key_service::KeyService,
+            environment: Environment,
+        ) -> Encrypted<H> {
+            let encrypted = Encrypted::new(only(handles), keys.clone(), config.key.as_str()).environment(environment);
+            let encrypted = encrypted
+                .context(config.context.clone().into_iter().collect::<circle_core_common::interfaces::key_service::Context>());
+            if config.by_tenant { encrypted.by_tenant() } else { encrypted }
+        }
+        offered!(&cx, std::slice::from_ref(&config.service);
+            ObjectStore by ObjectStoreProvider: |handles| made(handles, &config, &keys, cx.environment().clone());
+            KeyValueStore by KeyValueStoreProvider: |handles| made(handles, &config, &keys, cx.environment().clone());
+        )
+    }
+}
+
 /// `provider = "budget"`.
 #[derive(Debug)]
 pub struct BudgetService;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use circle_core::access::{AccessControl, AccessRequest, Verdict};
+use circle_core::access::{AccessControl, AccessRequest, Decision, Verdict};
 use circle_core::ai::tools::{NoArguments, RunEnd, ToolFailure, ToolLoop, ToolRun, ToolSet, tool, tool_with_context};
 use circle_core::chat_model::{ChatResponse, FinishReason, Part, ProviderState, Text, ToolCall, ToolChoice, ToolOutput, Usage};
 use circle_core::prelude::*;
@@ -246,9 +246,9 @@ async fn access_rules_speak_of_tools_and_classes() {
             match request.resource {
                 "wipe" => {
                     assert_eq!((request.class, request.principal), (Class::Delete, Some("ana")));
-                    Verdict::Deny("nobody wipes".to_owned())
+                    Decision::deny("nobody wipes").into()
                 }
-                _ => Verdict::Allow,
+                _ => Decision::allow().into(),
             }
         }
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use circle_core_common::interfaces::chat_model::{ChatModel, ChatModelCapabilities, ChatModelProvider, ModelId};
 use circle_core_common::interfaces::embedding_model::{EmbeddingModel, EmbeddingModelCapabilities, EmbeddingModelProvider};
+use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{
     BuildContext, CallContext, Environment, Error, ErrorKind, Flag, Health, Integration, Provider, ProviderInfo, Result, Service,
 };
-use circle_core_protocol_openai::OpenAiClient;
+use circle_core_protocol_openai::{OPERATIONS, OpenAiClient};
 
 use crate::config::{OpenAiApi, OpenAiConfig};
 
@@ -112,6 +113,7 @@ impl Integration for OpenAi {
     const NAME: &'static str = "openai";
     const INTERFACES: &'static [&'static str] = &["ChatModel", "EmbeddingModel"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = OPERATIONS;
 
     async fn build(config: OpenAiConfig, cx: BuildContext) -> Result<Service> {
         let models = Arc::new(Self::new(config, cx)?);

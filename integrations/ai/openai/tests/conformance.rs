@@ -9,13 +9,16 @@ use circle_core_common::interfaces::embedding_model::{self, EmbeddingModel};
 use circle_core_common::suite::{Canary, Subject, equal};
 use circle_core_common::{BuildContext, Environment, Integration, Result, SecretRef};
 use circle_core_openai::{OpenAi, OpenAiApi, OpenAiConfig};
-use circle_core_testkit::{Runner, assert_metadata};
+use circle_core_testkit::{Runner, assert_metadata, assert_operations};
 use contract_server::{ContractServer, Responses};
 
 fn main() {
     Runner::new()
         .test("metadata_names_the_interfaces", || async {
             assert_metadata(env!("CARGO_MANIFEST_DIR"), OpenAi::NAME, OpenAi::INTERFACES)
+        })
+        .test("every_request_is_told", || async {
+            assert_operations(concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocols/openai/src"), OpenAi::OPERATIONS)
         })
         .test("build_offers_the_interfaces", || async {
             let config = config("http://127.0.0.1:9", &Canary::new());

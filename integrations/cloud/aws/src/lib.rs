@@ -1,4 +1,4 @@
-//! Amazon Web Services. Today object storage in S3, on a thin client of its own.
+//! Amazon Web Services: object storage in S3, secrets in Secrets Manager, keys in KMS; on thin clients of their own.
 //!
 //! ```no_run
 //! use circle_core_aws::{S3, S3Config};
@@ -14,7 +14,10 @@
 //! ```
 
 mod config;
+mod json;
+mod key_service;
 mod object_store;
+mod secret_store;
 
 pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, StaticCredentialsConfig};
 pub use circle_core_protocol_s3::{
@@ -22,5 +25,7 @@ pub use circle_core_protocol_s3::{
     ListUploads, ListVersions, ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Copy,
     S3Error, S3Get, S3Meta, S3Put, TrailingChecksum, Versioning,
 };
-pub use config::S3Config;
+pub use config::{KmsConfig, S3Config, SecretsManagerConfig};
+pub use key_service::Kms;
 pub use object_store::S3;
+pub use secret_store::SecretsManager;

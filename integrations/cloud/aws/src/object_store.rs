@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{BuildContext, Integration, Result, Service};
-use circle_core_protocol_s3::{S3Client, S3Profile, S3Store};
+use circle_core_protocol_s3::{OPERATIONS, S3Client, S3Profile, S3Store};
 
 use crate::config::S3Config;
 
@@ -40,6 +41,7 @@ impl Integration for S3 {
     const NAME: &'static str = "s3";
     const INTERFACES: &'static [&'static str] = &["ObjectStore"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = OPERATIONS;
 
     async fn build(config: S3Config, cx: BuildContext) -> Result<Service> {
         let s3 = Arc::new(Self::new(config, cx)?);

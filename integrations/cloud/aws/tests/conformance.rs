@@ -1,20 +1,30 @@
-//! The suite of object storage over S3, on the servers that `cargo xtask live` starts.
+//! The suites over S3, Secrets Manager and KMS, on the servers that `cargo xtask live` starts.
 
 mod live;
 
 use std::sync::Arc;
 
-use circle_core_aws::{S3, S3Config};
+use circle_core_aws::{Kms, S3, S3Config, SecretsManager};
 use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::object_store::conformance::{NEGATIVES, SUITE};
 use circle_core_common::suite::{Case, equal};
 use circle_core_common::{Environment, Integration};
-use circle_core_testkit::{Failed, Runner, assert_metadata};
+use circle_core_testkit::{Failed, Runner, assert_metadata, assert_operations};
 use live::{Bucket, MOTO, S3S, Server};
 
 fn main() {
     let mut runner = Runner::new()
         .test("metadata_names_the_interfaces", || async { assert_metadata(env!("CARGO_MANIFEST_DIR"), S3::NAME, S3::INTERFACES) })
+        .test("metadata_names_the_interfaces_of_secrets_manager", || async {
+            assert_metadata(env!("CARGO_MANIFEST_DIR"), SecretsManager::NAME, SecretsManager::INTERFACES)
+        })
+        .test("metadata_names_the_interfaces_of_kms", || async {
+            assert_metadata(env!("CARGO_MANIFEST_DIR"), Kms::NAME, Kms::INTERFACES)
+        })
+        .test("operations_are_those_that_are_described", || async {
+            let told = [SecretsManager::OPERATIONS, Kms::OPERATIONS].concat();
+            assert_operations(concat!(env!("CARGO_MANIFEST_DIR"), "/src"), &told)
+        })
         .test("build_offers_the_interfaces", || async {
             let config = S3Config::new("bucket").region("eu-west-1");
             let service = S3::build(config, (&Environment::default()).into()).await?;
@@ -27,7 +37,7 @@ fn main() {
             Err(error) => runner.test(format!("{} has a bucket", server.name), || async move { Err(error.into()) }),
         };
     }
-    runner.main()
+    live::secrets::add_to(runner).main()
 }
 
 /// Everything, on a bucket of a server.

@@ -32,8 +32,14 @@ mod naming;
 mod object_store;
 mod provider;
 mod root;
+mod secret_store;
 mod session;
 
-pub use config::FilesystemConfig;
+#[cfg(feature = "seal")]
+pub use config::SealedFilesConfig;
+pub use config::{EnvironmentConfig, FilesystemConfig};
 pub use error::FilesystemError;
 pub use provider::Filesystem;
+pub use secret_store::EnvironmentSecrets;
+#[cfg(feature = "seal")]
+pub use secret_store::SealedFiles;

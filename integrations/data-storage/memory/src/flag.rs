@@ -3,6 +3,7 @@
 use circle_core_common::Flag;
 use circle_core_common::interfaces::key_value_store::KeyValueStoreCapabilities;
 use circle_core_common::interfaces::object_store::ObjectStoreCapabilities;
+use circle_core_common::interfaces::secret_store::SecretStoreCapabilities;
 
 use crate::provider::Memory;
 
@@ -12,6 +13,8 @@ pub trait MemoryFlag: sealed::Sealed {}
 impl MemoryFlag for Flag<ObjectStoreCapabilities> {}
 
 impl MemoryFlag for Flag<KeyValueStoreCapabilities> {}
+
+impl MemoryFlag for Flag<SecretStoreCapabilities> {}
 
 mod sealed {
     use super::Memory;
@@ -30,6 +33,12 @@ impl sealed::Sealed for Flag<ObjectStoreCapabilities> {
 impl sealed::Sealed for Flag<KeyValueStoreCapabilities> {
     fn switch_off(self, memory: &mut Memory) {
         self.set(&mut memory.key_value_store, false);
+    }
+}
+
+impl sealed::Sealed for Flag<SecretStoreCapabilities> {
+    fn switch_off(self, memory: &mut Memory) {
+        self.set(&mut memory.secret_store, false);
     }
 }
 

@@ -20,11 +20,19 @@
 
 mod config;
 mod flag;
+#[cfg(feature = "seal")]
+mod key_service;
 mod key_value_store;
 mod object_store;
 mod provider;
 mod quota;
+mod secret_store;
+mod watchers;
 
 pub use config::MemoryConfig;
+#[cfg(feature = "seal")]
+pub use config::{MemoryKeyUse, MemoryKeysConfig};
 pub use flag::MemoryFlag;
+#[cfg(feature = "seal")]
+pub use key_service::MemoryKeys;
 pub use provider::Memory;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueStoreCapabilities, KeyValueStoreProvider};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreCapabilities, ObjectStoreProvider};
+use circle_core_common::interfaces::secret_store::{SecretStore, SecretStoreCapabilities, SecretStoreProvider};
 use circle_core_common::{
     BuildContext, ByteSize, CallContext, Clock, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo,
     Result, Service, Tick, Timestamp, Version,
@@ -16,6 +17,7 @@ use crate::config::MemoryConfig;
 use crate::key_value_store::{self, Entries};
 use crate::object_store::{self, Objects};
 use crate::quota::Quota;
+use crate::secret_store::{self, Secrets};
 
 /// A store in the memory of this process. Clones share it, whatever capabilities they are seen with.
 #[derive(Clone)]
@@ -23,6 +25,7 @@ pub struct Memory {
     pub(crate) store: Arc<Store>,
     pub(crate) object_store: ObjectStoreCapabilities,
     pub(crate) key_value_store: KeyValueStoreCapabilities,
+    pub(crate) secret_store: SecretStoreCapabilities,
 }
 
 impl Memory {
@@ -51,6 +54,7 @@ impl Memory {
         Self {
             object_store: object_store::capabilities(&config),
             key_value_store: key_value_store::capabilities(),
+            secret_store: secret_store::capabilities(),
             store: Arc::new(Store::new(&config, environment)),
         }
     }
@@ -61,7 +65,8 @@ impl Memory {
         let provider = Arc::new(self.clone());
         Service::new(Arc::clone(&provider) as _)
             .offer::<ObjectStore>(Arc::clone(&provider) as Arc<dyn ObjectStoreProvider>)
-            .offer::<KeyValueStore>(provider as Arc<dyn KeyValueStoreProvider>)
+            .offer::<KeyValueStore>(Arc::clone(&provider) as Arc<dyn KeyValueStoreProvider>)
+            .offer::<SecretStore>(provider as Arc<dyn SecretStoreProvider>)
     }
 
     /// The bytes of keys and content that are kept, those of unfinished uploads included.
@@ -107,14 +112,14 @@ impl Integration for Memory {
     type Config = MemoryConfig;
 
     const NAME: &'static str = "memory";
-    const INTERFACES: &'static [&'static str] = &["ObjectStore", "KeyValueStore"];
+    const INTERFACES: &'static [&'static str] = &["ObjectStore", "KeyValueStore", "SecretStore"];
 
     async fn build(config: MemoryConfig, cx: BuildContext) -> Result<Service> {
         Ok(Self::with(config, cx).service())
     }
 }
 
-/// What clones share. No lock is held across an await, nor are the objects' and the entries' held together.
+/// What clones share. No lock is held across an await, nor are two of them held together.
 pub(crate) struct Store {
     info: ProviderInfo,
     environment: Environment,
@@ -124,6 +129,7 @@ pub(crate) struct Store {
     next_token: AtomicU64,
     objects: RwLock<Objects>,
     entries: RwLock<Entries>,
+    secrets: RwLock<Secrets>,
 }
 
 impl Store {
@@ -139,6 +145,7 @@ impl Store {
             next_token: AtomicU64::new(u64::try_from(started).unwrap_or(0).max(1)),
             objects: RwLock::default(),
             entries: RwLock::default(),
+            secrets: RwLock::default(),
         }
     }
 
@@ -195,12 +202,23 @@ impl Store {
         Ok(entries)
     }
 
+    pub(crate) fn secrets(&self) -> Result<RwLockReadGuard<'_, Secrets>> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        self.check_open().map(|()| secrets)
+    }
+
+    pub(crate) fn secrets_mut(&self) -> Result<RwLockWriteGuard<'_, Secrets>> {
+        let secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        self.check_open().map(|()| secrets)
+    }
+
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         *self.objects.write().unwrap_or_else(PoisonError::into_inner) = Objects::default();
         self.entries.write().unwrap_or_else(PoisonError::into_inner).close();
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).close();
         self.quota.release(self.quota.used());
     }
 }

@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use circle_core_common::Handle;
+#[cfg(feature = "seal")]
+use circle_core_common::interfaces::key_service::{self, Algorithm, KeyService, conformance::SuiteKeys};
 use circle_core_common::interfaces::key_value_store::{self, KeyValueStore};
 use circle_core_common::interfaces::object_store::{self, ObjectStore};
+use circle_core_common::interfaces::secret_store::{self, SecretStore};
 use circle_core_memory::Memory;
 use circle_core_testkit::{Broken, Case, Counted, Defect, Failed, Scale, Script, Scripted, Subject, Traffic, outcomes};
 
@@ -286,6 +289,48 @@ async fn broken_key_value_stores_fail_the_cases_that_they_should() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn broken_secret_stores_fail_the_cases_that_they_should() {
+    let table: &[(Defect, &[&str])] = &[
+        (
+            Defect::IgnoresSecretConditions,
+            &[
+                "create_of_the_present_is_already_exists",
+                "create_race_has_one_winner",
+                "create_repeated_with_its_id_is_not_already_exists",
+                "replace_of_a_stale_version_is_a_conflict",
+                "replace_of_the_absent_is_a_conflict",
+                "replace_race_has_one_winner",
+            ],
+        ),
+        (
+            Defect::InventsSecrets,
+            &[
+                "get_of_the_missing_is_not_found",
+                "version_that_is_not_there_is_not_found",
+                "replace_of_the_absent_is_a_conflict",
+                "delete_then_get_is_not_found",
+                "delete_takes_every_version",
+                "silent_store_is_a_timeout_at_the_deadline",
+                "every_call_has_exactly_one_span",
+            ],
+        ),
+        (Defect::GivesTheNewest, &["version_is_kept_after_the_next", "version_that_is_not_there_is_not_found"]),
+        (Defect::DropsEmptyFields, &["fields_round_trip_exactly"]),
+        (Defect::FoldsNames, &["names_that_differ_are_different", "list_has_the_names_of_its_prefix"]),
+        (Defect::LogsSecrets, &["no_secret_in_spans_logs_and_errors"]),
+        (
+            Defect::ListsOtherNames,
+            &["list_has_the_names_of_its_prefix", "list_pages_cover_everything_once", "list_follows_every_write"],
+        ),
+        (Defect::IgnoresClose, &["watch_ends_when_the_client_is_closed", "close_is_idempotent_and_ends_every_call"]),
+    ];
+    expect(secret_store::conformance::SUITE, 4, table, |defect, script, traffic| {
+        SecretStore::new(broken(defect, script, traffic))
+    })
+    .await;
+}
+
 /// Runs a suite twice at the same time over one store, and checks that no case meets what is another's.
 async fn expect_apart<H: Handle>(cases: &'static [Case<H>], make: impl Fn(&Script, &Traffic) -> H + Send + Sync) {
     // In memory a client *is* the store: who closes it closes it for all.
@@ -304,4 +349,45 @@ async fn cases_that_share_a_store_keep_to_themselves() {
         KeyValueStore::new(Counted::over(memory(script), traffic))
     })
     .await;
+}
+
+#[cfg(feature = "seal")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn broken_key_services_fail_the_cases_that_they_should() {
+    use circle_core_common::Environment;
+    use circle_core_memory::{MemoryKeyUse, MemoryKeys, MemoryKeysConfig};
+
+    let table: &[(Defect, &[&str])] = &[
+        (Defect::IgnoresContexts, &["another_context_is_corrupt", "data_key_under_another_context_is_corrupt"]),
+        (Defect::TrustsSignatures, &["signature_of_another_message_is_corrupt", "flipped_bit_of_a_signature_is_corrupt"]),
+        (Defect::EncryptsEqually, &["equal_plaintexts_are_encrypted_differently", "rotation_makes_another_version"]),
+        (Defect::RepeatsDataKeys, &["data_keys_are_never_the_same"]),
+        (
+            Defect::BlamesTheInput,
+            &[
+                "another_key_is_corrupt",
+                "another_context_is_corrupt",
+                "flipped_bit_is_corrupt",
+                "cut_ciphertext_is_corrupt",
+                "data_key_under_another_context_is_corrupt",
+                "every_call_has_exactly_one_span",
+            ],
+        ),
+        (Defect::IgnoresClose, &["close_is_idempotent_and_ends_every_call"]),
+    ];
+    for (defect, expected) in table {
+        let make = || {
+            let config = MemoryKeysConfig::new().key("one", MemoryKeyUse::Encrypt).key("two", MemoryKeyUse::Encrypt);
+            let memory = MemoryKeys::new(config.key("ed", MemoryKeyUse::Ed25519), &Environment::default()).unwrap();
+            let mut subject = subject(|script, traffic| {
+                let scripted = Scripted::new(memory.clone(), script.clone());
+                KeyService::new(Counted::over(Broken::new(scripted, *defect), traffic))
+            });
+            subject.native = Some(|handle| handle.native::<MemoryKeys>().is_some());
+            subject.keys = SuiteKeys::new().encrypting("one", "two").signing("ed", Algorithm::Ed25519);
+            subject
+        };
+        let failing = failing(key_service::conformance::SUITE, make).await;
+        assert_eq!(failing.iter().collect::<BTreeSet<_>>(), expected.iter().collect(), "{defect:?}");
+    }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{BuildContext, Integration, Result, Service};
-use circle_core_protocol_s3::{S3Client, S3Store};
+use circle_core_protocol_s3::{OPERATIONS, S3Client, S3Store};
 
 use crate::config::S3CompatibleConfig;
 
@@ -41,6 +42,7 @@ impl Integration for S3Compatible {
     const NAME: &'static str = "s3-compatible";
     const INTERFACES: &'static [&'static str] = &["ObjectStore"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = OPERATIONS;
 
     async fn build(config: S3CompatibleConfig, cx: BuildContext) -> Result<Service> {
         let service = Arc::new(Self::new(config, cx)?);

@@ -56,6 +56,31 @@ static FILE: RemoteOperation = method("slack.files.info", Idempotency::Safe, "/f
 static CONNECTION: RemoteOperation = method("slack.apps.connections.open", Idempotency::Safe, "/apps.connections.open");
 static SOCKET: RemoteOperation = RemoteOperation::new("slack.socket", Idempotency::Safe, "/link");
 
+/// Every request that is made of the Web API.
+pub(crate) const OPERATIONS: &[&RemoteOperation] = &[
+    &POST,
+    &UPDATE,
+    &DELETE,
+    &PERMALINK,
+    &REACT,
+    &UNREACT,
+    &HISTORY,
+    &REPLIES,
+    &LIST,
+    &INFO,
+    &OPEN,
+    &USERS,
+    &USER,
+    &USER_BY_EMAIL,
+    &AUTH_TEST,
+    &UPLOAD_URL,
+    &UPLOAD,
+    &COMPLETE,
+    &FILE,
+    &CONNECTION,
+    &SOCKET,
+];
+
 /// A call of the native client, which no interface knows more of.
 static NATIVE: Operation = Operation::new("Slack", "slack.native", Class::Write, 0);
 
@@ -89,7 +114,7 @@ impl SlackClient {
             "/api".clone_into(&mut base.path);
         }
         let http = cx.http(Arc::clone(&base.origin)).auth(Auth::Bearer(token)).classify(WebApi).build();
-        let guard = Guard::new().loopback(cx.allows_loopback());
+        let guard = cx.public_guard();
         let inner = Inner { environment: cx.environment().clone(), base, http, guard, closed: AtomicBool::new(false) };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -324,7 +349,7 @@ impl SlackClient {
         }
         let cx = self.call(CallOptions::new().timeout(CONNECT));
         let connection: Connection = self.form(&cx, &CONNECTION, &[("", ""); 0]).await?;
-        let target = circle_core_protocol_websocket::target(&connection.url, self.inner.guard)?;
+        let target = circle_core_protocol_websocket::target(&connection.url, self.inner.guard.clone())?;
         Socket::connect(&cx, &self.inner.http, &SOCKET, Request::get(target).anonymous(), SocketOptions::new()).await
     }
 
@@ -341,7 +366,7 @@ impl SlackClient {
         let unusable = || Error::new(ErrorKind::Decode, "the address to upload to is none that may be used").with_sent(Sent::Yes);
         let host = url.find("://").map(|at| at + 3).ok_or_else(unusable)?;
         let path = url[host..].find('/').map(|at| host + at).ok_or_else(unusable)?;
-        let origin = Origin::parse_guarded(&url[..path], self.inner.guard).map_err(|_| unusable())?;
+        let origin = Origin::parse_guarded(&url[..path], self.inner.guard.clone()).map_err(|_| unusable())?;
         Ok(Target::new(&Arc::new(origin), &url[path..]))
     }
 

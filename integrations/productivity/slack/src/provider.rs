@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use circle_core_common::interfaces::messenger::{Messenger, MessengerCapabilities, MessengerProvider};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierCapabilities, NotifierProvider};
 use circle_core_common::interfaces::webhook_verifier::{WebhookVerifier, WebhookVerifierProvider};
+use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{
     BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
 };
 
-use crate::client::SlackClient;
+use crate::client::{OPERATIONS, SlackClient};
 use crate::config::SlackConfig;
 use crate::directory::Directory;
 use crate::endpoint::SlackEndpoint;
@@ -126,6 +127,7 @@ impl Integration for Slack {
     const NAME: &'static str = "slack";
     const INTERFACES: &'static [&'static str] = &["Messenger", "Notifier", "WebhookVerifier"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = OPERATIONS;
 
     async fn build(config: SlackConfig, cx: BuildContext) -> Result<Service> {
         let slack = Arc::new(Self::new(config, cx)?);

@@ -161,6 +161,7 @@ impl Integration for SlackWebhook {
     const NAME: &'static str = "slack-webhook";
     const INTERFACES: &'static [&'static str] = &["Notifier"];
     const REMOTE: bool = true;
+    const OPERATIONS: &'static [&'static RemoteOperation] = &[&SEND];
 
     async fn build(config: SlackWebhookConfig, cx: BuildContext) -> Result<Service> {
         let webhook = Arc::new(Self::new(config, cx)?);

@@ -11,7 +11,7 @@ use circle_core_common::suite::{Canary, Counted, Script, Scripted, Subject, Traf
 use circle_core_common::webhook::Scheme;
 use circle_core_common::{BuildContext, Environment, Error, ErrorKind, Integration, Result, SecretRef};
 use circle_core_slack::{Slack, SlackConfig, SlackWebhook, SlackWebhookConfig};
-use circle_core_testkit::{Addresses, FaultServer, Reply, Runner, assert_metadata};
+use circle_core_testkit::{Addresses, FaultServer, Reply, Runner, assert_metadata, assert_operations};
 use contract_server::{BEN, DEACTIVATED, HIDDEN, Workspace};
 
 fn main() {
@@ -19,6 +19,10 @@ fn main() {
         .test("metadata_names_the_interfaces", || async {
             assert_metadata(env!("CARGO_MANIFEST_DIR"), Slack::NAME, Slack::INTERFACES)?;
             assert_metadata(env!("CARGO_MANIFEST_DIR"), SlackWebhook::NAME, SlackWebhook::INTERFACES)
+        })
+        .test("every_request_is_told", || async {
+            let told = [Slack::OPERATIONS, SlackWebhook::OPERATIONS].concat();
+            assert_operations(concat!(env!("CARGO_MANIFEST_DIR"), "/src"), &told)
         })
         .test("build_offers_the_interfaces", || async {
             let service = Slack::build(SlackConfig::new(SecretRef::literal("xoxb-1")), context()).await?;

@@ -22,7 +22,10 @@ impl AwsCredentialsConfig {
         let key = match self {
             Self::Anonymous => return None,
             // Two services with the same id may mean different secrets, and a literal shows nothing to tell them by.
-            Self::Static(_) => return self.credentials_from(&Os::System),
+            Self::Static(stated) => {
+                let stated = StatedCredentials::new(stated.clone()).within(cx.environment());
+                return Some(CredentialCache::new(Chain::new().then(stated)));
+            }
             Self::DefaultChain => "aws:default-chain".to_owned(),
             Self::Environment => "aws:environment".to_owned(),
             Self::Profile(name) => format!("aws:profile:{name}"),

@@ -45,10 +45,11 @@ use crate::pages::List;
 use crate::part::FilePart;
 
 // Sent twice, it is two batches, and both are paid for.
-static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateBatch", Idempotency::NonIdempotent, "/batches");
-static LIST: RemoteOperation = RemoteOperation::new("openai.ListBatches", Idempotency::Safe, "/batches");
-static RETRIEVE: RemoteOperation = RemoteOperation::new("openai.RetrieveBatch", Idempotency::Safe, "/batches/{batch}");
-static CANCEL: RemoteOperation = RemoteOperation::new("openai.CancelBatch", Idempotency::Idempotent, "/batches/{batch}/cancel");
+pub(crate) static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateBatch", Idempotency::NonIdempotent, "/batches");
+pub(crate) static LIST: RemoteOperation = RemoteOperation::new("openai.ListBatches", Idempotency::Safe, "/batches");
+pub(crate) static RETRIEVE: RemoteOperation = RemoteOperation::new("openai.RetrieveBatch", Idempotency::Safe, "/batches/{batch}");
+pub(crate) static CANCEL: RemoteOperation =
+    RemoteOperation::new("openai.CancelBatch", Idempotency::Idempotent, "/batches/{batch}/cancel");
 
 /// The most entries of a page.
 const PAGE_MAX: u32 = 100;

@@ -32,10 +32,12 @@ const STALL: Stall = Stall::silence(Duration::from_secs(120));
 const EMBEDDINGS_LIMIT: ByteSize = ByteSize::mib(64);
 
 // An answer changes nothing at the service: asked again it is only paid for again, as every client of these services does.
-static CHAT: RemoteOperation = RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
-static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
-static LIST_MODELS: RemoteOperation = RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models").cacheable();
-static RETRIEVE_MODEL: RemoteOperation =
+pub(crate) static CHAT: RemoteOperation =
+    RemoteOperation::new("openai.CreateChatCompletion", Idempotency::Idempotent, "/chat/completions");
+pub(crate) static EMBED: RemoteOperation = RemoteOperation::new("openai.CreateEmbedding", Idempotency::Idempotent, "/embeddings");
+pub(crate) static LIST_MODELS: RemoteOperation =
+    RemoteOperation::new("openai.ListModels", Idempotency::Safe, "/models").cacheable();
+pub(crate) static RETRIEVE_MODEL: RemoteOperation =
     RemoteOperation::new("openai.RetrieveModel", Idempotency::Safe, "/models/{model}").cacheable();
 
 /// A call of the native client, which no interface knows more of.

@@ -272,6 +272,11 @@ impl Classify for Answers {
             None => rule(ErrorKind::Unavailable),
         };
         let mut rule = said.meaning().unwrap_or_else(by_status);
+        // https://help.openai.com/en/articles/5955604: what is beyond the limit is not carried out, and is to be sent again. So even
+        // what must not be done twice may be; the other refusals of this status do not say as much.
+        if answer.status == StatusCode::TOO_MANY_REQUESTS && said.code.as_deref() == Some("rate_limit_exceeded") {
+            rule = rule.unprocessed();
+        }
         // https://github.com/openai/openai-python: the service's word counts before the status.
         match text("x-should-retry") {
             Some("true") => rule = rule.retryable(true),

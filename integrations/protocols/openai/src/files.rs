@@ -32,11 +32,12 @@ use crate::part::FilePart;
 use crate::words::words;
 
 // Sent twice, it is two files.
-static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateFile", Idempotency::NonIdempotent, "/files");
-static LIST: RemoteOperation = RemoteOperation::new("openai.ListFiles", Idempotency::Safe, "/files");
-static RETRIEVE: RemoteOperation = RemoteOperation::new("openai.RetrieveFile", Idempotency::Safe, "/files/{file}");
-static DELETE: RemoteOperation = RemoteOperation::new("openai.DeleteFile", Idempotency::Idempotent, "/files/{file}");
-static DOWNLOAD: RemoteOperation = RemoteOperation::new("openai.DownloadFile", Idempotency::Safe, "/files/{file}/content");
+pub(crate) static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateFile", Idempotency::NonIdempotent, "/files");
+pub(crate) static LIST: RemoteOperation = RemoteOperation::new("openai.ListFiles", Idempotency::Safe, "/files");
+pub(crate) static RETRIEVE: RemoteOperation = RemoteOperation::new("openai.RetrieveFile", Idempotency::Safe, "/files/{file}");
+pub(crate) static DELETE: RemoteOperation = RemoteOperation::new("openai.DeleteFile", Idempotency::Idempotent, "/files/{file}");
+pub(crate) static DOWNLOAD: RemoteOperation =
+    RemoteOperation::new("openai.DownloadFile", Idempotency::Safe, "/files/{file}/content");
 
 /// The most entries of a page.
 const PAGE_MAX: u32 = 10_000;

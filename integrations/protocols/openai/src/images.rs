@@ -33,9 +33,12 @@ use crate::endpoint::OpenAiEndpoint::{ImageEdits, ImageVariations, Images as Gen
 use crate::events::EventStream;
 
 // They change nothing at the service: asked again they are only paid for again.
-static GENERATE: RemoteOperation = RemoteOperation::new("openai.CreateImage", Idempotency::Idempotent, "/images/generations");
-static EDIT: RemoteOperation = RemoteOperation::new("openai.CreateImageEdit", Idempotency::Idempotent, "/images/edits");
-static VARY: RemoteOperation = RemoteOperation::new("openai.CreateImageVariation", Idempotency::Idempotent, "/images/variations");
+pub(crate) static GENERATE: RemoteOperation =
+    RemoteOperation::new("openai.CreateImage", Idempotency::Idempotent, "/images/generations");
+pub(crate) static EDIT: RemoteOperation =
+    RemoteOperation::new("openai.CreateImageEdit", Idempotency::Idempotent, "/images/edits");
+pub(crate) static VARY: RemoteOperation =
+    RemoteOperation::new("openai.CreateImageVariation", Idempotency::Idempotent, "/images/variations");
 
 /// Ten large images in Base64.
 const ANSWER_MAX: ByteSize = ByteSize::mib(256);

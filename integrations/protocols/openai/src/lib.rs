@@ -15,6 +15,7 @@ pub mod images;
 mod media;
 mod models;
 mod moderation;
+mod operations;
 mod pages;
 mod part;
 mod preset;
@@ -36,6 +37,7 @@ pub use events::EventStream;
 pub use extension::{OpenAiChat, OpenAiReply};
 pub use models::OpenAiModel;
 pub use moderation::{ModerationInput, OpenAiModeration};
+pub use operations::OPERATIONS;
 pub use part::FilePart;
 pub use preset::Preset;
 pub use profile::{

@@ -11,7 +11,8 @@ use crate::endpoint::OpenAiEndpoint::ModelDeletion;
 use crate::field;
 use crate::wire::Count;
 
-static DELETE: RemoteOperation = RemoteOperation::new("openai.DeleteModel", Idempotency::Idempotent, "/models/{model}");
+pub(crate) static DELETE: RemoteOperation =
+    RemoteOperation::new("openai.DeleteModel", Idempotency::Idempotent, "/models/{model}");
 
 /// A model of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

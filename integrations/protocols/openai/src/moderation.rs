@@ -13,7 +13,7 @@ use crate::endpoint::OpenAiEndpoint::Moderations;
 use crate::media;
 use crate::profile::OpenAiProfile;
 
-static MODERATE: RemoteOperation = RemoteOperation::new("openai.CreateModeration", Idempotency::Safe, "/moderations");
+pub(crate) static MODERATE: RemoteOperation = RemoteOperation::new("openai.CreateModeration", Idempotency::Safe, "/moderations");
 
 /// A piece of what is to be judged as one.
 #[derive(Clone, Debug, PartialEq)]

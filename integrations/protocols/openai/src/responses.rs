@@ -27,8 +27,9 @@ use crate::wire::Count;
 const EVENT_LIMIT: ByteSize = ByteSize::mib(16);
 
 // An answer that nobody keeps changes nothing at the service: asked again it is only paid for again.
-static RESPOND: RemoteOperation = RemoteOperation::new("openai.CreateResponse", Idempotency::Idempotent, "/responses");
-static COUNT: RemoteOperation = RemoteOperation::new("openai.CountInputTokens", Idempotency::Safe, "/responses/input_tokens");
+pub(crate) static RESPOND: RemoteOperation = RemoteOperation::new("openai.CreateResponse", Idempotency::Idempotent, "/responses");
+pub(crate) static COUNT: RemoteOperation =
+    RemoteOperation::new("openai.CountInputTokens", Idempotency::Safe, "/responses/input_tokens");
 
 impl OpenAiClient {
     /// An answer of the Responses API, whole. <https://platform.openai.com/docs/api-reference/responses/create>

@@ -27,7 +27,7 @@ use crate::endpoint::OpenAiEndpoint::Speech as Endpoint;
 use crate::words::words;
 
 // It changes nothing at the service: asked again it is only paid for again.
-static SPEAK: RemoteOperation = RemoteOperation::new("openai.CreateSpeech", Idempotency::Idempotent, "/audio/speech");
+pub(crate) static SPEAK: RemoteOperation = RemoteOperation::new("openai.CreateSpeech", Idempotency::Idempotent, "/audio/speech");
 
 words! {
     /// How speech is written.

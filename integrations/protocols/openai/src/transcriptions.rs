@@ -37,9 +37,9 @@ use crate::part::{Fields, FilePart};
 use crate::words::words;
 
 // They change nothing at the service: asked again they are only paid for again.
-static TRANSCRIBE: RemoteOperation =
+pub(crate) static TRANSCRIBE: RemoteOperation =
     RemoteOperation::new("openai.CreateTranscription", Idempotency::Idempotent, "/audio/transcriptions");
-static TRANSLATE: RemoteOperation =
+pub(crate) static TRANSLATE: RemoteOperation =
     RemoteOperation::new("openai.CreateTranslation", Idempotency::Idempotent, "/audio/translations");
 
 /// Hours of speech with every word and its time.

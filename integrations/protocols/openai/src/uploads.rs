@@ -18,14 +18,15 @@ use crate::words::words;
 use parts::Parts;
 
 // Sent twice, it is two uploads.
-static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateUpload", Idempotency::NonIdempotent, "/uploads");
+pub(crate) static CREATE: RemoteOperation = RemoteOperation::new("openai.CreateUpload", Idempotency::NonIdempotent, "/uploads");
 // A part that the completion does not name is no part of the file.
-static ADD_PART: RemoteOperation =
+pub(crate) static ADD_PART: RemoteOperation =
     RemoteOperation::new("openai.AddUploadPart", Idempotency::Idempotent, "/uploads/{upload}/parts");
 // Of a completed upload the service takes no second completion, so that a lost answer must not be asked for again.
-static COMPLETE: RemoteOperation =
+pub(crate) static COMPLETE: RemoteOperation =
     RemoteOperation::new("openai.CompleteUpload", Idempotency::NonIdempotent, "/uploads/{upload}/complete");
-static CANCEL: RemoteOperation = RemoteOperation::new("openai.CancelUpload", Idempotency::Idempotent, "/uploads/{upload}/cancel");
+pub(crate) static CANCEL: RemoteOperation =
+    RemoteOperation::new("openai.CancelUpload", Idempotency::Idempotent, "/uploads/{upload}/cancel");
 
 /// The most that the service takes as one part.
 const PART_MAX: ByteSize = ByteSize::mib(64);

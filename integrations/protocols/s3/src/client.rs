@@ -21,6 +21,7 @@ use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKin
 
 pub use listing::ListQuery;
 pub use multipart::CopyPart;
+pub use operations::OPERATIONS;
 use operations::{COMPLETE_MULTIPART_UPLOAD, COPY_OBJECT, UPLOAD_PART_COPY};
 use place::{Place, Places};
 pub use write::{CopyObject, Made};

@@ -16,7 +16,7 @@ mod store;
 mod trailing;
 mod xml;
 
-pub use client::{CopyObject, CopyPart, ListQuery, Made, S3Client};
+pub use client::{CopyObject, CopyPart, ListQuery, Made, OPERATIONS, S3Client};
 pub use config::Addressing;
 pub use customer_key::CustomerKey;
 pub use error::S3Error;

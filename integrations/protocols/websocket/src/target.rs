@@ -7,7 +7,8 @@ use circle_core_common::{Error, ErrorKind, Result};
 
 /// Parses `wss://host[:port][/path][?query]`, which the service gave or somebody configured; `ws://` on this machine only.
 ///
-/// It is held to the rules of every endpoint: `guard` is [`BuildContext::guard`](circle_core_common::BuildContext::guard).
+/// It is held to the rules of every address: `guard` is [`BuildContext::guard`](circle_core_common::BuildContext::guard) for one
+/// from the configuration, [`BuildContext::public_guard`](circle_core_common::BuildContext::public_guard) for one that the service gave.
 ///
 /// # Errors
 /// `ConfigInvalid` for another scheme, user-info, a fragment, a path or query that is not percent-encoded, and every host

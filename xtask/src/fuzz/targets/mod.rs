@@ -1,11 +1,13 @@
 //! What is fuzzed, and what each must keep.
 
+mod audit;
 mod aws_profiles;
 mod chat_stream;
 mod config;
 mod event_stream;
 mod filesystem;
 mod http;
+mod identity;
 mod texts;
 
 pub(super) struct Target {
@@ -27,11 +29,15 @@ pub(super) const TARGETS: &[Target] = &[
     config::TOML,
     config::JSON,
     config::ENVIRONMENT,
+    audit::NOTES,
     filesystem::KEYS,
     aws_profiles::PROFILES,
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,
+    identity::TOKEN,
+    identity::CLAIMS,
+    identity::KEYS,
     event_stream::EVENT_STREAM,
     chat_stream::CHAT_STREAM,
     chat_stream::RESPONSE_STREAM,

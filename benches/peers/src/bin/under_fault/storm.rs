@@ -61,7 +61,9 @@ impl Service {
 }
 
 pub fn run() {
-    println!("\n| `throttle_storm`: 10,000 calls at once, 100 per second are taken | refused requests | of the allowed rate | calls that failed |");
+    println!(
+        "\n| `throttle_storm`: 10,000 calls at once, 100 per second are taken | refused requests | of the allowed rate | calls that failed |"
+    );
     println!("|---|---:|---:|---:|");
     print("Circle Core, 100 at once", ours());
     print("backon 1: 8 attempts, heeding Retry-After, 100 at once", theirs(true));

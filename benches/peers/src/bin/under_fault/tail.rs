@@ -17,7 +17,9 @@ const QUICK: Duration = Duration::from_millis(10);
 const SLOW: Duration = Duration::from_secs(1);
 
 pub fn run() {
-    println!("\n| `hedged_tail`: 2 answers in 100 take 1 s, the others 10 ms | half of the calls | 99 of 100 | requests for each call |");
+    println!(
+        "\n| `hedged_tail`: 2 answers in 100 take 1 s, the others 10 ms | half of the calls | 99 of 100 | requests for each call |"
+    );
     println!("|---|---:|---:|---:|");
     print("Circle Core", ours(&Resilience::new()));
     print("Circle Core, hedged", ours(&Resilience::new().hedge(HedgeSettings::on())));

@@ -1,15 +1,19 @@
 //! What must hold in every order.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32 as Counter, Ordering};
+use loom::sync::{Arc, Notify as Parked};
 use loom::thread::{JoinHandle, spawn};
 
 use super::BreakerState;
 use super::adaptive::Adaptive;
 use super::breaker::{Breaker, Refusal};
 use super::budget::Budget;
+use super::bulkhead::Bulkhead;
 use super::hedges::Hedges;
 use super::places::Places;
 use super::shard::be;
@@ -17,7 +21,7 @@ use super::window::Window;
 use crate::resilience::Resolved;
 
 /// A model, by what it shows.
-pub(crate) const MODELS: [(&str, fn()); 14] = [
+pub(crate) const MODELS: [(&str, fn()); 20] = [
     ("an open breaker whose time is over lets one probe through", one_probe),
     ("a probe that is given up leaves its place to the next", abandoned_probe),
     ("the last of the failures opens a breaker, once", opens_once),
@@ -32,6 +36,12 @@ pub(crate) const MODELS: [(&str, fn()); 14] = [
     ("there are never more attempts than places, in one shard", places_exactly),
     ("there are never more attempts than places, in two shards", places_sharded),
     ("what ran together lowers a limit once", adaptive),
+    ("a place that is given back wakes who waits for it", one_waits),
+    ("all who wait get the place, one after the other", two_wait),
+    ("a newcomer takes no turn away", newcomer),
+    ("who gives up leaves his turn to the next", gives_up),
+    ("two who are in each other's way at a place that is free both get it, one after the other", in_each_others_way),
+    ("a limit that is raised wakes who waits for the place", raised),
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,7 +49,6 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Small enough for a model: two attempts open the breaker, and one good probe closes it.
 fn settings() -> Resolved {
     Resolved {
-        budget: true,
         budget_tokens: 10,
         retry_cost: 10,
         throttle_cost: 5,
@@ -55,6 +64,9 @@ fn settings() -> Resolved {
         open_max: 60 * SECOND,
         close_after: 1,
         hedge_max_ratio: 0.05,
+        max_in_flight: 1,
+        max_queued: 2,
+        adaptive: false,
     }
 }
 
@@ -233,4 +245,101 @@ fn adaptive() {
     });
     // A success before the limit is lowered adds nothing, and one behind it a part of a place.
     assert_eq!(limit.limit(), 90);
+}
+
+/// A thread that waits for a future. One that nobody wakes any more is a deadlock, which loom finds.
+struct Thread(Parked);
+
+impl Wake for Thread {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    let thread = std::sync::Arc::new(Thread(Parked::new()));
+    let (waker, mut future) = (Waker::from(std::sync::Arc::clone(&thread)), pin!(future));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread.0.wait(),
+        }
+    }
+}
+
+/// A bulkhead whose places are all taken, and a thread that gives one of them back.
+fn taken(settings: &Resolved) -> (Arc<Bulkhead>, JoinHandle<()>) {
+    let bulkhead = Arc::new(Bulkhead::new(settings));
+    let places: Vec<_> = std::iter::from_fn(|| bulkhead.enter()).collect();
+    assert_eq!(places.len(), settings.max_in_flight as usize);
+    let shared = Arc::clone(&bulkhead);
+    // The others are held for ever.
+    let gives_back = spawn(move || places.first().copied().into_iter().for_each(|place| shared.leave(place)));
+    (bulkhead, gives_back)
+}
+
+/// Waits for a place as a thread of its own, and gives it back.
+fn waits(bulkhead: &Arc<Bulkhead>) -> JoinHandle<()> {
+    let bulkhead = Arc::clone(bulkhead);
+    spawn(move || match wait_for(bulkhead.queue()) {
+        Some(place) => bulkhead.leave(place),
+        None => panic!("there is room in the queue"),
+    })
+}
+
+fn all_is_back(bulkhead: &Bulkhead, threads: Vec<JoinHandle<()>>, held: u64) {
+    join(threads);
+    assert_eq!(bulkhead.in_flight(), held);
+    assert!(bulkhead.enter().is_some(), "nobody waits, and there is a place");
+}
+
+fn one_waits() {
+    let (bulkhead, gives_back) = taken(&settings());
+    let threads = vec![gives_back, waits(&bulkhead)];
+    all_is_back(&bulkhead, threads, 0);
+}
+
+/// With two in a queue for two it is crowded, and the last come goes first.
+fn two_wait() {
+    let (bulkhead, gives_back) = taken(&settings());
+    let threads = vec![gives_back, waits(&bulkhead), waits(&bulkhead)];
+    all_is_back(&bulkhead, threads, 0);
+}
+
+fn newcomer() {
+    let (bulkhead, gives_back) = taken(&settings());
+    let shared = Arc::clone(&bulkhead);
+    let newcomer = spawn(move || shared.enter().into_iter().for_each(|place| shared.leave(place)));
+    let threads = vec![gives_back, waits(&bulkhead), newcomer];
+    all_is_back(&bulkhead, threads, 0);
+}
+
+fn gives_up() {
+    let (bulkhead, gives_back) = taken(&settings());
+    let shared = Arc::clone(&bulkhead);
+    let gives_up = spawn(move || {
+        let mut queued = Box::pin(shared.queue());
+        if let Poll::Ready(Some(place)) = queued.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            shared.leave(place);
+        }
+    });
+    let threads = vec![gives_back, waits(&bulkhead), gives_up];
+    all_is_back(&bulkhead, threads, 0);
+}
+
+/// Whoever takes of many places counts first and looks then: two may see each other at the last one and both step back.
+fn in_each_others_way() {
+    let (bulkhead, gives_back) = taken(&Resolved { max_in_flight: 2, ..settings() });
+    let threads = vec![gives_back, waits(&bulkhead), waits(&bulkhead)];
+    all_is_back(&bulkhead, threads, 1);
+}
+
+fn raised() {
+    let bulkhead = Arc::new(Bulkhead::new(&Resolved { max_in_flight: 2, adaptive: true, ..settings() }));
+    bulkhead.learn(Some(true), SECOND, 2 * SECOND);
+    assert_eq!((bulkhead.limit(), bulkhead.enter().is_some(), bulkhead.enter()), (1, true, None));
+    let shared = Arc::clone(&bulkhead);
+    let raises = spawn(move || shared.learn(Some(false), 3 * SECOND, 3 * SECOND));
+    let threads = vec![raises, waits(&bulkhead)];
+    all_is_back(&bulkhead, threads, 1);
 }

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 
 pub(super) const SHARDS: usize = 2;
+/// One place is counted in one shard, and two are in both.
+pub(super) const SHARDED_FROM: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Padded<T>(pub(crate) T);

@@ -1,10 +1,12 @@
 //! Messengers and notifiers behind one another.
 
-use circle_core_common::interfaces::messenger::{Attachment, Message, Messenger, ResolveRequest, Resolved};
+use circle_core_common::interfaces::messenger::{
+    Attachment, HistoryOptions, HistoryRequest, Message, Messenger, ResolveRequest, Resolved,
+};
 use circle_core_common::interfaces::notifier::{DeliveryState, Notification, Notifier, StatusOptions};
 use circle_core_common::service::{Deferred, Service};
 use circle_core_common::suite::Decorated;
-use circle_core_common::{CallOptions, Environment, Error, ErrorKind, Sent};
+use circle_core_common::{CallOptions, Environment, Error, ErrorKind, PageRequest, Sent};
 use circle_core_console::{Console, ConsoleConfig, ConsoleOutput, RecipientState};
 
 use super::super::super::outage::Outage;
@@ -117,6 +119,49 @@ async fn a_message_was_not_sent_where_no_service_has_it() {
     assert!(ask("nobody's").await.unwrap_err().is(ErrorKind::Unavailable), "who cannot be asked may have sent it");
 }
 
+/// A reply goes to the channel of its message, whatever the leg's own is.
+#[tokio::test]
+async fn a_message_is_looked_for_where_the_call_said_too() {
+    let two = Two::new();
+    let team = two.team();
+    let keyed = Messenger::new(two.second.clone()).with(CallOptions::new().idempotency_key("mine"));
+    keyed.send("#ops", "as a reply").await.unwrap();
+    let cx =
+        circle_core_common::CallContext::new(&Environment::default(), &circle_core_common::interfaces::messenger::RESOLVE, None);
+    let resolved = team.provider().unwrap().resolve(&cx, ResolveRequest::new("#ops".into(), "mine".into())).await.unwrap();
+    assert!(matches!(&resolved, Resolved::Sent(found) if found.channel.as_str() == "#ops"), "{resolved:?}");
+}
+
+/// A place in a listing is the leg's that gave it, and legs may have come since.
+#[tokio::test]
+async fn a_listing_goes_on_at_the_leg_that_began_it() {
+    let two = Two::new();
+    let own = Messenger::new(two.second.clone());
+    for text in ["one", "two", "three"] {
+        own.send("#ops", text).await.unwrap();
+        own.send(format!("#{text}"), text).await.unwrap();
+    }
+    let leg = || Leg::new(own.clone()).name("second");
+    let before = Messenger::new(Fallback::new([leg()]));
+    let since = Messenger::new(Fallback::new([Leg::new(Messenger::new(two.first.clone())).name("first"), leg()]));
+    let page = before.history("#ops").page_size(1).page().await.unwrap();
+    let next = since.history("#ops").page_size(1).starting_at(page.next.unwrap()).page().await.unwrap();
+    assert_eq!(next.items.iter().map(|posted| posted.text.as_str()).collect::<Vec<_>>(), ["two"]);
+    let page = before.channels().page_size(1).page().await.unwrap();
+    let rest = since.channels().page_size(10).starting_at(page.next.unwrap()).page().await.unwrap();
+    assert_eq!(rest.items.len(), 3, "of its four channels");
+    // A thread of one leg and a place of another are no question.
+    let mut page = PageRequest::first();
+    page.size = Some(1);
+    let mut asked = HistoryRequest::new("#ops".into(), HistoryOptions::new(), page);
+    let cx =
+        circle_core_common::CallContext::new(&Environment::default(), &circle_core_common::interfaces::messenger::HISTORY, None);
+    asked.page.cursor = before.provider().unwrap().history(&cx, asked.clone()).await.unwrap().next;
+    let other = Messenger::new(Fallback::new([Leg::new(Messenger::new(two.first.clone())).name("first")]));
+    asked.options = HistoryOptions::new().thread(other.send("#ops", "first").await.unwrap());
+    assert!(since.provider().unwrap().history(&cx, asked).await.unwrap_err().is(ErrorKind::Conflict));
+}
+
 #[tokio::test]
 async fn keys_of_the_caller_are_refused_because_no_two_services_share_them() {
     let two = Two::new();
@@ -150,6 +195,23 @@ async fn only_the_recipients_that_one_could_not_reach_are_told_by_the_next() {
     assert!(unsure.failures().all(|(_, error)| error.is(ErrorKind::OutcomeUnknown)) && unsure.failures().count() == 1);
     assert_eq!(two.second.notifications().len(), 1);
     assert!(on_call.status().all().await.is_err(), "never short");
+}
+
+#[tokio::test]
+async fn whom_the_next_may_have_told_is_in_doubt_and_not_unreached() {
+    let (first, second, outage) = (console("ana"), console("ben"), Outage::new());
+    let legs = [Notifier::new(first.clone()), Notifier::new(Decorated::new(second, outage.clone()))];
+    let on_call = Notifier::new(Fallback::new(legs).cooldown(Cooldown::off()).move_on(MoveOn::new().at(ErrorKind::NotFound)));
+    let tell = async || {
+        let told = on_call.notify(Notification::new("Disk 95 %").to(["ana", "ben"])).await.unwrap();
+        told.into_iter().map(|receipt| receipt.map(drop).map_err(|error| (error.kind(), error.sent()))).collect::<Vec<_>>()
+    };
+    outage.is_unsure();
+    assert_eq!(tell().await, [Ok(()), Err((ErrorKind::OutcomeUnknown, Sent::Maybe))]);
+    // Where the next has certainly told nobody, what the first one said stands.
+    outage.begins();
+    assert!(matches!(tell().await[..], [Ok(()), Err((ErrorKind::NotFound, _))]));
+    assert_eq!(first.notifications().len(), 2);
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
 mod conditional;
 mod encryption;
 mod failures;
+mod keys;
 mod lasting;
 mod multipart;
 mod region;
 mod requests;
+mod secrets;
 mod trailing;
 
 use circle_core_aws::{AwsCredentialsConfig, S3, S3Config};

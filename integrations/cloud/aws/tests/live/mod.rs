@@ -1,6 +1,7 @@
 //! The servers, and a fresh bucket on each.
 
 mod native;
+pub(crate) mod secrets;
 
 use std::sync::Arc;
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use circle_core_common::interfaces::key_value_store::{Action, Change, Entry, Key, Precondition, Write, Written};
 use circle_core_common::{Error, ErrorKind, Fence, OperationId, Reason, Result, Tick, Version};
 
-use super::watch::Watchers;
 use crate::provider::Store;
+use crate::watchers::Watchers;
 
 #[derive(Default)]
 pub(crate) struct Entries {
@@ -19,7 +19,7 @@ pub(crate) struct Entries {
     /// The newest fence of every key that was ever written with one: it outlives the entry, or a late holder of the
     /// lock could write after a delete.
     fences: BTreeMap<Key, Fence>,
-    pub(super) watchers: Watchers,
+    pub(super) watchers: Watchers<Change>,
 }
 
 /// An entry, and when it expires on the monotonic clock: setting the wall clock ends no life.
@@ -175,10 +175,10 @@ impl Entries {
                 if let Some(expires) = slot.expires {
                     self.expiries.insert((expires, key.clone()));
                 }
-                self.watchers.tell(&key, || Change::Put(slot.entry.clone()));
+                self.watchers.tell(key.as_str(), || Change::Put(slot.entry.clone()));
                 self.slots.insert(key, slot);
             }
-            None if before.is_some() => self.watchers.tell(&key, || Change::Deleted(key.clone())),
+            None if before.is_some() => self.watchers.tell(key.as_str(), || Change::Deleted(key.clone())),
             None => {}
         }
     }

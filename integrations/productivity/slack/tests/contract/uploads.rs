@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use circle_core_common::interfaces::messenger::{Attachment, Message};
-use circle_core_common::{Body, ByteStream, ErrorKind};
+use circle_core_common::{Body, ByteStream, ErrorKind, Sent};
 use circle_core_testkit::{FaultServer, Received, Reply};
 
-use super::{CHANNEL, POSTED, TOKEN, team};
+use super::{CHANNEL, POSTED, TOKEN, refusal, team};
 
 const PERMALINK: &str = "https://example.slack.com/files/U1/F123ABC456/q3.csv";
 
@@ -94,4 +94,17 @@ async fn a_file_that_is_refused_sends_no_message_and_shows_no_address() {
     let error = team(&refusing.origin()).send(CHANNEL, message).await.unwrap_err();
     assert_eq!((error.kind(), refusing.hits(), server.hits()), (ErrorKind::PermissionDenied, 2, 0), "{error}");
     assert!(!format!("{error} {error:?}").contains("hidden-signature"), "{error:?}");
+}
+
+/// The upload has ended by then: an error of the look that asks for its address does not say that there is no file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_there_is_not_said_to_be_missing() {
+    let server = FaultServer::start().await.unwrap();
+    let place = format!(r#"{{"ok":true,"upload_url":"{}/upload","file_id":"F1"}}"#, server.origin());
+    server.at("/api/files.getUploadURLExternal").always(Reply::json(place));
+    server.at("/upload").always(Reply::ok("OK - 1"));
+    server.at("/api/files.completeUploadExternal").always(Reply::json(r#"{"ok":true,"files":[{"id":"F1","title":"a"}]}"#));
+    server.at("/api/files.info").always(refusal("file_not_found"));
+    let error = team(&server.origin()).upload(CHANNEL, Attachment::bytes("a", "a")).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent(), server.hits()), (ErrorKind::NotFound, Sent::Maybe, 4), "{error:?}");
 }

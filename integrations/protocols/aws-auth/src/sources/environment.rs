@@ -52,4 +52,8 @@ impl Link for EnvironmentCredentials {
             (None, None) => Ok(Found::NotConfigured(format!("neither `{ID}` nor `{SECRET}` is set").into())),
         }
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }

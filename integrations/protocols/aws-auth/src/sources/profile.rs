@@ -146,4 +146,8 @@ impl Link for ProfileCredentials {
             (None, None) => Ok(Found::NotConfigured(format!("the profile `{name}` in {places} has no access key").into())),
         }
     }
+
+    fn by_tenant(&self) -> bool {
+        false
+    }
 }

@@ -27,7 +27,8 @@ use crate::wire::{Completion, Count, Text};
 use crate::{embeddings, field};
 
 /// What a line answers; it was sent by the service itself.
-static LINE: RemoteOperation = RemoteOperation::new("openai.BatchLine", Idempotency::Safe, "");
+// No request, and so no static: what the service says of a line is read by the rules of its answers.
+const LINE: &RemoteOperation = &RemoteOperation::new("openai.BatchLine", Idempotency::Safe, "");
 
 /// The answer to one request of a batch.
 #[derive(Clone)]
@@ -145,7 +146,7 @@ impl BatchLine {
             let headers: HeaderMap =
                 request_id.map(|id| (http::HeaderName::from_static("x-request-id"), id)).into_iter().collect();
             let body = self.body().unwrap_or_default();
-            return Answers.classify(&Answer::new(&LINE, status, &headers, body.as_bytes()));
+            return Answers.classify(&Answer::new(LINE, status, &headers, body.as_bytes()));
         }
         let said = self.error.as_ref()?;
         let kind = match said.code.as_deref() {

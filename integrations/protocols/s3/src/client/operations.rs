@@ -5,6 +5,9 @@ use circle_core_common::resilience::{Idempotency, RemoteOperation};
 macro_rules! remote {
     ($($name:ident = $text:literal, $idempotency:ident, $template:literal;)+) => {
         $(pub(super) static $name: RemoteOperation = RemoteOperation::new($text, Idempotency::$idempotency, $template);)+
+
+        /// Every request that is made of the service.
+        pub const OPERATIONS: &[&RemoteOperation] = &[$(&$name),+];
     };
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use circle_core_common::ErrorKind;
-use circle_core_common::audit::{AuditMode, AuditSink, FileAudit};
+use circle_core_common::audit::{AuditLog, AuditMode, AuditSink};
 use circle_core_common::interfaces::object_store::ObjectStore;
 
 use super::answering;
@@ -15,7 +15,7 @@ async fn the_file_keeps_whole_lines_over_a_crash() {
     {
         let files = ObjectStore::builder(answering(200))
             .name("documents")
-            .audit(FileAudit::open(&path).unwrap(), AuditMode::Required)
+            .audit(AuditLog::open(&path).unwrap(), AuditMode::Required)
             .build();
         let mut calls = tokio::task::JoinSet::new();
         for at in 0..200 {
@@ -33,7 +33,7 @@ async fn the_file_keeps_whole_lines_over_a_crash() {
     }
     // A crash tore the last line; opening cuts it off and goes on behind the last whole one.
     std::fs::write(&path, format!("{whole}{{\"at\":\"2026")).unwrap();
-    let files = ObjectStore::builder(answering(1)).audit(FileAudit::open(&path).unwrap(), AuditMode::Required).build();
+    let files = ObjectStore::builder(answering(1)).audit(AuditLog::open(&path).unwrap(), AuditMode::Required).build();
     files.head("later").await.unwrap();
     let mended = std::fs::read_to_string(&path).unwrap();
     assert!(mended.starts_with(&whole) && mended.lines().count() == 402);
@@ -41,23 +41,47 @@ async fn the_file_keeps_whole_lines_over_a_crash() {
 }
 
 #[tokio::test]
-async fn a_whole_last_record_without_its_end_is_kept() {
+async fn somebody_elses_file_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    std::fs::write(&path, "{\"call\":1}\n{\"call\":2}").unwrap();
-    FileAudit::open(&path).unwrap().flush().await.unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"call\":1}\n{\"call\":2}\n");
-    let foreign = vec![b'x'; 2 << 20];
-    std::fs::write(&path, &foreign).unwrap();
-    assert!(FileAudit::open(&path).unwrap_err().is(ErrorKind::Unavailable));
-    assert_eq!(std::fs::read(&path).unwrap(), foreign, "somebody else's file stays as it is");
+    for foreign in [b"{\"call\":1}\n{\"call\":2}\n".to_vec(), vec![b'x'; 2 << 20], b"x".to_vec()] {
+        std::fs::write(&path, &foreign).unwrap();
+        let error = AuditLog::open(&path).unwrap_err();
+        assert!(error.is(ErrorKind::Corrupt) && error.to_string().contains("audit.jsonl"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), foreign);
+    }
+}
+
+#[tokio::test]
+async fn a_log_has_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let first = AuditLog::open(&path).unwrap();
+    let error = AuditLog::open(&path).unwrap_err();
+    assert!(error.is(ErrorKind::Unavailable) && error.to_string().contains("another process"), "{error}");
+    let origin = first.origin().to_owned();
+    drop(first);
+    assert_eq!(AuditLog::open(&path).unwrap().origin(), origin);
+}
+
+#[tokio::test]
+async fn what_another_writes_into_the_log_stops_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::open(&path).unwrap();
+    let files = ObjectStore::builder(answering(1)).audit(log, AuditMode::Required).build();
+    files.head("a").await.unwrap();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{whole}{{}}\n")).unwrap();
+    let error = files.head("b").await.unwrap_err();
+    assert_eq!(error.reason(), Some(circle_core_common::Reason::AuditUnavailable), "{error}");
 }
 
 #[tokio::test]
 async fn best_effort_records_reach_the_file_however_many_come_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let audit: Arc<FileAudit> = Arc::new(FileAudit::open(&path).unwrap());
+    let audit: Arc<AuditLog> = Arc::new(AuditLog::open(&path).unwrap());
     let files = ObjectStore::new(answering(4000));
     let environment = circle_core_common::Environment::builder().audit_arc(audit.clone(), AuditMode::BestEffort).build();
     let files = circle_core_common::Handle::rebind(&files, environment, "documents");
@@ -71,7 +95,10 @@ async fn best_effort_records_reach_the_file_however_many_come_at_once() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn records_that_a_full_disk_loses_are_counted_though_nobody_waits() {
-    let audit: Arc<FileAudit> = Arc::new(FileAudit::open("/dev/full").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let audit: Arc<AuditLog> = Arc::new(AuditLog::open(&path).unwrap());
     let environment = circle_core_common::Environment::builder().audit_arc(audit.clone(), AuditMode::BestEffort).build();
     let files = circle_core_common::Handle::rebind(&ObjectStore::new(answering(1)), environment, "documents");
     files.head("a").await.unwrap();
@@ -84,6 +111,6 @@ async fn records_that_a_full_disk_loses_are_counted_though_nobody_waits() {
 async fn an_audit_file_that_cannot_be_made_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let error = FileAudit::open(folder.path().join("file/audit.jsonl")).unwrap_err();
+    let error = AuditLog::open(folder.path().join("file/audit.jsonl")).unwrap_err();
     assert!(error.is(ErrorKind::Unavailable) && error.to_string().contains("file/audit.jsonl"), "{error}");
 }
