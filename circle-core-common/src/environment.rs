@@ -129,6 +129,12 @@ impl Environment {
         made
     }
 
+    /// The same environment without what is shared: for what is itself shared, which would keep the whole alive for ever.
+    #[cfg(feature = "http")]
+    pub(crate) fn sharing_nothing(&self) -> Self {
+        Self { parts: Arc::new(Parts { shared: Arc::default(), ..(*self.parts).clone() }) }
+    }
+
     /// Whether the hub of this environment has shut down; calls answer `Closed` from then on.
     #[must_use]
     pub fn is_closed(&self) -> bool {

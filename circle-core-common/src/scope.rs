@@ -158,6 +158,13 @@ impl HandleCore {
         Some(self.account.get_or_init(|| self.shared.stats.of_tenant(tenant)))
     }
 
+    /// Opens the scope of a request that gets a credential, within the load that it belongs to. Nobody is asked whether it may
+    /// be: the call that needs the credential was.
+    #[cfg(feature = "http")]
+    pub(crate) fn open_load(&self, cx: &CallContext) -> Call<'_> {
+        Call::within(self, cx.clone())
+    }
+
     /// Opens the scope of one call, which [`Call::start`] then makes.
     pub fn open(&self, operation: &'static Operation) -> Call<'_> {
         Call::new(self, operation)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{CredentialSource, Lease};
+use super::{CredentialCache, CredentialSource, Lease};
 use crate::context::CallContext;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
@@ -135,6 +135,41 @@ fn missing(scheme: &str, path: &str, error: Error) -> Error {
 }
 
 impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reference.fmt(f)
+    }
+}
+
+/// The secret behind a reference for whoever cannot tell that it was replaced, such as the verifier of a webhook, to whom a
+/// request of the new secret looks like a forged one: what this machine has is read anew at every use, so that a change is live at
+/// once; a secret store is asked as a [`SecretSource`] asks it, so that requests of strangers do not become requests to it.
+#[derive(Clone)]
+pub struct LiveSecret {
+    reference: SecretRef,
+    stored: CredentialCache<SecretString>,
+}
+
+impl LiveSecret {
+    /// The secret behind this reference.
+    #[must_use]
+    pub fn new(reference: SecretRef, environment: &Environment) -> Self {
+        let stored = CredentialCache::new(SecretSource::new(reference.clone(), environment));
+        Self { reference, stored }
+    }
+
+    /// The secret as it is now.
+    ///
+    /// # Errors
+    /// Why it cannot be read; the message names the place and no value.
+    pub async fn read(&self, cx: &CallContext) -> Result<SecretString> {
+        match self.reference.stored() {
+            Some(_) => Ok(self.stored.get(cx).await?.value().clone()),
+            None => self.reference.resolve().await,
+        }
+    }
+}
+
+impl fmt::Debug for LiveSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reference.fmt(f)
     }

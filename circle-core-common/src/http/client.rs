@@ -20,11 +20,11 @@ use super::target::Target;
 use super::transport::{Identity, TlsIdentity, Transport};
 use crate::client_certificate::ClientCertificate;
 use crate::context::CallContext;
-use crate::credentials::CredentialCache;
+use crate::credentials::{CredentialCache, LOAD};
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::resilience::{Endpoint, Idempotency, Policy, RemoteOperation, Stall, StallSettings};
-use crate::scope::ServiceStats;
+use crate::scope::{HandleCore, Resources, ServiceStats};
 use crate::service::BuildContext;
 use crate::telemetry::Propagator;
 use crate::units::ByteSize;
@@ -41,6 +41,7 @@ pub struct HttpClient {
 }
 
 pub(super) struct Inner {
+    pub(super) environment: Environment,
     pub(super) service: Arc<str>,
     pub(super) origin: Arc<Origin>,
     pub(super) endpoint: Arc<Endpoint>,
@@ -82,6 +83,18 @@ impl Inner {
         let work = Whole(Exchange { inner: self, cx, operation, request, endpoint, added });
         let done = self.policy.execute(cx, operation, endpoint, &work).await?;
         Ok(done.output)
+    }
+
+    /// Sends a request that gets a credential, in a scope of its own: nobody's handle opened one, and it is on record as every
+    /// call is.
+    async fn load(&self, cx: &CallContext, operation: &'static RemoteOperation, request: &Request) -> Result<Response> {
+        let core = HandleCore::new(self.environment.clone(), Arc::clone(&self.service), "credentials");
+        let core = cx.options().map_or_else(|| core.clone(), |options| core.with(options.clone()));
+        let origin = Arc::from(request.target.origin.as_str());
+        let mut call = core.open_load(cx);
+        call.start(Resources::One(&origin), || Ok(())).await?;
+        let result = call.guard(self.execute(call.cx(), operation, request, None)).await;
+        call.finish(result).await
     }
 
     /// The headers that a request describes, its own and the client's.
@@ -139,6 +152,9 @@ impl HttpClient {
         let inner = &*self.inner;
         // A block and no `async fn`, whose future holds every argument twice and copies it when it is first polled.
         async move {
+            if std::ptr::eq(cx.operation(), &raw const LOAD) {
+                return Box::pin(inner.load(cx, operation, &request)).await;
+            }
             if let Some(cache) = &inner.cache {
                 return Box::pin(cache.send(inner, cx, operation, &request)).await;
             }
@@ -189,7 +205,6 @@ impl fmt::Debug for HttpClient {
 #[must_use]
 pub struct HttpClientBuilder {
     inner: Inner,
-    environment: Environment,
     /// What the service's user chose.
     chosen: StallSettings,
 }
@@ -197,14 +212,14 @@ pub struct HttpClientBuilder {
 impl HttpClientBuilder {
     /// How requests are authorised; bound to the client's own origin.
     pub fn auth(mut self, auth: Auth) -> Self {
-        self.inner.auth = Authorizer::new(auth, &self.environment);
+        self.inner.auth = Authorizer::new(auth, &self.inner.environment);
         self
     }
 
     /// Shows this certificate to services that ask for one, at the origins that the credential may go to; that of the service's
     /// configuration where nothing is said.
     pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
-        self.inner.identity = Some(CredentialCache::new(Identity::new(&certificate, &self.environment)));
+        self.inner.identity = Some(CredentialCache::new(Identity::new(&certificate, &self.inner.environment)));
         self
     }
 
@@ -279,6 +294,7 @@ impl BuildContext {
         headers.set(USER_AGENT, HeaderValue::from_static(concat!("circle-core/", env!("CARGO_PKG_VERSION"))));
         HttpClientBuilder {
             inner: Inner {
+                environment: self.environment().sharing_nothing(),
                 service: self.name().into(),
                 endpoint: policy.endpoint(origin.as_str()),
                 origin,
@@ -297,7 +313,6 @@ impl BuildContext {
                 traced: self.is_traced(),
                 propagator: self.environment().propagator().cloned(),
             },
-            environment: self.environment().clone(),
             chosen: self.chosen_resilience().stall.clone(),
         }
     }

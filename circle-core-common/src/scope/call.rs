@@ -11,6 +11,7 @@ use super::HandleCore;
 use super::instruments::{Model, Taken};
 use crate::audit::{AuditEvent, AuditMode, AuditRecord, Recording};
 use crate::context::CallContext;
+use crate::credentials::LOAD;
 use crate::error::{Error, ErrorKind, Reason, Result, Sent};
 use crate::operation::Operation;
 use crate::units::Timestamp;
@@ -68,7 +69,13 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call that is not started.
     pub(super) fn new(core: &'a HandleCore, operation: &'static Operation) -> Self {
+        Self::within(core, CallContext::new(&core.shared.environment, operation, core.options.clone()))
+    }
+
+    /// A call that is not started, in a context that is there already.
+    pub(super) fn within(core: &'a HandleCore, cx: CallContext) -> Self {
         let shared = &*core.shared;
+        let operation = cx.operation();
         let span = tracing::info_span!(
             target: "circle",
             "call",
@@ -79,7 +86,7 @@ impl<'a> Call<'a> {
             error.r#type = tracing::field::Empty,
         );
         Self {
-            cx: CallContext::new(&shared.environment, operation, core.options.clone()),
+            cx,
             span,
             core: Core::Borrowed(core),
             id: 0,
@@ -187,7 +194,7 @@ impl<'a> Call<'a> {
         let took = taken.get();
         let intended = std::mem::take(&mut self.open);
         self.span.record("error.type", error.kind().code());
-        self.core.shared.stats.count(self.core.account().map(|account| &**account), Some(&error), heard);
+        self.count(Some(&error), heard);
         if intended {
             self.record_outcome(error.kind().code(), Some(&error), took);
         }
@@ -205,7 +212,7 @@ impl<'a> Call<'a> {
     fn close<T>(&mut self, result: Result<T>, heard: bool) -> Result<T> {
         self.open = false;
         let error = result.as_ref().err();
-        self.core.shared.stats.count(self.core.account().map(|account| &**account), error, heard);
+        self.count(error, heard);
         self.cx.note_attempts(error.map_or(1, Error::attempts));
         self.cx.report(|report| {
             report.attempts += self.cx.attempts();
@@ -222,6 +229,10 @@ impl<'a> Call<'a> {
 
     /// Says in an error where it happened, to what, and in which write.
     fn placed(&self, error: Error) -> Error {
+        // The call that needs the credential says where it happened.
+        if self.is_load() {
+            return error;
+        }
         let error = self.core.place(error, self.cx.operation());
         let error = match &self.resource {
             Some(resource) => error.with_resource(resource),
@@ -233,13 +244,25 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Counts the call among those of the service.
+    fn count(&self, error: Option<&Error>, heard: bool) {
+        if !self.is_load() {
+            self.core.shared.stats.count(self.core.account().map(|account| &**account), error, heard);
+        }
+    }
+
+    /// Whether it gets the credential of another call.
+    pub(super) fn is_load(&self) -> bool {
+        std::ptr::eq(self.cx.operation(), &raw const LOAD)
+    }
+
     /// Measures the call as one that ends now, and says whether anybody listens to metrics.
     fn measure(&self, error: Option<ErrorKind>, taken: &Taken<'_>) -> bool {
         let shared = &*self.core.shared;
         let place = (&*shared.service, shared.provider);
         let heard = shared.instruments.record(self.cx.operation(), place, self.resource.as_ref(), error, taken);
         // What was refused here says nothing of the service, unless there is none to make the call with.
-        if shared.stats.is_measured() && (self.open || error.is_some_and(ErrorKind::is_service_fault)) {
+        if shared.stats.is_measured() && !self.is_load() && (self.open || error.is_some_and(ErrorKind::is_service_fault)) {
             shared.stats.judge(self.cx.started().since_start(), taken.get(), error);
         }
         heard

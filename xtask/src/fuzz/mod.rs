@@ -16,7 +16,7 @@ Usage: cargo xtask fuzz [--seconds N] [--runs N] [--seed N] [target …]
        cargo xtask fuzz <target> --input FILE
        cargo xtask fuzz --list
 
-  --seconds N    time for each target (default 10)
+  --seconds N    time for each target (default 10); as many run at once as there are cores
   --runs N       stop each target after N inputs; the same seed and N give the same inputs
   --seed N       where the random numbers start (default 0)
   --input FILE   run one input only, without catching its panic

@@ -4,9 +4,14 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     env, fs, panic,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Once,
+    sync::{
+        Mutex, Once, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -64,12 +69,32 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
     }
     let workspace = Workspace::load(&env::current_dir().unwrap_or_default())?;
     let mut problems = Problems::default();
-    for target in targets {
-        let corpus = corpus(&workspace, target)?;
-        let found = fuzz(target, &corpus, &options);
+    let targets = targets.into_iter().map(|target| Ok((target, corpus(&workspace, target)?))).collect::<Result<Vec<_>>>()?;
+    for (target, found) in fuzz_all(&targets, &options) {
         problems.extend(save(&workspace, target, found)?);
     }
     Ok(problems.finish("fuzz"))
+}
+
+/// Runs as many targets at once as there are cores: each has its time to itself. What is found comes in the order of targets.
+fn fuzz_all(
+    targets: &[(&'static Target, Vec<Vec<u8>>)],
+    options: &Options,
+) -> Vec<(&'static Target, BTreeMap<String, Finding>)> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZeroUsize::get) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((target, corpus)) = targets.get(index) else { break };
+                    let found = fuzz(target, corpus, options);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, (*target, found));
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
@@ -207,6 +232,16 @@ mod tests {
         let found = || fuzz(&buggy, &[b"0123456789".to_vec()], &runs(5_000));
         assert_eq!(found(), found());
         assert_eq!(found().len(), 1);
+    }
+
+    #[test]
+    fn targets_that_run_at_once_find_each_its_own() {
+        let targets = [target(|input| assert_ne!(input, b"one")), target(|_| {}), target(|input| assert_ne!(input, b"two"))];
+        let targets: &'static [Target] = Box::leak(Box::new(targets));
+        let corpora = [b"one", b"one", b"two"].map(|seed| vec![seed.to_vec()]);
+        let all: Vec<_> = targets.iter().zip(corpora).collect();
+        let found: Vec<_> = fuzz_all(&all, &runs(1)).into_iter().map(|(_, found)| found.len()).collect();
+        assert_eq!(found, [1, 0, 1]);
     }
 
     #[test]

@@ -103,3 +103,26 @@ async fn a_secret_that_rotates_in_its_file_reaches_who_reads_it() {
     *clock.0.lock().unwrap() += FILE_LOOK;
     assert_eq!(seen(&cache, &cx).await.unwrap(), "second");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_nobody_can_refuse_is_read_anew_from_here_and_seldom_from_a_store() {
+    let environment = environment();
+    let cx = CallContext::new(&environment, &LOAD, None);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let live = |reference: SecretRef| LiveSecret::new(reference, &environment);
+    let (here, there) = (live(SecretRef::file(path.to_str().unwrap())), live("vault:hook".parse().unwrap()));
+    let store = Store::default();
+    environment.secret_resolvers().insert("vault", Arc::new(store.clone()));
+    for value in ["first", "second"] {
+        std::fs::write(&path, value).unwrap();
+        assert_eq!(here.read(&cx).await.unwrap().expose_secret(), value);
+        store.set("hook", value);
+        assert_eq!(there.read(&cx).await.unwrap().expose_secret(), "first");
+    }
+    assert_eq!(store.0.lock().unwrap().1, 1, "requests of strangers are none to the store");
+    tokio::time::sleep(STORE_LOOK).await;
+    let _ = there.read(&cx).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(there.read(&cx).await.unwrap().expose_secret(), "second");
+}

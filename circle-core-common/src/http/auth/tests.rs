@@ -1,3 +1,5 @@
+mod recorded;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -62,7 +62,7 @@ impl Slack {
             directory: Directory::new(config.names_ttl, types.join(",")),
             lost: LostWrites::default(),
             app,
-            signing: Signing::new(config.signing_secret)?,
+            signing: Signing::new(config.signing_secret.as_ref(), &cx)?,
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use circle_core_common::credentials::LiveSecret;
 use circle_core_common::http::{Auth, HttpClient, Origin, Request, Secrets, Sign, TransportRequest};
 use circle_core_common::interfaces::notifier::{
     ClearRequest, DeliveryState, DeliveryStatus, Notification, NotificationId, Notifier, NotifierCapabilities, NotifierProvider,
@@ -15,7 +16,7 @@ use circle_core_common::interfaces::notifier::{
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{
     BuildContext, Bulk, CallContext, Environment, Error, ErrorKind, Health, Integration, Page, Provider, ProviderInfo, Result,
-    SecretRef, Service,
+    Service,
 };
 use secrecy::ExposeSecret;
 
@@ -28,14 +29,14 @@ static SEND: RemoteOperation = RemoteOperation::new("slack.webhook", Idempotency
 
 /// Puts the path of a webhook, which is its secret, on a request as the last step.
 struct WebhookUrl {
-    url: SecretRef,
+    url: LiveSecret,
     origin: Arc<Origin>,
 }
 
 #[async_trait]
 impl Sign for WebhookUrl {
-    async fn sign(&self, _: &CallContext, request: &mut TransportRequest) -> Result<()> {
-        let url = self.url.resolve().await?;
+    async fn sign(&self, cx: &CallContext, request: &mut TransportRequest) -> Result<()> {
+        let url = self.url.read(cx).await?;
         let invalid = || {
             let text = format!("the address of a webhook begins with {}/ and holds no blanks", self.origin);
             Error::new(ErrorKind::ConfigInvalid, text)
@@ -77,10 +78,11 @@ impl SlackWebhook {
         }
         let origin = Arc::new(cx.origin(&config.api_base).map_err(|error| error.context("api_base"))?);
         let client = |url| {
+            let url = cx.live_secret(url);
             let auth = Auth::custom(WebhookUrl { url, origin: Arc::clone(&origin) });
             cx.http(Arc::clone(&origin)).auth(auth).classify(Webhooks).build()
         };
-        let webhooks = config.webhooks.into_iter().map(|(name, url)| (name, client(url))).collect();
+        let webhooks = config.webhooks.iter().map(|(name, url)| (name.clone(), client(url))).collect();
         let shared = Shared {
             info: ProviderInfo::new(Self::NAME, env!("CARGO_PKG_VERSION"), origin.host()),
             environment: cx.environment().clone(),

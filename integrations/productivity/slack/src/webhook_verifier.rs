@@ -1,11 +1,12 @@
 //! Slack as a verifier of its requests: <https://docs.slack.dev/authentication/verifying-requests-from-slack>.
 
 use async_trait::async_trait;
+use circle_core_common::credentials::LiveSecret;
 use circle_core_common::interfaces::webhook_verifier::{
     ParseRequest, Seen, Verified, VerifyRequest, WebhookEvent, WebhookVerifierCapabilities, WebhookVerifierProvider,
 };
 use circle_core_common::webhook::{Scheme, Verification};
-use circle_core_common::{ByteSize, CallContext, Error, ErrorKind, Result, SecretRef};
+use circle_core_common::{BuildContext, ByteSize, CallContext, Error, ErrorKind, Result, SecretRef};
 use secrecy::ExposeSecret;
 
 use crate::provider::Slack;
@@ -16,20 +17,21 @@ pub(crate) const BODY_MAX: ByteSize = ByteSize::mib(1);
 /// By what Slack's requests are verified.
 pub(crate) struct Signing {
     verification: Verification,
-    secret: Option<SecretRef>,
+    secret: Option<LiveSecret>,
     capabilities: WebhookVerifierCapabilities,
     seen: Seen,
 }
 
 impl Signing {
-    pub(crate) fn new(secret: Option<SecretRef>) -> Result<Self> {
+    pub(crate) fn new(secret: Option<&SecretRef>, cx: &BuildContext) -> Result<Self> {
         let verification = Verification::new(Scheme::slack())?;
         let mut capabilities = verification.capabilities();
         capabilities.body_max = BODY_MAX;
+        let secret = secret.map(|secret| cx.live_secret(secret));
         Ok(Self { verification, secret, capabilities, seen: Seen::in_process() })
     }
 
-    pub(crate) fn secret(&self) -> Result<&SecretRef> {
+    pub(crate) fn secret(&self) -> Result<&LiveSecret> {
         self.secret.as_ref().ok_or_else(|| {
             let text = "Slack's requests are verified by the app's signing secret: set `signing_secret`";
             Error::new(ErrorKind::ConfigInvalid, text)
@@ -47,11 +49,10 @@ impl WebhookVerifierProvider for Slack {
         &self.shared.signing.seen
     }
 
-    async fn verify(&self, _: &CallContext, request: VerifyRequest) -> Result<Verified> {
+    async fn verify(&self, cx: &CallContext, request: VerifyRequest) -> Result<Verified> {
         self.client.check_open()?;
         let signing = &self.shared.signing;
-        // Read anew, so that one that was changed is live at once.
-        let secret = signing.secret()?.resolve().await?;
+        let secret = signing.secret()?.read(cx).await?;
         let key = signing.verification.key(secret.expose_secret())?;
         signing.verification.verify(&[key], &request.headers, &request.body, request.now)
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use circle_core_common::credentials::LiveSecret;
 use circle_core_common::interfaces::key_value_store::KeyValueStoreCapabilities;
 use circle_core_common::interfaces::webhook_verifier::{
     Seen, WebhookVerifier, WebhookVerifierCapabilities, WebhookVerifierProvider,
 };
 use circle_core_common::webhook::{Verification, WebhookKey};
 use circle_core_common::{
-    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, SecretRef,
-    Service,
+    BuildContext, CallContext, Environment, Error, ErrorKind, Health, Integration, Provider, ProviderInfo, Result, Service,
 };
 use secrecy::ExposeSecret;
 
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) verification: Verification,
     pub(crate) capabilities: WebhookVerifierCapabilities,
     pub(crate) seen: Seen,
-    secrets: Vec<SecretRef>,
+    secrets: Vec<LiveSecret>,
     is_closed: AtomicBool,
 }
 
@@ -64,7 +64,7 @@ impl Webhooks {
             verification,
             capabilities,
             seen: seen.kept(config.seen_for).lease(config.lease),
-            secrets: config.secrets,
+            secrets: config.secrets.iter().map(|secret| cx.live_secret(secret)).collect(),
             is_closed: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -86,11 +86,11 @@ impl Shared {
         Ok(())
     }
 
-    /// The keys of the live secrets, read anew, so that one that was changed is live at once.
-    pub(crate) async fn keys(&self) -> Result<Vec<WebhookKey>> {
+    /// The keys of the live secrets.
+    pub(crate) async fn keys(&self, cx: &CallContext) -> Result<Vec<WebhookKey>> {
         let mut keys = Vec::with_capacity(self.secrets.len());
         for secret in &self.secrets {
-            keys.push(self.verification.key(secret.resolve().await?.expose_secret())?);
+            keys.push(self.verification.key(secret.read(cx).await?.expose_secret())?);
         }
         Ok(keys)
     }
@@ -112,9 +112,9 @@ impl Provider for Webhooks {
         &self.shared.environment
     }
 
-    async fn health(&self, _: &CallContext) -> Result<Health> {
+    async fn health(&self, cx: &CallContext) -> Result<Health> {
         self.shared.open()?;
-        self.shared.keys().await.map(|_| Health::healthy())
+        self.shared.keys(cx).await.map(|_| Health::healthy())
     }
 
     async fn close(&self, _: &CallContext) -> Result<()> {

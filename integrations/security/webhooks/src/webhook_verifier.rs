@@ -18,9 +18,9 @@ impl WebhookVerifierProvider for Webhooks {
         &self.shared.seen
     }
 
-    async fn verify(&self, _: &CallContext, request: VerifyRequest) -> Result<Verified> {
+    async fn verify(&self, cx: &CallContext, request: VerifyRequest) -> Result<Verified> {
         self.shared.open()?;
-        let keys = self.shared.keys().await?;
+        let keys = self.shared.keys(cx).await?;
         self.shared.verification.verify(&keys, &request.headers, &request.body, request.now)
     }
 
