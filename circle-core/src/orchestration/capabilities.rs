@@ -102,6 +102,13 @@ all_of! {
 }
 
 all_of! {
+    all_secret_stores: SecretStoreCapabilities {
+        least { name_max, value_max, }
+        most {}
+    }
+}
+
+all_of! {
     all_vector_stores: VectorStoreCapabilities {
         least { top_k_max, dimensions_max, batch_max, id_max, name_max, }
         most {}

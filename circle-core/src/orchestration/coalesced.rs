@@ -3,6 +3,7 @@
 mod embed;
 mod key_value_store;
 mod object_store;
+mod secret_store;
 #[cfg(test)]
 mod tests;
 mod vector_store;
@@ -15,6 +16,7 @@ use circle_core_common::coalesce::Coalesce;
 use circle_core_common::interfaces::embedding_model::{Embedded, EmbeddingModel};
 use circle_core_common::interfaces::key_value_store::{Entry, KeyValueStore};
 use circle_core_common::interfaces::object_store::{ObjectMeta, ObjectStore};
+use circle_core_common::interfaces::secret_store::{Secret, SecretStore};
 use circle_core_common::interfaces::vector_store::{Match, VectorStore};
 use circle_core_common::{Bulk, ByteSize, CallContext, Environment, Error, ErrorKind, Handle, Provider, Reason, Result};
 
@@ -33,7 +35,7 @@ use super::stamps::Stamps;
 /// ```
 ///
 /// - *Shared* are metadata and contents up to [`object_max`](Self::object_max) of an object store, entries of a key-value store,
-///   embeddings, and matches of a vector store. Contents that stream, lists and watches are not, nor strong reads, nor calls
+///   secrets of a store that lends none, embeddings, and matches of a vector store. Contents that stream, lists and watches are not, nor strong reads, nor calls
 ///   with a provider's own option, an attempt timeout, or rules of their own on repeating and hedging.
 /// - *Equal* are calls for the same thing, by the same tenant and principal.
 /// - *Each caller* keeps its own deadline, cancellation, span and audit record. The first one makes the call; where it is dropped
@@ -66,6 +68,10 @@ impl Coalescible for KeyValueStore {
 
 impl Coalescible for ObjectStore {
     type Shared = Read;
+}
+
+impl Coalescible for SecretStore {
+    type Shared = Secret;
 }
 
 impl Coalescible for VectorStore {

@@ -6,6 +6,7 @@ mod messenger;
 mod models;
 mod notifier;
 mod object_store;
+mod secret_store;
 #[cfg(test)]
 mod tests;
 mod vector_store;

@@ -142,6 +142,24 @@ macro_rules! key_value_store_of_frame {
     };
 }
 
+/// The secret store that a frame holds, in all but `get`.
+macro_rules! secret_store_of_frame {
+    () => {
+        fn capabilities(&self) -> &SecretStoreCapabilities {
+            self.frame.handle.capabilities()
+        }
+
+        $crate::orchestration::forward::forwarded! {
+            put(PutRequest) -> Version, writes |request| [request.name.as_str()];
+            delete(DeleteRequest) -> Deleted, writes |request| [request.name.as_str()];
+            list(ListRequest) -> Page<SecretMeta>;
+            watch(WatchRequest) -> Watch<SecretChange>;
+            renew_lease(RenewRequest) -> Lease;
+            revoke_lease(RevokeRequest) -> ();
+        }
+    };
+}
+
 /// The vector store that a frame holds, in all but `query`. Its collections are what is written.
 macro_rules! vector_store_of_frame {
     () => {
@@ -182,5 +200,5 @@ macro_rules! leg_calls {
 
 pub(super) use {
     chat_model_of_frame, chat_model_of_legs, forwarded, key_value_store_of_frame, leg_calls, object_store_of_frame, provided_by,
-    vector_store_of_frame,
+    secret_store_of_frame, vector_store_of_frame,
 };

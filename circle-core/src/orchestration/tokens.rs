@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use circle_core_common::interfaces::messenger::{self, ChannelInfo, FileId, MessageId, Posted, Resolved};
 use circle_core_common::interfaces::notifier::{DeliveryStatus, NotificationId, Receipt};
 use circle_core_common::interfaces::object_store::{self, Object, ObjectMeta, PartTag, PresignedRequest, UploadId};
+use circle_core_common::interfaces::secret_store::{Lease, LeaseId, Secret, SecretChange, SecretMeta};
 use circle_core_common::interfaces::vector_store::{Match, Record};
 use circle_core_common::interfaces::{key_value_store, key_value_store::Change, key_value_store::Written};
 use circle_core_common::{Bulk, Cursor, Error, ErrorKind, Handle, Page, Reason, Result, Version, Watch};
@@ -50,6 +51,7 @@ tokens! {
     MessageId, as_str;
     FileId, as_str;
     NotificationId, as_str;
+    LeaseId, as_str;
 }
 
 impl Token for Arc<str> {
@@ -138,7 +140,7 @@ macro_rules! unmarked {
     };
 }
 
-unmarked!((), u64, i64, PresignedRequest, PartTag, Match, Record, ChannelInfo);
+unmarked!((), u64, i64, key_value_store::Deleted, PresignedRequest, PartTag, Match, Record, ChannelInfo);
 
 impl<T: Marked> Marked for Option<T> {
     fn marked(self, tag: &str) -> Self {
@@ -229,30 +231,70 @@ impl Marked for Written {
     }
 }
 
-impl Marked for Watch<Change> {
+impl Marked for Change {
+    fn marked(self, tag: &str) -> Self {
+        match self {
+            Self::Put(entry) => Self::Put(entry.marked(tag)),
+            other => other,
+        }
+    }
+}
+
+impl<T: Marked + Send + 'static> Marked for Watch<T> {
     fn marked(self, tag: &str) -> Self {
         Self::new(MarkedChanges { changes: self, tag: tag.into() })
     }
 }
 
-struct MarkedChanges {
-    changes: Watch<Change>,
+struct MarkedChanges<T> {
+    changes: Watch<T>,
     tag: Arc<str>,
 }
 
-impl Stream for MarkedChanges {
-    type Item = Result<Change>;
+impl<T: Marked> Stream for MarkedChanges<T> {
+    type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        Pin::new(&mut this.changes).poll_next(cx).map(|next| {
-            next.map(|change| {
-                change.map(|change| match change {
-                    Change::Put(entry) => Change::Put(entry.marked(&this.tag)),
-                    other => other,
-                })
-            })
-        })
+        let next = Pin::new(&mut this.changes).poll_next(cx);
+        next.map(|next| next.map(|change| change.map(|change| change.marked(&this.tag))))
+    }
+}
+
+impl Marked for Secret {
+    fn marked(mut self, tag: &str) -> Self {
+        self.version = self.version.tagged(tag);
+        self.lease = self.lease.marked(tag);
+        self
+    }
+}
+
+impl Marked for Lease {
+    fn marked(mut self, tag: &str) -> Self {
+        self.id = self.id.tagged(tag);
+        self
+    }
+}
+
+impl Marked for SecretMeta {
+    fn marked(mut self, tag: &str) -> Self {
+        mark(&mut self.version, tag);
+        self
+    }
+}
+
+impl Marked for SecretChange {
+    fn marked(self, tag: &str) -> Self {
+        match self {
+            Self::Put(name, version) => Self::Put(name, version.tagged(tag)),
+            other => other,
+        }
+    }
+}
+
+impl Marked for Version {
+    fn marked(self, tag: &str) -> Self {
+        self.tagged(tag)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{
     cell::RefCell,
     collections::BTreeMap,
-    env, fs, panic,
+    env, fs,
     num::NonZeroUsize,
+    panic,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
@@ -77,10 +78,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
 }
 
 /// Runs as many targets at once as there are cores: each has its time to itself. What is found comes in the order of targets.
-fn fuzz_all(
-    targets: &[(&'static Target, Vec<Vec<u8>>)],
-    options: &Options,
-) -> Vec<(&'static Target, BTreeMap<String, Finding>)> {
+fn fuzz_all(targets: &[(&'static Target, Vec<Vec<u8>>)], options: &Options) -> Vec<(&'static Target, BTreeMap<String, Finding>)> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, NonZeroUsize::get) {

@@ -5,9 +5,12 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -74,6 +77,25 @@ impl Authority {
     fn client(&self) -> Pair {
         self.sign("client.test", |_| {})
     }
+
+    /// The list of the certificates that it has taken back, by their numbers.
+    fn revoking(&self, numbers: &[u64]) -> CertificateRevocationListDer<'static> {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(4000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().into()
+    }
 }
 
 /// A server that lets nobody in whom this authority does not know, and the certificates that it was shown.
@@ -86,10 +108,15 @@ struct Strict {
 impl Strict {
     /// Its own certificate is for this name.
     async fn start(authority: &Authority, name: &str) -> Self {
+        Self::start_with(authority, name, authority.revoking(&[])).await
+    }
+
+    async fn start_with(authority: &Authority, name: &str, revoked: CertificateRevocationListDer<'static>) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         roots.add(authority.der.clone()).unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build().unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
+        let verifier = verifier.with_crls([revoked]).build().unwrap();
         let own = authority.sign(name, |_| {});
         let key = <PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(own.key.as_bytes()).unwrap();
         let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -151,7 +178,8 @@ async fn post(environment: &Environment, client: &HttpClient) -> crate::Result<R
 #[tokio::test]
 async fn t17_who_has_no_good_certificate_is_told_so_once() {
     let authority = Authority::new("An authority");
-    let server = Strict::start(&authority, "localhost").await;
+    let revoked = authority.sign("client.test", |params| params.serial_number = Some(SerialNumber::from(66)));
+    let server = Strict::start_with(&authority, "localhost", authority.revoking(&[66])).await;
     let expired = authority.sign("client.test", |params| {
         (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
     });
@@ -162,6 +190,7 @@ async fn t17_who_has_no_good_certificate_is_told_so_once() {
             ("of another authority", Some(literal(&Authority::new("Another").client())), "UnknownCA"),
             ("in the authority's name", Some(literal(&Authority::new("An authority").client())), "DecryptError"),
             ("expired", Some(literal(&expired)), "CertificateExpired"),
+            ("revoked", Some(literal(&revoked)), "CertificateRevoked"),
             (
                 "for servers only",
                 Some(literal(&authority.sign("a.test", |params| {

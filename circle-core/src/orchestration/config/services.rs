@@ -10,6 +10,7 @@ use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueSto
 use circle_core_common::interfaces::messenger::{Messenger, MessengerProvider};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierProvider};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+use circle_core_common::interfaces::secret_store::{SecretStore, SecretStoreProvider};
 use circle_core_common::interfaces::vector_store::{VectorStore, VectorStoreProvider};
 use circle_core_common::{
     AnyServiceRef, BuildContext, Environment, Error, ErrorKind, Handle, Integration, Provider, Reason, Result, Service,
@@ -120,7 +121,7 @@ impl Integration for FallbackService {
 
     const NAME: &'static str = "fallback";
     const INTERFACES: &'static [&'static str] =
-        &["ChatModel", "EmbeddingModel", "ObjectStore", "KeyValueStore", "VectorStore", "Messenger", "Notifier"];
+        &["ChatModel", "EmbeddingModel", "ObjectStore", "KeyValueStore", "SecretStore", "VectorStore", "Messenger", "Notifier"];
     const DECORATES: bool = true;
 
     async fn build(config: FallbackConfig, cx: BuildContext) -> Result<Service> {
@@ -143,6 +144,7 @@ impl Integration for FallbackService {
             };
             ObjectStore by ObjectStoreProvider: |handles| behind.stores(handles);
             KeyValueStore by KeyValueStoreProvider: |handles| behind.stores(handles);
+            SecretStore by SecretStoreProvider: |handles| behind.stores(handles);
             VectorStore by VectorStoreProvider: |handles| behind.stores(handles);
             Messenger by MessengerProvider: |handles: Vec<(&str, Messenger)>| {
                 let channels: Vec<_> = handles.iter().map(|(name, _)| config.channels.get(*name)).collect();
@@ -270,7 +272,7 @@ impl Integration for CoalesceService {
     type Config = CoalesceConfig;
 
     const NAME: &'static str = "coalesce";
-    const INTERFACES: &'static [&'static str] = &["EmbeddingModel", "ObjectStore", "KeyValueStore", "VectorStore"];
+    const INTERFACES: &'static [&'static str] = &["EmbeddingModel", "ObjectStore", "KeyValueStore", "SecretStore", "VectorStore"];
     const DECORATES: bool = true;
 
     async fn build(config: CoalesceConfig, cx: BuildContext) -> Result<Service> {
@@ -285,6 +287,9 @@ impl Integration for CoalesceService {
             };
             KeyValueStore by KeyValueStoreProvider: |handles| {
                 Coalesced::<KeyValueStore>::new(only(handles)).environment(environment())
+            };
+            SecretStore by SecretStoreProvider: |handles| {
+                Coalesced::<SecretStore>::new(only(handles)).environment(environment())
             };
             VectorStore by VectorStoreProvider: |handles| {
                 Coalesced::<VectorStore>::new(only(handles)).environment(environment())

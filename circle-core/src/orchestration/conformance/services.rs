@@ -9,6 +9,7 @@ use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueSto
 use circle_core_common::interfaces::messenger::{Messenger, MessengerProvider};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierProvider};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreProvider};
+use circle_core_common::interfaces::secret_store::{SecretStore, SecretStoreProvider};
 use circle_core_common::interfaces::vector_store::{VectorStore, VectorStoreProvider};
 use circle_core_console::{Console, ConsoleConfig, ConsoleOutput, RecipientState};
 use circle_core_embedded::EmbeddedVectors;
@@ -65,6 +66,10 @@ fn entries() -> KeyValueStore {
     KeyValueStore::new(Memory::new())
 }
 
+fn secrets() -> SecretStore {
+    SecretStore::new(Memory::new())
+}
+
 fn vectors() -> VectorStore {
     VectorStore::new(EmbeddedVectors::in_memory())
 }
@@ -102,6 +107,11 @@ async fn entries_hold<P: KeyValueStoreProvider>(decorate: impl Fn(KeyValueStore)
     holds::<KeyValueStore, Memory, P>(entries, decorated, &[]).await;
 }
 
+async fn secrets_hold<P: SecretStoreProvider>(decorate: impl Fn(SecretStore) -> P) {
+    let decorated = || SecretStore::from(Arc::new(decorate(secrets())) as Arc<dyn SecretStoreProvider>);
+    holds::<SecretStore, Memory, P>(secrets, decorated, &[]).await;
+}
+
 async fn vectors_hold<P: VectorStoreProvider>(decorate: impl Fn(VectorStore) -> P) {
     let decorated = || VectorStore::from(Arc::new(decorate(vectors())) as Arc<dyn VectorStoreProvider>);
     holds::<VectorStore, EmbeddedVectors, P>(vectors, decorated, &[]).await;
@@ -117,6 +127,12 @@ async fn a_fallback_of_object_stores_is_one() {
 async fn a_fallback_of_key_value_stores_is_one() {
     entries_hold(|store| Fallback::new([store, entries()])).await;
     entries_hold(|store| Fallback::new([store, entries()]).split_writes()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fallback_of_secret_stores_is_one() {
+    secrets_hold(|store| Fallback::new([store, secrets()])).await;
+    secrets_hold(|store| Fallback::new([store, secrets()]).split_writes()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,6 +171,7 @@ async fn a_cached_store_is_one() {
 async fn a_coalesced_store_is_one() {
     objects_hold(Coalesced::new).await;
     entries_hold(Coalesced::new).await;
+    secrets_hold(Coalesced::new).await;
     vectors_hold(Coalesced::new).await;
 }
 

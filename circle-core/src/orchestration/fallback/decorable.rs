@@ -9,6 +9,7 @@ use circle_core_common::interfaces::key_value_store::{KeyValueStore, KeyValueSto
 use circle_core_common::interfaces::messenger::{Messenger, MessengerCapabilities};
 use circle_core_common::interfaces::notifier::{Notifier, NotifierCapabilities};
 use circle_core_common::interfaces::object_store::{ObjectStore, ObjectStoreCapabilities};
+use circle_core_common::interfaces::secret_store::{SecretStore, SecretStoreCapabilities};
 use circle_core_common::interfaces::vector_store::{VectorStore, VectorStoreCapabilities};
 
 use crate::orchestration::capabilities;
@@ -32,6 +33,7 @@ pub trait Store: Decorable {}
 
 impl Store for KeyValueStore {}
 impl Store for ObjectStore {}
+impl Store for SecretStore {}
 impl Store for VectorStore {}
 
 macro_rules! decorable {
@@ -61,5 +63,6 @@ decorable! {
     Messenger: MessengerCapabilities by capabilities::all_messengers, alone IDEMPOTENCY;
     Notifier: NotifierCapabilities by capabilities::all_notifiers, alone IDEMPOTENCY;
     ObjectStore: ObjectStoreCapabilities by capabilities::all_object_stores;
+    SecretStore: SecretStoreCapabilities by capabilities::all_secret_stores;
     VectorStore: VectorStoreCapabilities by capabilities::all_vector_stores;
 }

@@ -339,3 +339,7 @@ impl fmt::Debug for Nonce<'_> {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod vectors;

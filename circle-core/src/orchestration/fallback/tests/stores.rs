@@ -1,10 +1,12 @@
 //! Stores behind one another.
 
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use circle_core_common::interfaces::key_value_store::{GetOptions, KeyValueStore};
 use circle_core_common::interfaces::object_store::{GetOptions as ObjectGetOptions, ObjectStore, ObjectStoreProvider};
+use circle_core_common::interfaces::secret_store::{GetOptions as SecretGetOptions, SecretChange, SecretStore};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
 use circle_core_common::service::{Deferred, Service};
 use circle_core_common::suite::{Decorated, Plan};
@@ -12,6 +14,8 @@ use circle_core_common::{CallOptions, Environment, Error, ErrorKind, Reason, Res
 use circle_core_embedded::EmbeddedVectors;
 use circle_core_memory::Memory;
 use circle_core_testkit::drop_sweep;
+use futures_core::Stream as _;
+use secrecy::ExposeSecret as _;
 
 use super::super::super::outage::Outage;
 use super::super::super::{Cooldown, Fallback, Leg, LegErrors, MoveOn};
@@ -41,6 +45,56 @@ impl Two {
             [Leg::new(KeyValueStore::new(first)).name("first"), Leg::new(KeyValueStore::new(self.second.clone())).name("second")];
         Fallback::new(legs).cooldown(Cooldown::off())
     }
+
+    fn secrets(&self) -> Fallback<SecretStore> {
+        let first = Decorated::new(self.first.clone(), self.outage.clone());
+        let legs =
+            [Leg::new(SecretStore::new(first)).name("first"), Leg::new(SecretStore::new(self.second.clone())).name("second")];
+        Fallback::new(legs).cooldown(Cooldown::off())
+    }
+}
+
+async fn value(store: &SecretStore, name: &str) -> String {
+    store.get(name).await.unwrap().value().unwrap().expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn secrets_are_read_from_the_copy_and_written_where_they_belong() {
+    let two = Two::new();
+    let (both, copy) = (SecretStore::new(two.secrets()), SecretStore::new(two.second.clone()));
+    let here = both.put("token", "here").await.unwrap();
+    copy.put("token", "there").await.unwrap();
+    assert_eq!(value(&both, "token").await, "here");
+    two.outage.begins();
+    let read = both.get("token").await.unwrap();
+    assert_eq!(read.value().unwrap().expose_secret(), "there");
+    assert_eq!(both.list("").all().await.unwrap().len(), 1);
+    // The version of a copy is asked of that copy, and no condition of a write at another.
+    let again = both.get_with("token", SecretGetOptions::new().version(read.version.clone())).await.unwrap();
+    assert_eq!(again.value().unwrap().expose_secret(), "there");
+    let elsewhere = both.get_with("token", SecretGetOptions::new().version(here.clone())).await.unwrap_err();
+    assert_eq!((elsewhere.kind(), elsewhere.service()), (ErrorKind::Unavailable, Some("first")), "{elsewhere}");
+    for error in [both.put("token", "lost").await.unwrap_err(), both.delete("token").await.unwrap_err()] {
+        assert_eq!((error.kind(), error.service()), (ErrorKind::Unavailable, Some("first")), "{error}");
+    }
+    two.outage.ends();
+    let error = both.replace("token", &read.version, "newer").await.unwrap_err();
+    assert!(error.is(ErrorKind::Unavailable) && error.message().contains("read it anew"), "{error}");
+    both.replace("token", &here, "newer").await.unwrap();
+    assert_eq!((value(&both, "token").await, value(&copy, "token").await), ("newer".to_owned(), "there".to_owned()));
+}
+
+#[tokio::test]
+async fn a_watch_tells_versions_that_can_be_asked_for() {
+    let two = Two::new();
+    let both = SecretStore::new(two.secrets());
+    let mut changes = both.watch("").await.unwrap();
+    both.put("token", "here").await.unwrap();
+    let Some(Ok(SecretChange::Put(name, version))) = std::future::poll_fn(|cx| Pin::new(&mut changes).poll_next(cx)).await else {
+        panic!("a change")
+    };
+    let read = both.get_with(name, SecretGetOptions::new().version(version)).await.unwrap();
+    assert_eq!(read.value().unwrap().expose_secret(), "here");
 }
 
 async fn text(store: &ObjectStore, key: &str) -> String {
