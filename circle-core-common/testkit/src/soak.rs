@@ -12,17 +12,17 @@ mod throttled;
 use std::fmt;
 use std::sync::Arc;
 
-use circle_core_common::http::{HttpClient, Request, Transport};
+use circle_core_common::http::{Auth, HttpClient, Request, Transport};
 use circle_core_common::resilience::{Idempotency, RemoteOperation, Resilience};
 use circle_core_common::suite::{Failed, Outcome};
-use circle_core_common::{BuildContext, CallContext, CallOptions, Environment, EnvironmentBuilder, Error, Result};
+use circle_core_common::{BuildContext, CallContext, CallOptions, Environment, EnvironmentBuilder, Error, Result, SecretRef};
 
 pub use self::calls::Calls;
 pub use self::crowd::crowd;
 pub use self::endpoints::many_keys;
 pub use self::half_open::half_open_storm;
 pub use self::throttled::throttle_storm;
-use crate::Storm;
+use crate::{Canary, Capture, Storm};
 
 circle_core_common::operations! {
     "Soak" => {
@@ -103,29 +103,54 @@ struct Client {
     environment: Environment,
     build: BuildContext,
     http: HttpClient,
+    secret: Canary,
+    capture: Capture,
 }
+
+/// Of so many calls of a storm all that they let out is searched for their secret: the others say the same.
+const WATCHED: usize = 200;
 
 impl Client {
     fn new(origin: &str, environment: EnvironmentBuilder, transport: impl Transport, resilience: Resilience) -> Result<Self> {
         let environment = environment.transport(transport).build();
         let build = BuildContext::new(environment.clone(), "soak").resilience(resilience).allow_loopback(true);
-        let http = build.http(build.origin(origin)?).build();
-        Ok(Self { environment, build, http })
+        let secret = Canary::new();
+        let auth = Auth::Bearer(SecretRef::literal(secret.secret().to_owned()));
+        let http = build.http(build.origin(origin)?).auth(auth).build();
+        Ok(Self { environment, build, http, capture: Capture::of([&secret]), secret })
     }
 
     async fn get(&self, options: CallOptions) -> Result<()> {
         let cx = CallContext::new(&self.environment, &READ, Some(Arc::new(options)));
-        self.http.send(&cx, &GET, Request::get(self.http.target("/a"))).await.map(drop)
+        let target = self.http.target(format!("/a?key={}", self.secret.secret()));
+        self.http.send(&cx, &GET, Request::get(target)).await.map(drop)
     }
 
     /// So many tasks that make a call each.
     async fn storm(&self, tasks: usize) -> Storm {
         let client = self.clone();
-        let storm = Storm::of(tasks, move |_| {
+        let storm = Storm::of(tasks, move |number| {
             let client = client.clone();
-            async move { client.get(CallOptions::new()).await }
+            async move {
+                let call = client.get(CallOptions::new());
+                if number >= WATCHED {
+                    return call.await;
+                }
+                let result = client.capture.run(call).await;
+                if let Err(error) = &result {
+                    client.capture.error(error);
+                }
+                result
+            }
         });
         storm.await
+    }
+
+    /// Where the secret of the calls was seen.
+    fn leaks(&self) -> Vec<String> {
+        self.capture.debug("the client", &self.http);
+        self.capture.debug("the policies", &self.build.policy());
+        self.capture.leaks()
     }
 
     fn in_flight(&self) -> u64 {

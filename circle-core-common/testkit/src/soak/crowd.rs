@@ -32,6 +32,7 @@ pub async fn crowd(tasks: usize) -> Soaked {
     let storm = client.storm(tasks).await;
     let (median, slow) = (storm.percentile(0.5), storm.percentile(0.99));
     let (held, hits, connections, peak) = (client.in_flight(), server.hits(), server.connections(), server.peak_in_flight());
+    let leaks = client.leaks();
     // The pool goes with its client, and the connections with the pool.
     drop(client);
     for _ in 0..500 {
@@ -65,6 +66,7 @@ pub async fn crowd(tasks: usize) -> Soaked {
         .promise("the p99 is at most four times the median, or 30 s", slow <= (median * 4).max(Duration::from_secs(30)))
         .promise("no more run than there are places", peak <= PLACES as usize)
         .promise("no place is kept", held == 0)
+        .promise("nothing shows the secret of the calls", leaks.is_empty())
         .promise("no connection is kept", open == 0)
         .promise("no file descriptor is kept", kept.is_none_or(|kept| kept == 0))
 }

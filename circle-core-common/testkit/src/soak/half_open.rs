@@ -32,4 +32,5 @@ pub async fn half_open_storm(tasks: usize) -> Soaked {
         .promise("one request probes", probes == 1 && storm.succeeded == 1)
         .promise("all others are refused by the breaker", storm.failed.get("unavailable/breaker_open") == Some(&(tasks - 1)))
         .promise("no place is kept", client.in_flight() == 0)
+        .promise("nothing shows the secret of the calls", client.leaks().is_empty())
 }

@@ -50,6 +50,7 @@ pub async fn throttle_storm(tasks: usize) -> Soaked {
         .promise("at most 5 % of the requests are wasted", wasted <= 0.05)
         .promise("at least 95 % of the quota is used", drained >= 0.95)
         .promise("no place is kept", client.in_flight() == 0)
+        .promise("nothing shows the secret of the calls", client.leaks().is_empty())
 }
 
 /// Lets so many requests through in each second.

@@ -8,6 +8,7 @@ use circle_core_common::interfaces::key_value_store::{GetOptions, KeyValueStore}
 use circle_core_common::interfaces::object_store::{GetOptions as ObjectGetOptions, ObjectStore, ObjectStoreProvider};
 use circle_core_common::interfaces::secret_store::{GetOptions as SecretGetOptions, SecretChange, SecretStore};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
+use circle_core_common::secret::ExposeSecret as _;
 use circle_core_common::service::{Deferred, Service};
 use circle_core_common::suite::{Decorated, Plan};
 use circle_core_common::{CallOptions, Environment, Error, ErrorKind, Reason, Resolution, Sent};
@@ -15,7 +16,6 @@ use circle_core_embedded::EmbeddedVectors;
 use circle_core_memory::Memory;
 use circle_core_testkit::drop_sweep;
 use futures_core::Stream as _;
-use secrecy::ExposeSecret as _;
 
 use super::super::super::outage::Outage;
 use super::super::super::{Cooldown, Fallback, Leg, LegErrors, MoveOn};
