@@ -3,6 +3,7 @@
 pub(crate) mod commands;
 pub(crate) mod markdown;
 mod places;
+mod promises;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +44,9 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     let compiled = compiled(workspace, &files);
     let commands = commands::Checker::new(workspace, &files)?;
     let mut problems = Vec::new();
+    if let Some(policy) = documents.get(promises::POLICY) {
+        problems.extend(promises::check(policy, &files, workspace));
+    }
     for (file, document) in &documents {
         problems.extend(links(file, document, &documents, &places));
         problems.extend(rust(file, document, &compiled));

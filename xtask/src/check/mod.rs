@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) const HELP: &str = "\
 Checks the workspace: who depends on whom, the rooms of every interface and provider, provider metadata, config structs,
-sources, documents (links, compiled Rust, readable TOML and JSON, commands, paths and features that exist), and what a
+sources, documents (links, compiled Rust, readable TOML and JSON, commands, paths, features and tests that exist), and what a
 user's default build compiles.
 
 Usage: cargo xtask check [--no-tree] [--alone | --changed [--base REV]]
