@@ -176,7 +176,8 @@ const REMEDIES: &[(&str, &str)] = &[
 
 impl S3Error {
     /// Reads an answer that is an error; `None` when `status` says success and the body is no error.
-    pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let inside = read_body(body);
         if status.is_success() && inside.is_none() {
             return None;

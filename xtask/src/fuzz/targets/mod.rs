@@ -8,6 +8,7 @@ mod event_stream;
 mod filesystem;
 mod http;
 mod identity;
+mod s3;
 mod texts;
 
 pub(super) struct Target {
@@ -38,6 +39,7 @@ pub(super) const TARGETS: &[Target] = &[
     identity::TOKEN,
     identity::CLAIMS,
     identity::KEYS,
+    s3::ANSWERS,
     event_stream::EVENT_STREAM,
     chat_stream::CHAT_STREAM,
     chat_stream::RESPONSE_STREAM,

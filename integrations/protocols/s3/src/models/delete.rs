@@ -62,7 +62,11 @@ pub(crate) struct DeletedEntry {
 }
 
 impl DeleteResult {
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["DeleteResult", "DeleteObjectsOutput"], |xml| {
             let mut result = Self::default();
             while let Some(name) = xml.child()? {

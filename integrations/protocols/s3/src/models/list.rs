@@ -87,8 +87,11 @@ impl ListedObject {
 }
 
 impl ListObjects {
-    /// Reads a list of either version.
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer of either version.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["ListBucketResult"], |xml| {
             let (mut list, mut encoded) = (Self::default(), false);
             while let Some(name) = xml.child()? {
@@ -122,7 +125,11 @@ impl ListObjects {
 }
 
 impl ListVersions {
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["ListVersionsResult", "ListBucketResult"], |xml| {
             let (mut list, mut encoded) = (Self::default(), false);
             while let Some(name) = xml.child()? {

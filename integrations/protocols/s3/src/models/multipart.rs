@@ -78,7 +78,11 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["CopyObjectResult", "CopyPartResult", "CompleteMultipartUploadResult"], |xml| {
             let mut made = Self::default();
             while let Some(name) = xml.child()? {
@@ -113,7 +117,11 @@ pub(crate) fn push_complete<'a>(parts: impl IntoIterator<Item = (u64, Part<'a>)>
 }
 
 impl ListParts {
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["ListPartsResult", "ListPartsResponse"], |xml| {
             let mut list = Self::default();
             while let Some(name) = xml.child()? {
@@ -141,7 +149,11 @@ impl ListParts {
 }
 
 impl ListUploads {
-    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// `Decode` for what is none.
+    pub fn read(body: &[u8]) -> Result<Self> {
         read(body, &["ListMultipartUploadsResult"], |xml| {
             let (mut list, mut encoded) = (Self::default(), false);
             while let Some(name) = xml.child()? {
