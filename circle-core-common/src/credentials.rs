@@ -28,7 +28,7 @@ pub use self::lifetime::{DEFAULT_LIFE, ExpiresIn, IssuerClock};
 pub use self::os::{FileStamp, Os, OsSource};
 pub use self::request::CredentialRequest;
 pub use self::rotation::{RefreshGrant, RefreshTokens, Refreshed};
-pub use self::secret::{Fixed, LiveSecret, SecretResolver, SecretResolvers, SecretSource};
+pub use self::secret::{Fixed, SecretReader, SecretResolver, SecretResolvers, SecretSource};
 pub use self::token_store::{FileTokens, KeyValueTokens, MemoryTokens, StoredAccess, TokenRecord, TokenStore};
 
 use crate::context::CallContext;

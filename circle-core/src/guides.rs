@@ -33,6 +33,11 @@ guides! {
     writing_a_provider = "../../docs/writing-a-provider.md";
 }
 
+#[cfg(feature = "encryption")]
+guides! {
+    secrets = "../../docs/secrets.md";
+}
+
 #[cfg(feature = "orchestration")]
 guides! {
     orchestration = "../../docs/orchestration.md";

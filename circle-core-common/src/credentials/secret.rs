@@ -144,12 +144,12 @@ impl fmt::Debug for SecretSource {
 /// request of the new secret looks like a forged one: what this machine has is read anew at every use, so that a change is live at
 /// once; a secret store is asked as a [`SecretSource`] asks it, so that requests of strangers do not become requests to it.
 #[derive(Clone)]
-pub struct LiveSecret {
+pub struct SecretReader {
     reference: SecretRef,
     stored: CredentialCache<SecretString>,
 }
 
-impl LiveSecret {
+impl SecretReader {
     /// The secret behind this reference.
     #[must_use]
     pub fn new(reference: SecretRef, environment: &Environment) -> Self {
@@ -169,7 +169,7 @@ impl LiveSecret {
     }
 }
 
-impl fmt::Debug for LiveSecret {
+impl fmt::Debug for SecretReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reference.fmt(f)
     }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{AnyServiceRef, Service, ServiceRef};
 use crate::client_certificate::ClientCertificate;
-use crate::credentials::{CredentialCache, LiveSecret, SecretSource};
+use crate::credentials::{CredentialCache, SecretReader, SecretSource};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::handle::Handle;
@@ -194,8 +194,8 @@ impl BuildContext {
 
     /// The secret behind a reference of the config, for what cannot tell that it was replaced.
     #[must_use]
-    pub fn live_secret(&self, reference: &SecretRef) -> LiveSecret {
-        LiveSecret::new(reference.clone(), &self.environment)
+    pub fn secret_reader(&self, reference: &SecretRef) -> SecretReader {
+        SecretReader::new(reference.clone(), &self.environment)
     }
 
     /// What the services of one hub share under this key; made by the first that asks.

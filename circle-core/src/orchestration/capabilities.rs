@@ -6,6 +6,7 @@ use circle_core_common::interfaces::key_value_store::{KeyValueStoreCapabilities,
 use circle_core_common::interfaces::messenger::{MessengerCapabilities, TextUnit};
 use circle_core_common::interfaces::notifier::NotifierCapabilities;
 use circle_core_common::interfaces::object_store::{ListConsistency, ObjectStoreCapabilities};
+use circle_core_common::interfaces::secret_store::SecretStoreCapabilities;
 use circle_core_common::interfaces::vector_store::{Consistency, Metric, VectorStoreCapabilities};
 use circle_core_common::{FilterOperators, Flag};
 

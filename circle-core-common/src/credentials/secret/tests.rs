@@ -110,7 +110,7 @@ async fn a_secret_that_nobody_can_refuse_is_read_anew_from_here_and_seldom_from_
     let cx = CallContext::new(&environment, &LOAD, None);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
-    let live = |reference: SecretRef| LiveSecret::new(reference, &environment);
+    let live = |reference: SecretRef| SecretReader::new(reference, &environment);
     let (here, there) = (live(SecretRef::file(path.to_str().unwrap())), live("vault:hook".parse().unwrap()));
     let store = Store::default();
     environment.secret_resolvers().insert("vault", Arc::new(store.clone()));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use circle_core_common::interfaces::embedding_model::{EmbedOptions, EmbeddingModel};
 use circle_core_common::interfaces::key_value_store::{GetOptions, KeyValueStore, KeyValueStoreProvider};
 use circle_core_common::interfaces::object_store::{GetOptions as ObjectGetOptions, ObjectStore, ObjectStoreProvider};
-use circle_core_common::interfaces::secret_store::SecretStore;
+use circle_core_common::interfaces::secret_store::{SecretFields, SecretStore};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
 use circle_core_common::resilience::{HedgeSettings, Retry, StallSettings};
 use circle_core_common::suite::Decorated;
@@ -95,7 +95,7 @@ async fn equal_reads_of_a_moment_are_one_call() {
     assert!(together(&outage, 10, many).await.iter().all(|all| all[0].is_some() && all[1].is_none()));
 
     let (memory, outage) = (Memory::new(), Outage::new());
-    SecretStore::new(memory.clone()).put("token", "t").await.unwrap();
+    SecretStore::new(memory.clone()).put("token", SecretFields::single("t")).await.unwrap();
     let secrets = SecretStore::new(Coalesced::new(SecretStore::new(Decorated::new(memory, outage.clone()))));
     let read = || {
         let secrets = secrets.clone();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use circle_core_common::credentials::LiveSecret;
+use circle_core_common::credentials::SecretReader;
 use circle_core_common::http::{Auth, HttpClient, Origin, Request, Secrets, Sign, TransportRequest};
 use circle_core_common::interfaces::notifier::{
     ClearRequest, DeliveryState, DeliveryStatus, Notification, NotificationId, Notifier, NotifierCapabilities, NotifierProvider,
@@ -29,7 +29,7 @@ static SEND: RemoteOperation = RemoteOperation::new("slack.webhook", Idempotency
 
 /// Puts the path of a webhook, which is its secret, on a request as the last step.
 struct WebhookUrl {
-    url: LiveSecret,
+    url: SecretReader,
     origin: Arc<Origin>,
 }
 
@@ -78,7 +78,7 @@ impl SlackWebhook {
         }
         let origin = Arc::new(cx.origin(&config.api_base).map_err(|error| error.context("api_base"))?);
         let client = |url| {
-            let url = cx.live_secret(url);
+            let url = cx.secret_reader(url);
             let auth = Auth::custom(WebhookUrl { url, origin: Arc::clone(&origin) });
             cx.http(Arc::clone(&origin)).auth(auth).classify(Webhooks).build()
         };

@@ -1,7 +1,7 @@
 //! Slack as a verifier of its requests: <https://docs.slack.dev/authentication/verifying-requests-from-slack>.
 
 use async_trait::async_trait;
-use circle_core_common::credentials::LiveSecret;
+use circle_core_common::credentials::SecretReader;
 use circle_core_common::interfaces::webhook_verifier::{
     ParseRequest, Seen, Verified, VerifyRequest, WebhookEvent, WebhookVerifierCapabilities, WebhookVerifierProvider,
 };
@@ -17,7 +17,7 @@ pub(crate) const BODY_MAX: ByteSize = ByteSize::mib(1);
 /// By what Slack's requests are verified.
 pub(crate) struct Signing {
     verification: Verification,
-    secret: Option<LiveSecret>,
+    secret: Option<SecretReader>,
     capabilities: WebhookVerifierCapabilities,
     seen: Seen,
 }
@@ -27,11 +27,11 @@ impl Signing {
         let verification = Verification::new(Scheme::slack())?;
         let mut capabilities = verification.capabilities();
         capabilities.body_max = BODY_MAX;
-        let secret = secret.map(|secret| cx.live_secret(secret));
+        let secret = secret.map(|secret| cx.secret_reader(secret));
         Ok(Self { verification, secret, capabilities, seen: Seen::in_process() })
     }
 
-    pub(crate) fn secret(&self) -> Result<&LiveSecret> {
+    pub(crate) fn secret(&self) -> Result<&SecretReader> {
         self.secret.as_ref().ok_or_else(|| {
             let text = "Slack's requests are verified by the app's signing secret: set `signing_secret`";
             Error::new(ErrorKind::ConfigInvalid, text)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use circle_core_common::credentials::LiveSecret;
+use circle_core_common::credentials::SecretReader;
 use circle_core_common::interfaces::key_value_store::KeyValueStoreCapabilities;
 use circle_core_common::interfaces::webhook_verifier::{
     Seen, WebhookVerifier, WebhookVerifierCapabilities, WebhookVerifierProvider,
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) verification: Verification,
     pub(crate) capabilities: WebhookVerifierCapabilities,
     pub(crate) seen: Seen,
-    secrets: Vec<LiveSecret>,
+    secrets: Vec<SecretReader>,
     is_closed: AtomicBool,
 }
 
@@ -64,7 +64,7 @@ impl Webhooks {
             verification,
             capabilities,
             seen: seen.kept(config.seen_for).lease(config.lease),
-            secrets: config.secrets.iter().map(|secret| cx.live_secret(secret)).collect(),
+            secrets: config.secrets.iter().map(|secret| cx.secret_reader(secret)).collect(),
             is_closed: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })

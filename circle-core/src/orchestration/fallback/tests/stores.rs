@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use circle_core_common::interfaces::key_value_store::{GetOptions, KeyValueStore};
 use circle_core_common::interfaces::object_store::{GetOptions as ObjectGetOptions, ObjectStore, ObjectStoreProvider};
-use circle_core_common::interfaces::secret_store::{GetOptions as SecretGetOptions, SecretChange, SecretStore};
+use circle_core_common::interfaces::secret_store::{GetOptions as SecretGetOptions, SecretChange, SecretFields, SecretStore};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
 use circle_core_common::secret::ExposeSecret as _;
 use circle_core_common::service::{Deferred, Service};
@@ -62,8 +62,8 @@ async fn value(store: &SecretStore, name: &str) -> String {
 async fn secrets_are_read_from_the_copy_and_written_where_they_belong() {
     let two = Two::new();
     let (both, copy) = (SecretStore::new(two.secrets()), SecretStore::new(two.second.clone()));
-    let here = both.put("token", "here").await.unwrap();
-    copy.put("token", "there").await.unwrap();
+    let here = both.put("token", SecretFields::single("here")).await.unwrap();
+    copy.put("token", SecretFields::single("there")).await.unwrap();
     assert_eq!(value(&both, "token").await, "here");
     two.outage.begins();
     let read = both.get("token").await.unwrap();
@@ -74,13 +74,13 @@ async fn secrets_are_read_from_the_copy_and_written_where_they_belong() {
     assert_eq!(again.value().unwrap().expose_secret(), "there");
     let elsewhere = both.get_with("token", SecretGetOptions::new().version(here.clone())).await.unwrap_err();
     assert_eq!((elsewhere.kind(), elsewhere.service()), (ErrorKind::Unavailable, Some("first")), "{elsewhere}");
-    for error in [both.put("token", "lost").await.unwrap_err(), both.delete("token").await.unwrap_err()] {
+    for error in [both.put("token", SecretFields::single("lost")).await.unwrap_err(), both.delete("token").await.unwrap_err()] {
         assert_eq!((error.kind(), error.service()), (ErrorKind::Unavailable, Some("first")), "{error}");
     }
     two.outage.ends();
-    let error = both.replace("token", &read.version, "newer").await.unwrap_err();
+    let error = both.replace("token", SecretFields::single("newer"), &read.version).await.unwrap_err();
     assert!(error.is(ErrorKind::Unavailable) && error.message().contains("read it anew"), "{error}");
-    both.replace("token", &here, "newer").await.unwrap();
+    both.replace("token", SecretFields::single("newer"), &here).await.unwrap();
     assert_eq!((value(&both, "token").await, value(&copy, "token").await), ("newer".to_owned(), "there".to_owned()));
 }
 
@@ -89,7 +89,7 @@ async fn a_watch_tells_versions_that_can_be_asked_for() {
     let two = Two::new();
     let both = SecretStore::new(two.secrets());
     let mut changes = both.watch("").await.unwrap();
-    both.put("token", "here").await.unwrap();
+    both.put("token", SecretFields::single("here")).await.unwrap();
     let Some(Ok(SecretChange::Put(name, version))) = std::future::poll_fn(|cx| Pin::new(&mut changes).poll_next(cx)).await else {
         panic!("a change")
     };
