@@ -24,7 +24,8 @@ mod profile_file;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
-mod region;
+#[doc(hidden)]
+pub mod region;
 mod sigv4;
 mod sources;
 mod sts;

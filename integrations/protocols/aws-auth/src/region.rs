@@ -6,7 +6,7 @@ use circle_core_common::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// `ConfigInvalid` for what is made of anything but small letters, digits and `-`: it would name another host.
-pub(crate) fn checked(region: &str) -> Result<&str> {
+pub fn checked(region: &str) -> Result<&str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if region.is_empty() || region.len() > 63 || !region.bytes().all(plain) {
         let text = format!("the region `{}` is not made of small letters, digits and `-`", region.escape_debug());
@@ -16,7 +16,8 @@ pub(crate) fn checked(region: &str) -> Result<&str> {
 }
 
 /// The address of a service in a region that is [`checked`].
-pub(crate) fn address(service: &str, region: &str) -> String {
+#[must_use]
+pub fn address(service: &str, region: &str) -> String {
     let suffix = match region {
         _ if region.starts_with("cn-") => "amazonaws.com.cn",
         _ if region.starts_with("eusc-") => "amazonaws.eu",

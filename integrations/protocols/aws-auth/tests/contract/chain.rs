@@ -1,8 +1,12 @@
 //! The default chain: which of several sources is taken.
 
-use circle_core_common::ErrorKind;
-use circle_core_common::credentials::ChainReport;
-use circle_core_protocol_aws_auth::AwsCredentialsConfig;
+use std::sync::Arc;
+
+use circle_core_common::credentials::{ChainReport, LOAD};
+use circle_core_common::http::{Auth, Request};
+use circle_core_common::resilience::{Idempotency, RemoteOperation};
+use circle_core_common::{BuildContext, CallContext, CallOptions, ErrorKind};
+use circle_core_protocol_aws_auth::{AwsCredentialsConfig, SigV4};
 use circle_core_testkit::Reply;
 
 use crate::{ARN, CONFIG, KEY, Machine, document, session};
@@ -90,4 +94,42 @@ async fn a_thousand_callers_cause_one_exchange() {
         assert_eq!(found.unwrap(), "ASIAWEB");
     }
     assert_eq!(machine.canned.hits(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_a_service_refuses_is_fetched_anew_and_the_request_repeated() {
+    let machine = machine(&["web identity"]);
+    machine.canned.reset();
+    machine
+        .canned
+        .when(|request| request.header("host") == Some("sts.amazonaws.com"))
+        .script([session("AssumeRoleWithWebIdentity", "ASIAFIRST"), session("AssumeRoleWithWebIdentity", "ASIASECOND")]);
+    let refused = Reply::json(r#"{"code":"ExpiredToken","message":"The provided token has expired."}"#).with_status(403);
+    machine.canned.at("/report").script([refused, Reply::ok("content")]);
+    let cx = BuildContext::new(machine.environment.clone(), "files");
+    let signer = SigV4::s3(machine.cache(&AwsCredentialsConfig::DefaultChain), "eu-west-1");
+    let http = cx.http(cx.origin("https://files.example.org").unwrap()).auth(Auth::custom(signer)).build();
+    static GET: RemoteOperation = RemoteOperation::new("files.Get", Idempotency::Safe, "/{name}");
+    let answer = http.send(&machine.cx(), &GET, Request::get(http.target("/report"))).await.unwrap();
+    assert_eq!(&answer.body[..], b"content");
+    let sts = "POST sts.amazonaws.com/";
+    assert_eq!(machine.asked(), [sts, "GET files.example.org/report", sts, "GET files.example.org/report"]);
+    let last = machine.canned.received().remove(3);
+    assert!(last.header("authorization").unwrap().contains("Credential=ASIASECOND/"));
+    assert_eq!(last.header("x-amz-security-token"), Some("hunter2canary-token-of-ASIASECOND"));
+}
+
+#[tokio::test]
+async fn tenants_share_what_is_the_machines() {
+    for config in
+        [AwsCredentialsConfig::DefaultChain, AwsCredentialsConfig::DefaultChainWithInstance, AwsCredentialsConfig::Container]
+    {
+        let machine = machine(&["container", "instance"]);
+        let cache = machine.cache(&config);
+        for tenant in ["a", "b", "c"] {
+            let options = Some(Arc::new(CallOptions::new().tenant(tenant)));
+            cache.get(&CallContext::new(&machine.environment, &LOAD, options)).await.unwrap();
+        }
+        assert_eq!(machine.canned.hits(), 1, "{config:?}");
+    }
 }

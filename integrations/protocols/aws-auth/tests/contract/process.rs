@@ -1,7 +1,6 @@
 //! Programs that print credentials: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>.
 
 use circle_core_common::ErrorKind;
-use circle_core_protocol_aws_auth::AwsCredentialsConfig;
 use circle_core_testkit::Telemetry;
 
 use crate::{CANARY, END, Machine, body, session};
@@ -63,5 +62,4 @@ async fn what_is_wrong_is_told_without_arguments_or_output() {
     }
     let ended = machine("/bin/creds", Some(&PRINTED.replace("2000", "1999"))).found().await.unwrap_err();
     assert!(ended.is(ErrorKind::Unauthenticated), "{ended}");
-    let _ = AwsCredentialsConfig::DefaultChain;
 }
