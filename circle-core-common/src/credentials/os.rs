@@ -1,4 +1,6 @@
-//! What credential sources see of the machine: environment variables and files.
+//! What credential sources see of the machine: environment variables, files, and programs that print credentials.
+
+mod program;
 
 use std::fmt;
 use std::io;
@@ -7,9 +9,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::random::Random;
 
 /// The largest file that a credential source reads, in bytes.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -40,6 +43,24 @@ pub trait OsSource: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` when there is no such file; what else the system says.
     async fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Replaces the content of a file, whole or not at all. Nobody but its owner may read it.
+    ///
+    /// # Errors
+    /// `Unsupported` where nothing may be written, as here; what else the system says.
+    async fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let _ = (path, content);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What a program prints, which ends when the future is dropped.
+    ///
+    /// # Errors
+    /// `Unsupported` where no programs may be run, as here; what else the system says.
+    async fn run(&self, program: &str, arguments: &[String]) -> io::Result<Vec<u8>> {
+        let _ = (program, arguments);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// The environment variables and files that credential sources read.
@@ -110,6 +131,38 @@ impl Os {
         present(path, bytes.and_then(text))
     }
 
+    /// Replaces the text of a file, whole or not at all. Nobody but its owner may read it.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it cannot be written.
+    pub async fn replace(&self, path: &Path, text: &str) -> Result<()> {
+        let replaced = match self {
+            Self::System => replace_file(path, text.as_bytes()).await,
+            Self::Source(source) => source.replace(path, text.as_bytes()).await,
+        };
+        replaced.map_err(|error| {
+            let text = format!("the file `{}` cannot be written: {error}", path.display());
+            Error::new(ErrorKind::ConfigInvalid, text).with_source(error)
+        })
+    }
+
+    /// What a program prints: run without a shell, without input, and without anybody reading what it complains of. It is ended when
+    /// the future is dropped.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it cannot be run, ends with a failure, or prints over 64 KiB. The message has the program's name and none
+    /// of its arguments.
+    pub async fn run(&self, program: &str, arguments: &[String]) -> Result<Vec<u8>> {
+        let output = match self {
+            Self::System => program::run(program, arguments).await,
+            Self::Source(source) => source.run(program, arguments).await,
+        };
+        output.map_err(|error| {
+            let text = format!("the program `{program}` gives nothing: {error}");
+            Error::new(ErrorKind::ConfigInvalid, text).with_source(error)
+        })
+    }
+
     /// A path whose leading `~` is the home folder.
     ///
     /// # Errors
@@ -140,6 +193,28 @@ async fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("over {FILE_MAX} bytes")));
     }
     Ok(bytes)
+}
+
+async fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let bits = Random::System.bits().map_err(io::Error::other)?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".draft-{bits:032x}"));
+    let draft = PathBuf::from(draft);
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(&draft).await?;
+    let written = async {
+        file.write_all(content).await?;
+        file.sync_all().await?;
+        tokio::fs::rename(&draft, path).await
+    }
+    .await;
+    if written.is_err() {
+        let _ = tokio::fs::remove_file(&draft).await;
+    }
+    written
 }
 
 fn present<T>(path: &Path, found: io::Result<T>) -> Result<Option<T>> {
@@ -211,5 +286,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Os::System.read(folder.path()).await.unwrap_err().message().ends_with("no regular file"));
         assert_eq!(Os::System.read(&folder.path().join("none")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_replaced_whole_and_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token.json");
+        for text in ["first, and longer", "second"] {
+            Os::System.replace(&path, text).await.unwrap();
+            assert_eq!(Os::System.read(&path).await.unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let error = Os::System.replace(&folder.path().join("none/token.json"), "s3cr3t").await.unwrap_err();
+        assert!(error.is(ErrorKind::ConfigInvalid) && !format!("{error:?}").contains("s3cr3t"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_source_of_ones_own_writes_and_runs_nothing() {
+        let os = Os::from_source(Variables(&[]));
+        assert!(os.replace(Path::new("x"), "s3cr3t").await.is_err());
+        let error = os.run("/bin/true", &["s3cr3t".to_owned()]).await.unwrap_err();
+        assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
 }

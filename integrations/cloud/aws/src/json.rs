@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use circle_core_common::http::{Answer, Auth, BaseUrl, HttpClient, Request, Rule, Said, StatusTable};
 use circle_core_common::resilience::RemoteOperation;
 use circle_core_common::{BuildContext, CallContext, Environment, Error, ErrorKind, Reason, Result};
-use circle_core_protocol_aws_auth::{AwsCredentialsConfig, SigV4, SigningScope, SigningStyle};
+use circle_core_protocol_aws_auth::{AwsCredentialsConfig, SigV4, SigningScope, SigningStyle, region};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,12 +45,7 @@ impl JsonClient {
             (None, Some(_)) => "us-east-1",
             (None, None) => return Err(invalid("`region` is missing: the address of the service is made of it".to_owned())),
         };
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if region.is_empty() || region.len() > 63 || !region.bytes().all(plain) {
-            return Err(invalid(format!("the region `{}` is not made of small letters, digits and `-`", region.escape_debug())));
-        }
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let own = format!("https://{}.{region}.amazonaws.com{suffix}", service.name);
+        let own = region::address(service.name, region::checked(region)?);
         let base = cx.base_url(endpoint.unwrap_or(&own)).map_err(|error| error.context("endpoint"))?;
         let signer = |credentials| SigV4::new(credentials, SigningScope::new(region, service.name), SigningStyle::Standard);
         let auth = credentials.credentials(cx).map_or(Auth::None, |credentials| Auth::custom(signer(credentials)));

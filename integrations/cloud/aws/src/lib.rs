@@ -19,7 +19,7 @@ mod key_service;
 mod object_store;
 mod secret_store;
 
-pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, StaticCredentialsConfig};
+pub use circle_core_protocol_aws_auth::{AccessKeyId, AwsCredentialsConfig, RoleBy, RoleConfig, StaticCredentialsConfig};
 pub use circle_core_protocol_s3::{
     Addressing, CopyObject, CopyPart, CustomerKey, DeleteEntry, Encryption, LifecycleRule, ListObjects, ListParts, ListQuery,
     ListUploads, ListVersions, ListedBucket, ListedObject, ListedPart, ListedUpload, ListedVersion, Made, S3Client, S3Copy,

@@ -1,4 +1,4 @@
-//! The suites over S3, Secrets Manager and KMS, on the servers that `cargo xtask live` starts.
+//! The suites over S3, Secrets Manager and KMS, and roles of STS, on the servers that `cargo xtask live` starts.
 
 mod live;
 
@@ -37,7 +37,7 @@ fn main() {
             Err(error) => runner.test(format!("{} has a bucket", server.name), || async move { Err(error.into()) }),
         };
     }
-    live::secrets::add_to(runner).main()
+    live::sts::add_to(live::secrets::add_to(runner)).main()
 }
 
 /// Everything, on a bucket of a server.

@@ -18,14 +18,21 @@
 
 mod config;
 mod credentials;
+mod document;
+mod outside;
 mod profile_file;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[doc(hidden)]
+pub mod region;
 mod sigv4;
 mod sources;
+mod sts;
+#[doc(hidden)]
+pub mod xml;
 
-pub use config::{AccessKeyId, AwsCredentialsConfig, StaticCredentialsConfig};
+pub use config::{AccessKeyId, AwsCredentialsConfig, RoleBy, RoleConfig, StaticCredentialsConfig};
 pub use credentials::AwsCredentials;
 pub use sigv4::{PRESIGN_MAX, PayloadHash, SigV4, SigningScope, SigningStyle, Trailer, TrailerChecksum};
 pub use sources::{EnvironmentCredentials, ProfileCredentials, StatedCredentials};

@@ -39,12 +39,29 @@ impl fmt::Debug for Profile {
     }
 }
 
-/// Reads the profiles of a file; `name` is the file's, for messages.
+/// What a file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sections {
+    pub(crate) profiles: HashMap<String, Profile>,
+    /// `[sso-session corp]`, of the config file only: how several profiles sign in.
+    pub(crate) sso_sessions: HashMap<String, Profile>,
+}
+
+impl Sections {
+    fn of(&mut self, kind: SectionKind) -> &mut HashMap<String, Profile> {
+        match kind {
+            SectionKind::Profile => &mut self.profiles,
+            SectionKind::SsoSession => &mut self.sso_sessions,
+        }
+    }
+}
+
+/// Reads the sections of a file; `name` is the file's, for messages.
 ///
 /// A section or property with a name that AWS does not allow is passed over, as the AWS tools do; nested blocks
 /// (`s3 =` with indented lines below it) are no credentials and are passed over too.
-pub(crate) fn parse(text: &str, kind: FileKind, name: &str) -> Result<HashMap<String, Profile>> {
-    let mut profiles = HashMap::<String, Profile>::new();
+pub(crate) fn parse(text: &str, kind: FileKind, name: &str) -> Result<Sections> {
+    let mut sections = Sections::default();
     let mut section = Section::None;
     // `[profile default]` beats `[default]`, wherever each stands.
     let mut prefixed_default = false;
@@ -61,31 +78,35 @@ pub(crate) fn parse(text: &str, kind: FileKind, name: &str) -> Result<HashMap<St
         if line.starts_with([' ', '\t']) {
             match &section {
                 Section::None => return Err(fault("expected a profile, found an indented line")),
-                Section::Ignored | Section::Profile { property: Some(_), .. } => continue,
-                Section::Profile { property: None, .. } => return Err(fault("expected a property, found an indented line")),
+                Section::Ignored | Section::Of { property: Some(_), .. } => continue,
+                Section::Of { property: None, .. } => return Err(fault("expected a property, found an indented line")),
             }
         }
         if let Some(rest) = line.strip_prefix('[') {
             let (title, _) = rest.split_once(']').ok_or_else(|| fault("a section must end with `]`"))?;
-            section = match profile_name(title, kind) {
-                Some((name, prefixed)) => {
+            section = match section_name(title, kind) {
+                Some((SectionKind::Profile, name, prefixed)) => {
                     let is_default = kind == FileKind::Config && name == "default";
                     if is_default && prefixed && !prefixed_default {
-                        profiles.remove(name);
+                        sections.profiles.remove(name);
                         prefixed_default = true;
                     }
                     if is_default && !prefixed && prefixed_default {
                         Section::Ignored
                     } else {
-                        profiles.entry(name.to_owned()).or_default();
-                        Section::Profile { name: name.to_owned(), property: None }
+                        sections.profiles.entry(name.to_owned()).or_default();
+                        Section::Of { kind: SectionKind::Profile, name: name.to_owned(), property: None }
                     }
+                }
+                Some((kind, name, _)) => {
+                    sections.of(kind).entry(name.to_owned()).or_default();
+                    Section::Of { kind, name: name.to_owned(), property: None }
                 }
                 None => Section::Ignored,
             };
             continue;
         }
-        let Section::Profile { name: profile, property } = &mut section else {
+        let Section::Of { kind: section_kind, name: section_name, property } = &mut section else {
             match section {
                 Section::Ignored => continue,
                 _ => return Err(fault("expected a profile such as `[default]`")),
@@ -99,35 +120,43 @@ pub(crate) fn parse(text: &str, kind: FileKind, name: &str) -> Result<HashMap<St
         *property = Some(());
         if key.chars().all(is_name) {
             let value = without_comment(value).trim();
-            let properties = profiles.entry(profile.clone()).or_default();
+            let properties = sections.of(*section_kind).entry(section_name.clone()).or_default();
             properties.0.insert(key.to_ascii_lowercase(), value.to_owned());
         }
     }
-    Ok(profiles)
+    Ok(sections)
+}
+
+#[derive(Clone, Copy)]
+enum SectionKind {
+    Profile,
+    SsoSession,
 }
 
 enum Section {
     None,
-    /// An `sso-session`, a `services` block, a name that is not allowed.
+    /// A `services` block, a name that is not allowed.
     Ignored,
-    Profile {
+    Of {
+        kind: SectionKind,
         name: String,
         /// Whether a property stands above, which indented lines belong to.
         property: Option<()>,
     },
 }
 
-/// The name of a profile, and whether it had the prefix; `None` for a section that is none.
-fn profile_name(title: &str, kind: FileKind) -> Option<(&str, bool)> {
+/// What a section is and its name, and whether a profile's had the prefix; `None` for one that is of no use here.
+fn section_name(title: &str, kind: FileKind) -> Option<(SectionKind, &str, bool)> {
     let title = title.trim();
-    let prefixed = title.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
-    let (name, has_prefix) = match (kind, prefixed) {
-        (FileKind::Config, Some(name)) => (name, true),
-        (FileKind::Config, None) if title == "default" => (title, false),
-        (FileKind::Credentials, None) => (title, false),
+    let behind = |prefix: &str| title.strip_prefix(prefix).filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
+    let (of, name, has_prefix) = match (kind, behind("profile"), behind("sso-session")) {
+        (FileKind::Config, Some(name), _) => (SectionKind::Profile, name, true),
+        (FileKind::Config, None, Some(name)) => (SectionKind::SsoSession, name, true),
+        (FileKind::Config, None, None) if title == "default" => (SectionKind::Profile, title, false),
+        (FileKind::Credentials, None, None) => (SectionKind::Profile, title, false),
         _ => return None,
     };
-    (!name.is_empty() && name.chars().all(is_name)).then_some((name, has_prefix))
+    (!name.is_empty() && name.chars().all(is_name)).then_some((of, name, has_prefix))
 }
 
 fn is_name(letter: char) -> bool {
@@ -153,15 +182,17 @@ mod tests {
     /// The profiles as text: `name{key=value,…}`, sorted.
     fn read(kind: FileKind, text: &str) -> String {
         match parse(text, kind, "f") {
-            Ok(profiles) => {
-                let mut out: Vec<String> = profiles
-                    .iter()
-                    .map(|(name, profile)| {
+            Ok(sections) => {
+                let shown = |prefix: &str, sections: &HashMap<String, Profile>| {
+                    let one = |(name, profile): (&String, &Profile)| {
                         let mut keys: Vec<_> = profile.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
                         keys.sort();
-                        format!("{name}{{{}}}", keys.join(","))
-                    })
-                    .collect();
+                        format!("{prefix}{name}{{{}}}", keys.join(","))
+                    };
+                    sections.iter().map(one).collect::<Vec<String>>()
+                };
+                let mut out = shown("", &sections.profiles);
+                out.extend(shown("sso:", &sections.sso_sessions));
                 out.sort();
                 out.join(" ")
             }
@@ -204,7 +235,13 @@ mod tests {
             ("[profile foo]\ns3 =\n  max_concurrent_requests = 20\n  = x\nregion = r", "foo{region=r,s3=}"),
             ("[foo]\na = 1", ""),
             ("[profilefoo]\na = 1\n[profile bar]", "bar{}"),
-            ("[sso-session foo]\nsso_region = r\n[services x]\ns3 =\n  endpoint_url = u\n[profile bar]", "bar{}"),
+            (
+                "[sso-session foo]\nsso_region = r\n[services x]\ns3 =\n  endpoint_url = u\n[profile bar]",
+                "bar{} sso:foo{sso_region=r}",
+            ),
+            ("[sso-session\tfoo ]\na = 1\n[sso-session foo]\nb = 2\n[profile foo]", "foo{} sso:foo{a=1,b=2}"),
+            ("[sso-session in valid]\na = 1\n[sso-session]\nb = 2\n[sso-sessionx]\nc = 3", ""),
+            ("[sso-session foo]\n -c", "! f:2: expected a property, found an indented line"),
         ] {
             assert_eq!(read(FileKind::Config, text), profiles, "{text:?}");
         }
@@ -217,6 +254,7 @@ mod tests {
             ("[   foo    ]\na = 1\n[profile bar]\nb = 2", "foo{a=1}"),
             ("[in valid 2]\na = 1", ""),
             ("[profile-x]\na = 1", "profile-x{a=1}"),
+            ("[sso-session foo]\na = 1\n[bar]", "bar{}"),
         ] {
             assert_eq!(read(FileKind::Credentials, text), profiles, "{text:?}");
         }
@@ -228,13 +266,52 @@ mod tests {
             let error = parse(text, FileKind::Credentials, "f").unwrap_err();
             assert!(!format!("{error:?}").contains("s3cr3t"), "{error}");
         }
-        let profiles = parse("[a]\naws_secret_access_key = s3cr3t", FileKind::Credentials, "f").unwrap();
+        let profiles = parse("[a]\naws_secret_access_key = s3cr3t", FileKind::Credentials, "f").unwrap().profiles;
         assert_eq!(format!("{profiles:?}"), r#"{"a": ["aws_secret_access_key"]}"#);
     }
 
     proptest::proptest! {
+        /// What is written by the rules is read as it was meant, whatever stands between.
         #[test]
-        fn any_text_is_read_or_refused_without_repeating_it(text in "(\\PC|[\\[\\]=#; \\t\\r\\n]|profile |default){0,200}") {
+        fn what_is_written_is_read(
+            written in proptest::collection::btree_map(
+                "[a-z][a-z0-9_./@:-]{0,12}",
+                proptest::collection::btree_map("[a-z_]{1,12}", "[!-~]([ -~]{0,20}[!-~])?", 0..5),
+                0..5,
+            ),
+            sessions in proptest::collection::btree_map("[a-z]{1,8}", "[a-z]{1,8}", 0..3),
+            comments: bool,
+        ) {
+            let mut text = String::new();
+            for (name, properties) in &written {
+                text += &format!("[profile {name}]{}\n", if comments { " ; a comment" } else { "" });
+                for (key, value) in properties {
+                    text += &format!("{key} = {value}\n");
+                    if comments {
+                        text += "# a comment\n  nested = 1\n\n";
+                    }
+                }
+            }
+            for (name, region) in &sessions {
+                text += &format!("[sso-session {name}]\nsso_region={region}\n");
+            }
+            let read = parse(&text, FileKind::Config, "f").unwrap();
+            proptest::prop_assert_eq!(read.profiles.len(), written.len());
+            for (name, properties) in &written {
+                for (key, value) in properties {
+                    // A comment begins with a blank before it.
+                    let value = [" #", " ;"].iter().filter_map(|sign| value.find(sign)).min().map_or(&**value, |at| &value[..at]).trim();
+                    let value = if value.starts_with(['#', ';']) { "" } else { value };
+                    proptest::prop_assert_eq!(read.profiles[name].get(key), Some(value).filter(|value| !value.is_empty()));
+                }
+            }
+            for (name, region) in &sessions {
+                proptest::prop_assert_eq!(read.sso_sessions[name].get("sso_region"), Some(&**region));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_without_repeating_it(text in "(\\PC|[\\[\\]=#; \\t\\r\\n]|profile |sso-session |default){0,200}") {
             for kind in [FileKind::Config, FileKind::Credentials] {
                 if let Err(error) = parse(&text, kind, "f") {
                     proptest::prop_assert!(error.message().len() < 80, "{error}");

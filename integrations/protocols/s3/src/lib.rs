@@ -14,7 +14,8 @@ pub mod servers;
 mod settings;
 mod store;
 mod trailing;
-mod xml;
+
+use circle_core_protocol_aws_auth::xml;
 
 pub use client::{CopyObject, CopyPart, ListQuery, Made, OPERATIONS, S3Client};
 pub use config::Addressing;

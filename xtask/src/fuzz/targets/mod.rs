@@ -33,6 +33,7 @@ pub(super) const TARGETS: &[Target] = &[
     audit::NOTES,
     filesystem::KEYS,
     aws_profiles::PROFILES,
+    aws_profiles::ANSWERS,
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,

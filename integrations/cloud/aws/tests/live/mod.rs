@@ -2,6 +2,7 @@
 
 mod native;
 pub(crate) mod secrets;
+pub(crate) mod sts;
 
 use std::sync::Arc;
 

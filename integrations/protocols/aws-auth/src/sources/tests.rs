@@ -65,13 +65,17 @@ impl OsSource for Machine {
     }
 }
 
+fn build() -> BuildContext {
+    BuildContext::new(Environment::default(), "test")
+}
+
 fn context() -> CallContext {
     CallContext::new(&Environment::default(), &LOAD, None)
 }
 
 /// `id/secret/token`, or the error's message.
 async fn load(config: &AwsCredentialsConfig, machine: &Machine) -> Result<String, circle_core_common::Error> {
-    let lease = config.credentials_from(&machine.os()).unwrap().get(&context()).await?;
+    let lease = config.credentials_from(&build(), &machine.os()).unwrap().get(&context()).await?;
     let token = lease.token().map_or("-", |token| token.expose_secret());
     Ok(format!("{}/{}/{token}", lease.access_key_id(), lease.secret_access_key().expose_secret()))
 }
@@ -140,20 +144,6 @@ async fn what_is_configured_but_broken_stops_the_chain_and_is_named() {
             ErrorKind::ConfigInvalid,
             "credentials from `profile`: ~/.aws/credentials:1: expected a profile such as `[default]`",
         ),
-        (
-            &[("AWS_PROFILE", "r")],
-            &[(CONFIG, "[profile r]\nrole_arn = arn\nsource_profile = r\naws_access_key_id=A\naws_secret_access_key=s3cr3t")],
-            ErrorKind::Unsupported,
-            "credentials from `profile`: the profile `r` in ~/.aws/credentials and ~/.aws/config assumes a role (`role_arn`), which \
-             is not supported yet; give it an access key",
-        ),
-        (
-            &[],
-            &[(CONFIG, "[default]\nsso_session = x\nsso_role_name = y")],
-            ErrorKind::Unsupported,
-            "credentials from `profile`: the profile `default` in ~/.aws/credentials and ~/.aws/config signs in by SSO \
-             (`sso_session`), which is not supported yet; give it an access key",
-        ),
     ] {
         let error = load(&AwsCredentialsConfig::DefaultChain, &Machine::new(variables, files)).await.unwrap_err();
         assert_eq!((error.kind(), error.message()), (kind, message));
@@ -167,10 +157,12 @@ async fn nothing_configured_is_told_link_by_link() {
     let error = load(&AwsCredentialsConfig::DefaultChain, &machine).await.unwrap_err();
     assert_eq!(
         error.message(),
-        "no credentials are configured (environment: neither `AWS_ACCESS_KEY_ID` nor `AWS_SECRET_ACCESS_KEY` is set; profile: the \
-         profile `default` in ~/.aws/credentials and ~/.aws/config has no access key)"
+        "no credentials are configured (environment: neither `AWS_ACCESS_KEY_ID` nor `AWS_SECRET_ACCESS_KEY` is set; workload \
+         identity: `AWS_WEB_IDENTITY_TOKEN_FILE` is not set; profile: the profile `default` in ~/.aws/credentials and ~/.aws/config has no \
+         credentials; container: neither `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` nor `AWS_CONTAINER_CREDENTIALS_FULL_URI` is set; instance \
+         metadata: it is not switched on)"
     );
-    assert_eq!(error.provider_error::<ChainReport>().unwrap().links().count(), 2);
+    assert_eq!(error.provider_error::<ChainReport>().unwrap().links().count(), 5);
 }
 
 #[tokio::test]
@@ -183,7 +175,7 @@ async fn what_the_config_names_is_taken_and_nothing_else() {
     assert_eq!(load(&AwsCredentialsConfig::Environment, &machine).await.unwrap(), "E/es/-");
     let stated = AwsCredentialsConfig::access_key("S", SecretRef::literal("ss"));
     assert_eq!(load(&stated, &machine).await.unwrap(), "S/ss/-");
-    assert!(AwsCredentialsConfig::Anonymous.credentials_from(&machine.os()).is_none());
+    assert!(AwsCredentialsConfig::Anonymous.credentials_from(&build(), &machine.os()).is_none());
     let error = load(&AwsCredentialsConfig::profile("gone"), &machine).await.unwrap_err();
     assert!(error.message().ends_with("; the config names it"), "{error}");
 }
@@ -191,7 +183,7 @@ async fn what_the_config_names_is_taken_and_nothing_else() {
 #[tokio::test]
 async fn files_are_read_again_when_they_have_changed() {
     let machine = Machine::new(&[], &[(CREDENTIALS, KEYS)]);
-    let cache = AwsCredentialsConfig::DefaultChain.credentials_from(&machine.os()).unwrap();
+    let cache = AwsCredentialsConfig::DefaultChain.credentials_from(&build(), &machine.os()).unwrap();
     let reads = || machine.0.lock().unwrap().reads;
     let first = cache.get(&context()).await.unwrap();
     assert_eq!((first.access_key_id(), reads()), ("D", 1));
@@ -203,4 +195,31 @@ async fn files_are_read_again_when_they_have_changed() {
     assert_eq!((cache.get(&context()).await.unwrap().access_key_id(), reads()), ("D2", 2));
     let due = second.refresh_at().unwrap();
     assert!(due > circle_core_common::Timestamp::UNIX_EPOCH, "and without being refused: every minute");
+}
+
+/// Sources that mean the same have one cache in a hub; those with secrets in them are told apart by nothing.
+#[test]
+fn services_of_a_hub_share_what_means_the_same() {
+    let role = |source| AwsCredentialsConfig::Role(RoleConfig::new("arn:r", source));
+    let key = |config: &AwsCredentialsConfig, cx: &BuildContext| config.key(cx);
+    let web = AwsCredentialsConfig::Role(RoleConfig::web_identity("arn:r", "/t"));
+    for config in
+        [AwsCredentialsConfig::DefaultChain, AwsCredentialsConfig::profile("a"), role(AwsCredentialsConfig::Container), web]
+    {
+        let other = BuildContext::new(Environment::default(), "other");
+        assert_eq!(key(&config, &build()), key(&config, &other), "{config:?}");
+        assert_ne!(key(&config, &build()), key(&config, &other.allow_loopback(true)), "{config:?}");
+        assert_ne!(key(&config, &build()), key(&role(config.clone()), &build()), "{config:?}");
+        assert_ne!(key(&config, &build()), key(&AwsCredentialsConfig::profile("b"), &build()), "{config:?}");
+    }
+    let stated = AwsCredentialsConfig::access_key("A", SecretRef::literal("s"));
+    assert_eq!((key(&stated, &build()), key(&role(role(stated)), &build())), (None, None));
+}
+
+/// Whoever has two roles, one by the other, has two caches: no lock waits for itself.
+#[tokio::test]
+async fn a_role_by_a_role_is_built() {
+    let role = |source| AwsCredentialsConfig::Role(RoleConfig::new("arn:r", source));
+    let config = role(role(AwsCredentialsConfig::Environment));
+    assert!(config.credentials(&build()).is_some());
 }

@@ -1,4 +1,4 @@
-//! XML in the small: a tolerant pull reader, and text for the few documents that are sent.
+//! XML in the small, for the protocols of AWS: a tolerant pull reader, and text for the few documents that are sent.
 
 use std::ops::Deref;
 
@@ -7,11 +7,14 @@ use quick_xml::events::{BytesStart, Event};
 
 /// Why a document cannot be read. It quotes nothing of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum XmlError {
+pub enum XmlError {
+    /// It is not well-formed, from this byte on.
     #[error("it is not well-formed XML at byte {0}")]
     Malformed(u64),
+    /// It ends in the middle.
     #[error("it ends in the middle")]
     Truncated,
+    /// An element is missing, or its text is not what it must be.
     #[error("`{0}` is missing or has no such value")]
     Field(&'static str),
 }
@@ -19,7 +22,7 @@ pub(crate) enum XmlError {
 type Result<T> = std::result::Result<T, XmlError>;
 
 /// The name of an element, without a namespace's prefix.
-pub(crate) struct Name<'a>(BytesStart<'a>);
+pub struct Name<'a>(BytesStart<'a>);
 
 impl Deref for Name<'_> {
     type Target = str;
@@ -30,7 +33,7 @@ impl Deref for Name<'_> {
 }
 
 /// Reads a document from outside in: whoever is told of an element reads its text, its children, or skips it.
-pub(crate) struct Xml<'a> {
+pub struct Xml<'a> {
     reader: Reader<&'a [u8]>,
     /// An element that ended as it began, `<a/>`.
     empty: bool,
@@ -38,7 +41,7 @@ pub(crate) struct Xml<'a> {
 
 impl<'a> Xml<'a> {
     /// The document and the name of its root, within which it stands then.
-    pub(crate) fn open(document: &'a [u8]) -> Result<(Self, Name<'a>)> {
+    pub fn open(document: &'a [u8]) -> Result<(Self, Name<'a>)> {
         let text = std::str::from_utf8(document).map_err(|error| XmlError::Malformed(error.valid_up_to() as u64))?;
         let mut xml = Self { reader: Reader::from_str(text), empty: false };
         match xml.child()? {
@@ -48,7 +51,7 @@ impl<'a> Xml<'a> {
     }
 
     /// The name of the next child of the element it stands in, within which it stands then; `None` at the element's end.
-    pub(crate) fn child(&mut self) -> Result<Option<Name<'a>>> {
+    pub fn child(&mut self) -> Result<Option<Name<'a>>> {
         if std::mem::take(&mut self.empty) {
             return Ok(None);
         }
@@ -67,7 +70,7 @@ impl<'a> Xml<'a> {
     }
 
     /// The text of the element it stands in, to its end; that of its children is not part of it.
-    pub(crate) fn text(&mut self) -> Result<String> {
+    pub fn text(&mut self) -> Result<String> {
         let mut text = String::new();
         if std::mem::take(&mut self.empty) {
             return Ok(text);
@@ -95,12 +98,12 @@ impl<'a> Xml<'a> {
     }
 
     /// The text, read as a value.
-    pub(crate) fn parse<T: std::str::FromStr>(&mut self, field: &'static str) -> Result<T> {
+    pub fn parse<T: std::str::FromStr>(&mut self, field: &'static str) -> Result<T> {
         self.text()?.trim().parse().map_err(|_| XmlError::Field(field))
     }
 
     /// Leaves the element it stands in.
-    pub(crate) fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<()> {
         self.text().map(drop)
     }
 
@@ -122,12 +125,12 @@ fn named(entity: &str) -> Option<char> {
 }
 
 /// Whether XML 1.0 can carry the text at all: most control characters have no form in it, not even as a reference.
-pub(crate) fn carries(text: &str) -> bool {
+pub fn carries(text: &str) -> bool {
     !text.contains(|c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 /// Appends an element with this text. White space is written as references, which no reader normalises.
-pub(crate) fn push_element(out: &mut String, name: &str, text: &str) {
+pub fn push_element(out: &mut String, name: &str, text: &str) {
     out.push('<');
     out.push_str(name);
     out.push('>');
