@@ -257,7 +257,10 @@ mod tests {
         let token = AccessToken::new("t").unwrap();
         let mut headers = HeaderMap::new();
         token.clone().along("x-goog-user-project", "shop").unwrap().put(&mut headers);
-        assert_eq!((&headers["authorization"], &headers["x-goog-user-project"]), (&"Bearer t".parse().unwrap(), &"shop".parse().unwrap()));
+        assert_eq!(
+            (&headers["authorization"], &headers["x-goog-user-project"]),
+            (&"Bearer t".parse().unwrap(), &"shop".parse().unwrap())
+        );
         for (name, value) in [("Authorization", "x"), ("x-a", "b\r\nc: d"), ("x a", "b")] {
             assert!(token.clone().along(name, value).unwrap_err().is(ErrorKind::InvalidInput), "{name}");
         }
