@@ -3,6 +3,7 @@
 mod audit;
 mod aws_profiles;
 mod chat_stream;
+mod cloud_credentials;
 mod config;
 mod event_stream;
 mod filesystem;
@@ -32,6 +33,8 @@ pub(super) const TARGETS: &[Target] = &[
     audit::NOTES,
     filesystem::KEYS,
     aws_profiles::PROFILES,
+    cloud_credentials::GOOGLE,
+    cloud_credentials::ENTRA,
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,
