@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialCache, CredentialSource};
 use circle_core_common::http::{Sign, TransportRequest};
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
-use http::header::AUTHORIZATION;
 use http::uri::Scheme;
 
 use crate::tokens::AccessToken;
@@ -42,7 +41,7 @@ impl Sign for BearerTokens {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
         let lease = self.cache.get(cx).await?;
-        request.headers.insert(AUTHORIZATION, lease.header().clone());
+        lease.put(&mut request.headers);
         request.credential = Some(lease.version());
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! How a client says who it is (RFC 6749, 2.3; RFC 7523; OpenID Connect Core, 9).
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,13 +23,21 @@ pub struct ClientAuth(Way);
 
 #[derive(Clone)]
 enum Way {
+    Unnamed,
     Public,
     Basic(CredentialCache<SecretString>),
     Post(CredentialCache<SecretString>),
     Assertion { key: SigningKey, audience: Option<String> },
+    Given(Arc<dyn CredentialSource<Credential = SecretString>>),
 }
 
 impl ClientAuth {
+    /// Not even by its id: the grant itself says who asks, as an assertion of a service account does.
+    #[must_use]
+    pub const fn unnamed() -> Self {
+        Self(Way::Unnamed)
+    }
+
     /// Not at all: an application on its user's machine, which can keep no secret.
     #[must_use]
     pub const fn public() -> Self {
@@ -53,6 +62,12 @@ impl ClientAuth {
         Self(Way::Assertion { key, audience: None })
     }
 
+    /// An assertion that somebody else has signed, loaded anew for each request: a workload's, which its platform replaces.
+    #[must_use]
+    pub fn assertion(source: impl CredentialSource<Credential = SecretString>) -> Self {
+        Self(Way::Given(Arc::new(source)))
+    }
+
     /// Addresses the assertion to another audience than the token endpoint: some servers want their issuer.
     #[must_use]
     pub fn assertion_audience(mut self, of: impl Into<String>) -> Self {
@@ -67,7 +82,7 @@ impl ClientAuth {
         let cache = match &self.0 {
             Way::Basic(secret) | Way::Post(secret) => secret,
             Way::Assertion { key, .. } => key.secret(),
-            Way::Public => return,
+            Way::Unnamed | Way::Public | Way::Given(_) => return,
         };
         if let Some(lease) = cache.peek(cx) {
             cache.invalidate(lease.version());
@@ -83,6 +98,7 @@ impl ClientAuth {
         (target, address): (Target, &str),
     ) -> Result<Request> {
         match &self.0 {
+            Way::Unnamed => form.post(target),
             Way::Public => form.plain("client_id", client_id).post(target),
             Way::Post(secret) => {
                 let secret = secret.get(cx).await?.value().clone();
@@ -101,20 +117,28 @@ impl ClientAuth {
             Way::Assertion { key, audience } => {
                 let audience = audience.as_deref().unwrap_or(address);
                 let assertion = Assertion::new(client_id, audience).subject(client_id).sign(cx, key).await?;
-                let form = form.plain("client_id", client_id).plain("client_assertion_type", JWT_BEARER);
-                form.secret("client_assertion", assertion).post(target)
+                asserted(form, client_id, assertion).post(target)
+            }
+            Way::Given(source) => {
+                let assertion = source.load(cx).await?.value().clone();
+                asserted(form, client_id, assertion).post(target)
             }
         }
     }
 }
 
+fn asserted(form: Form, client_id: &str, assertion: SecretString) -> Form {
+    form.plain("client_id", client_id).plain("client_assertion_type", JWT_BEARER).secret("client_assertion", assertion)
+}
+
 impl fmt::Debug for ClientAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
+            Way::Unnamed => "ClientAuth(unnamed)",
             Way::Public => "ClientAuth(public)",
             Way::Basic(_) => "ClientAuth(basic)",
             Way::Post(_) => "ClientAuth(post)",
-            Way::Assertion { .. } => "ClientAuth(assertion)",
+            Way::Assertion { .. } | Way::Given(_) => "ClientAuth(assertion)",
         })
     }
 }

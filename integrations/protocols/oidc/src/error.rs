@@ -164,7 +164,7 @@ struct Refusal {
 /// Judges the answers of authorisation servers: `{"error", "error_description"}`, with whatever status. Errors hold no body of
 /// an answer: servers repeat forms.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusals;
+pub struct Refusals;
 
 impl Classify for Refusals {
     fn classify(&self, answer: &Answer<'_>) -> Option<Error> {

@@ -47,7 +47,7 @@ pub use claims::Claims;
 pub use client::{Introspection, OAuthClient, TokenHint};
 pub use client_auth::ClientAuth;
 pub use device::{DeviceLogin, DeviceRequest};
-pub use error::{OAuthError, OAuthErrorCode};
+pub use error::{OAuthError, OAuthErrorCode, Refusals};
 pub use grants::{ClientCredentials, JwtBearer, TokenExchange, TokenType};
 pub use jwk::KeySet;
 pub use login::{Login, LoginRequest};

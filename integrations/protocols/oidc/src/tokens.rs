@@ -1,13 +1,14 @@
 //! What a token endpoint answers.
 
 use std::fmt;
+use std::time::Duration;
 
-use circle_core_common::credentials::{ExpiresIn, Lease};
+use circle_core_common::credentials::{DEFAULT_LIFE, ExpiresIn, Lease};
 use circle_core_common::http::{Response, headers};
 use circle_core_common::secret::equal;
 use circle_core_common::{Error, ErrorKind, Result, Sent, Timestamp};
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -17,6 +18,7 @@ pub struct AccessToken {
     token: SecretString,
     header: HeaderValue,
     scopes: Option<Vec<String>>,
+    along: Option<(HeaderName, HeaderValue)>,
 }
 
 impl AccessToken {
@@ -31,7 +33,7 @@ impl AccessToken {
             return Err(Error::new(ErrorKind::Decode, "the access token is empty, or holds what no header can carry"));
         }
         let header = headers::secret(&AUTHORIZATION, &format!("Bearer {text}"))?;
-        Ok(Self { token, header, scopes: None })
+        Ok(Self { token, header, scopes: None, along: None })
     }
 
     /// The token itself.
@@ -46,8 +48,26 @@ impl AccessToken {
         self.scopes.as_deref()
     }
 
-    pub(crate) const fn header(&self) -> &HeaderValue {
-        &self.header
+    /// Sends this header with it, which is no secret: who pays for the request, say. There is one; the last wins.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the header, when it is `Authorization` or either cannot stand in a request.
+    pub fn along(mut self, name: &str, value: &str) -> Result<Self> {
+        let name = headers::name(name)?;
+        if name == AUTHORIZATION {
+            return Err(Error::new(ErrorKind::InvalidInput, "the header `authorization` is the token's own"));
+        }
+        let value = headers::value(&name, value)?;
+        self.along = Some((name, value));
+        Ok(self)
+    }
+
+    /// Puts it on a request (RFC 6750, 2.1), with what goes along.
+    pub(crate) fn put(&self, headers: &mut HeaderMap) {
+        headers.insert(AUTHORIZATION, self.header.clone());
+        if let Some((name, value)) = &self.along {
+            headers.insert(name.clone(), value.clone());
+        }
     }
 
     pub(crate) fn differs(&self, other: &Self) -> bool {
@@ -84,8 +104,12 @@ impl TokenSet {
         Lease::new(self.access_token.clone()).until(self.expires_at)
     }
 
-    /// Reads an answer to a request that was sent at `asked`.
-    pub(crate) fn of(response: &Response, asked: Timestamp) -> Result<Self> {
+    /// Reads the answer of a token endpoint to a request that was sent at `asked`; [`OAuthClient`](crate::OAuthClient) does for its
+    /// own. Metadata services of clouds answer so, too, and tell with `expires_on` at which second since 1970 the token ends.
+    ///
+    /// # Errors
+    /// `Decode` for what is no such answer, `Unsupported` for a token of another type; neither repeats any of it.
+    pub fn of(response: &Response, asked: Timestamp) -> Result<Self> {
         Self::parse(&response.body, asked).map_err(|error| error.with_sent(Sent::Yes))
     }
 
@@ -97,13 +121,14 @@ impl TokenSet {
         if !token_type.eq_ignore_ascii_case("bearer") && !token_type.eq_ignore_ascii_case("n_a") {
             return Err(Error::new(ErrorKind::Unsupported, "the token endpoint gave a token of another type than `Bearer`"));
         }
+        // From when it was asked for: the server's clock started before its answer was here.
+        let expires_at = asked + answer.life(asked);
         let mut access_token = AccessToken::new(answer.access_token)?;
         access_token.scopes = answer.scope.map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect());
         let filled = |secret: Option<String>| secret.filter(|secret| !secret.is_empty()).map(SecretString::from);
         Ok(Self {
             access_token,
-            // From when it was asked for: the server's clock started before its answer was here.
-            expires_at: asked + answer.expires_in.life(),
+            expires_at,
             refresh_token: filled(answer.refresh_token),
             id_token: filled(answer.id_token),
             issued_token_type: answer.issued_token_type,
@@ -128,10 +153,20 @@ struct Answer {
     token_type: Option<String>,
     #[serde(default)]
     expires_in: ExpiresIn,
+    expires_on: Option<serde_json::Value>,
     refresh_token: Option<String>,
     scope: Option<String>,
     id_token: Option<String>,
     issued_token_type: Option<String>,
+}
+
+impl Answer {
+    /// Of two ends the earlier: a service that keeps tokens counts one of them from when the token was made.
+    fn life(&self, asked: Timestamp) -> Duration {
+        let until = |end: i64| ExpiresIn::seconds(end.saturating_sub(asked.unix_seconds()) as f64).stated();
+        let end = self.expires_on.as_ref().and_then(|end| end.as_i64().or_else(|| end.as_str()?.trim().parse().ok()));
+        [self.expires_in.stated(), end.and_then(until)].into_iter().flatten().min().unwrap_or(DEFAULT_LIFE)
+    }
 }
 
 /// JSON from a server, without a word of it in the error: it may hold tokens anywhere.
@@ -145,8 +180,6 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(what: &str, body: &[u8]) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -173,6 +206,15 @@ mod tests {
             (r#","expires_in":"NaN""#, 300),
             (r#","expires_in":"inf""#, 300),
             (r#","expires_in":[]"#, 300),
+            // The time of these tests is 1970.
+            (r#","expires_on":"3600""#, 3600),
+            (r#","expires_on":3600,"expires_in":null"#, 3600),
+            (r#","expires_on":"60","expires_in":3600"#, 60),
+            (r#","expires_on":"7200","expires_in":3600"#, 3600),
+            (r#","expires_on":"-5","expires_in":3600"#, 3600),
+            (r#","expires_on":"01/02/2030 03:04:05 +00:00""#, 300),
+            (r#","expires_on":9223372036854775807"#, 10 * 365 * 24 * 3600),
+            (r#","expires_on":[1]"#, 300),
         ] {
             assert_eq!(life_of(json).as_secs(), seconds, "{json}");
         }
@@ -205,6 +247,22 @@ mod tests {
         let text = format!("{tokens:?} {:#?} {:?}", tokens.access_token, tokens.lease());
         assert!(!text.contains("hunter"), "{text}");
         assert_eq!(tokens.access_token.scopes().unwrap(), ["a", "b"]);
-        assert!(tokens.access_token.header().is_sensitive());
+        let mut headers = HeaderMap::new();
+        tokens.access_token.put(&mut headers);
+        assert!(headers[AUTHORIZATION].is_sensitive());
+    }
+
+    #[test]
+    fn a_header_goes_along_that_is_one_and_not_the_tokens_own() {
+        let token = AccessToken::new("t").unwrap();
+        let mut headers = HeaderMap::new();
+        token.clone().along("x-goog-user-project", "shop").unwrap().put(&mut headers);
+        assert_eq!(
+            (&headers["authorization"], &headers["x-goog-user-project"]),
+            (&"Bearer t".parse().unwrap(), &"shop".parse().unwrap())
+        );
+        for (name, value) in [("Authorization", "x"), ("x-a", "b\r\nc: d"), ("x a", "b")] {
+            assert!(token.clone().along(name, value).unwrap_err().is(ErrorKind::InvalidInput), "{name}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod aws_profiles;
 mod chat_stream;
+mod cloud_credentials;
 mod config;
 mod event_stream;
 mod filesystem;
@@ -34,6 +35,8 @@ pub(super) const TARGETS: &[Target] = &[
     filesystem::KEYS,
     aws_profiles::PROFILES,
     aws_profiles::ANSWERS,
+    cloud_credentials::GOOGLE,
+    cloud_credentials::ENTRA,
     http::ORIGIN,
     http::HEADERS,
     http::FAILURE,

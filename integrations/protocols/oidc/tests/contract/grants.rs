@@ -20,6 +20,13 @@ async fn a_client_says_who_it_is_in_each_way() {
     let basic = "Basic YXBwJTNBMTpodW50ZXIyJTJGJTJCKyVDMyVCQw==";
     for (auth, header, sent) in [
         (ClientAuth::public(), None, "grant_type=client_credentials&client_id=app%3A1"),
+        (ClientAuth::unnamed(), None, "grant_type=client_credentials"),
+        (
+            ClientAuth::assertion(SecretRef::literal("a.b.c")),
+            None,
+            "grant_type=client_credentials&client_id=app%3A1&client_assertion_type=\
+             urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=a.b.c",
+        ),
         (ClientAuth::basic(secret()), Some(basic), "grant_type=client_credentials"),
         (ClientAuth::post(secret()), None, "grant_type=client_credentials&client_id=app%3A1&client_secret=hunter2%2F%2B+%C3%BC"),
     ] {
