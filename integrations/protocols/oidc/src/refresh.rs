@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialSource, Lease, RefreshGrant, Refreshed};
+use circle_core_common::interfaces::identity_provider::{AccessToken, TokenSet};
 use circle_core_common::{CallContext, Result};
 use secrecy::SecretString;
 
 use crate::client::{OAuthClient, REDEEM};
 use crate::form::Form;
 use crate::grants::{Wanted, wanted};
-use crate::tokens::{AccessToken, TokenSet};
 
 /// Access tokens for a refresh token. Where the server gives another refresh token, that is used from then on.
 ///

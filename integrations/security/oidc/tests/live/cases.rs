@@ -2,14 +2,14 @@
 
 use std::pin::Pin;
 
+use circle_core_common::interfaces::identity_provider::{
+    DeviceRequest, IdentityProvider, LoginRequest, LoginState, Session, TokenSet,
+};
+use circle_core_common::interfaces::token_verifier::{Expect, TokenHint, TokenRefusal, TokenVerifier};
 use circle_core_common::suite::{Failed, Outcome, equal};
 use circle_core_common::{BuildContext, CallContext, Environment, Error, SecretRef};
-use circle_core_oidc::{
-    Algorithm, ClientAuthMethod, Expect, Login, OAuthError, OAuthErrorCode, Oidc, OidcConfig, Session, TokenHint, TokenRefusal,
-};
-use circle_core_protocol_oidc::{
-    AuthorizationServer, ClientCredentials, Endpoints, ExpectIdToken, Nonce, TokenSet, TokenVerifier,
-};
+use circle_core_oidc::{Algorithm, ClientAuthMethod, OAuthError, OAuthErrorCode, Oidc, OidcConfig};
+use circle_core_protocol_oidc::{AuthorizationServer, ClientCredentials, Endpoints, ExpectIdToken, JwtVerifier, Nonce};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::browser::Browser;
@@ -64,10 +64,18 @@ fn cx() -> CallContext {
     CallContext::new(&Environment::default(), &circle_core_common::credentials::LOAD, None)
 }
 
+fn users(oidc: &Oidc) -> IdentityProvider {
+    IdentityProvider::new(oidc.clone())
+}
+
+fn verifier(oidc: &Oidc) -> TokenVerifier {
+    TokenVerifier::new(oidc.clone())
+}
+
 async fn logged_in(oidc: &Oidc) -> Result<Session, Error> {
-    let login = oidc.start_login().await?;
-    let answer = Browser::new().log_in(login.url(), BACK).await?;
-    oidc.finish_login(login, query(&answer)).await
+    let login = users(oidc).start_login(LoginRequest::default()).await?;
+    let answer = Browser::new().log_in(&login.url, BACK).await?;
+    users(oidc).finish_login(login.state, query(&answer)).await
 }
 
 fn query(url: &str) -> &str {
@@ -92,9 +100,9 @@ async fn code_with_pkce_logs_in(issuer: String) -> Outcome {
     let session = logged_in(&oidc).await?;
     equal("the user", &session.subject(), &"ann")?;
     equal("the issuer", &session.claims().issuer(), &&*issuer)?;
-    let info = oidc.user_info(&session).await?;
+    let info = users(&oidc).user_info(&session).await?;
     equal("the address", &info.get("email").and_then(|email| email.as_str()), &Some("ann@example.org"))?;
-    let told = oidc.introspect(session.tokens().access_token.secret(), Some(TokenHint::AccessToken)).await?;
+    let told = verifier(&oidc).introspect(session.tokens().access_token.secret(), Some(TokenHint::AccessToken)).await?;
     that(told.active && told.allows("openid"), "the access token is good")
 }
 
@@ -109,49 +117,49 @@ async fn algorithm_of_the_client_is_verified(issuer: String) -> Outcome {
 
 async fn code_is_redeemed_once(issuer: String) -> Outcome {
     let oidc = oidc(config(&issuer))?;
-    let login = oidc.start_login().await?;
-    let kept = login.to_secret();
-    let answer = Browser::new().log_in(login.url(), BACK).await?;
-    oidc.finish_login(login, query(&answer)).await?;
-    let again = oidc.finish_login(Login::from_secret(&kept)?, query(&answer)).await;
+    let login = users(&oidc).start_login(LoginRequest::default()).await?;
+    let kept = login.state.to_secret();
+    let answer = Browser::new().log_in(&login.url, BACK).await?;
+    users(&oidc).finish_login(login.state, query(&answer)).await?;
+    let again = users(&oidc).finish_login(LoginState::from_secret(&kept)?, query(&answer)).await;
     equal("the refusal", &code_of(&again), &Some(OAuthErrorCode::InvalidGrant))
 }
 
 async fn refresh_token_is_replaced(issuer: String) -> Outcome {
     let oidc = oidc(config(&issuer))?;
     let first = logged_in(&oidc).await?;
-    let second = oidc.refresh(&first).await?;
+    let second = users(&oidc).refresh(&first).await?;
     equal("the user", &second.subject(), &"ann")?;
     let token = |session: &Session| session.tokens().refresh_token.as_ref().map(|token| token.expose_secret().to_owned());
     that(token(&first).is_some() && token(&second).is_some() && token(&first) != token(&second), "the refresh token is another")?;
-    oidc.refresh(&second).await?;
+    users(&oidc).refresh(&second).await?;
     // Who uses an old one may be a thief.
-    equal("the refusal", &code_of(&oidc.refresh(&first).await), &Some(OAuthErrorCode::InvalidGrant))
+    equal("the refusal", &code_of(&users(&oidc).refresh(&first).await), &Some(OAuthErrorCode::InvalidGrant))
 }
 
 async fn session_ends(issuer: String) -> Outcome {
     let oidc = oidc(config(&issuer))?;
-    let login = oidc.start_login().await?;
+    let login = users(&oidc).start_login(LoginRequest::default()).await?;
     let mut browser = Browser::new();
-    let answer = browser.log_in(login.url(), BACK).await?;
-    let session = oidc.finish_login(login, query(&answer)).await?;
-    let (status, _) = browser.look(oidc.logout_url(&session).await?.expose_secret()).await?;
+    let answer = browser.log_in(&login.url, BACK).await?;
+    let session = users(&oidc).finish_login(login.state, query(&answer)).await?;
+    let (status, _) = browser.look(users(&oidc).logout_url(&session).await?.expose_secret()).await?;
     equal("the status of the logout page", &status.as_u16(), &200)?;
     let token = session.tokens().access_token.secret().clone();
     let refresh = session.tokens().refresh_token.clone().ok_or_else(|| Failed::Wrong("no refresh token".to_owned()))?;
-    oidc.revoke(session).await?;
-    that(!oidc.introspect(&refresh, Some(TokenHint::RefreshToken)).await?.active, "the refresh token is revoked")?;
-    that(!oidc.introspect(&token, Some(TokenHint::AccessToken)).await?.active, "and the access token with it")
+    users(&oidc).revoke(session).await?;
+    that(!verifier(&oidc).introspect(&refresh, Some(TokenHint::RefreshToken)).await?.active, "the refresh token is revoked")?;
+    that(!verifier(&oidc).introspect(&token, Some(TokenHint::AccessToken)).await?.active, "and the access token with it")
 }
 
 async fn device_logs_in(issuer: String) -> Outcome {
     let oidc = oidc(OidcConfig::new(&issuer, "cli").scopes(["openid", "offline_access"]))?;
-    let login = oidc.start_device().await?;
-    let approve = format!("{issuer}/test/approve?user_code={}", login.user_code());
+    let login = users(&oidc).start_device(DeviceRequest::new()).await?;
+    let approve = format!("{issuer}/test/approve?user_code={}", login.user_code);
     Browser::new().look(&approve).await?;
-    let session = oidc.finish_device(login).await?;
+    let session = users(&oidc).finish_device(login).await?;
     equal("the user", &session.subject(), &"ann")?;
-    equal("the user of the refreshed session", &oidc.refresh(&session).await?.subject(), &"ann")
+    equal("the user of the refreshed session", &users(&oidc).refresh(&session).await?.subject(), &"ann")
 }
 
 /// A token for the resource `orders-api`, which is a JWT.
@@ -165,10 +173,10 @@ async fn client_has_a_token_of_its_own(issuer: String) -> Outcome {
     let tokens = for_orders(&oidc).await?;
     let token = tokens.access_token.secret();
     let expect = || Expect::audience("orders-api").token_type("at+jwt");
-    let claims = oidc.verify(token, &expect().scope("orders:read").authorized_party("app")).await?;
+    let claims = verifier(&oidc).verify(token, expect().scope("orders:read").authorized_party("app")).await?;
     equal("the client", &claims.subject(), &Some("app"))?;
-    refused(oidc.verify(token, &expect().scope("orders:write")).await, TokenRefusal::Scope)?;
-    refused(oidc.verify(token, &expect().authorized_party("another")).await, TokenRefusal::AuthorizedParty)?;
+    refused(verifier(&oidc).verify(token, expect().scope("orders:write")).await, TokenRefusal::Scope)?;
+    refused(verifier(&oidc).verify(token, expect().authorized_party("another")).await, TokenRefusal::AuthorizedParty)?;
     let cached = oidc.client_credentials(["orders:read"]);
     let (one, other) = (cached.get(&cx()).await?, cached.get(&cx()).await?);
     equal("the version of a token that is kept", &one.version(), &other.version())
@@ -198,7 +206,7 @@ async fn token_of_another_issuer_is_refused(issuer: String) -> Outcome {
     let other = format!("{issuer}/other");
     let endpoints = Endpoints::new(&other).jwks(format!("{issuer}/jwks"));
     let server = AuthorizationServer::builder(&other).endpoints(endpoints).build(&build(&Ahead::default()))?;
-    let verifier = TokenVerifier::of_server(server, [Algorithm::RS256])?;
+    let verifier = JwtVerifier::of_server(server, [Algorithm::RS256])?;
     let result = verifier.verify(&cx(), tokens.access_token.secret(), &Expect::audience("orders-api")).await;
     refused(result, TokenRefusal::Issuer)
 }
@@ -206,7 +214,10 @@ async fn token_of_another_issuer_is_refused(issuer: String) -> Outcome {
 async fn token_of_another_audience_is_refused(issuer: String) -> Outcome {
     let oidc = oidc(config(&issuer))?;
     let tokens = for_orders(&oidc).await?;
-    refused(oidc.verify(tokens.access_token.secret(), &Expect::audience("invoices-api")).await, TokenRefusal::Audience)?;
+    refused(
+        verifier(&oidc).verify(tokens.access_token.secret(), Expect::audience("invoices-api")).await,
+        TokenRefusal::Audience,
+    )?;
     let session = logged_in(&oidc).await?;
     let expect = ExpectIdToken { client_id: "cli", nonce: Nonce::NotSent, access_token: None };
     refused(oidc.client().verifier().verify_id_token(&cx(), id_token(&session)?, &expect).await, TokenRefusal::Audience)?;
@@ -231,7 +242,7 @@ async fn token_of_another_nonce_is_refused(issuer: String) -> Outcome {
 async fn token_of_another_algorithm_is_refused(issuer: String) -> Outcome {
     let tokens = for_orders(&oidc(config(&issuer))?).await?;
     let oidc = oidc(config(&issuer).algorithms([Algorithm::ES256, Algorithm::PS256]))?;
-    refused(oidc.verify(tokens.access_token.secret(), &Expect::audience("orders-api")).await, TokenRefusal::Algorithm)
+    refused(verifier(&oidc).verify(tokens.access_token.secret(), Expect::audience("orders-api")).await, TokenRefusal::Algorithm)
 }
 
 async fn expired_token_is_refused(issuer: String) -> Outcome {
@@ -239,10 +250,10 @@ async fn expired_token_is_refused(issuer: String) -> Outcome {
     let oidc = Oidc::new(config(&issuer), build(&clock))?;
     let tokens = for_orders(&oidc).await?;
     let expect = Expect::audience("orders-api");
-    oidc.verify(tokens.access_token.secret(), &expect).await?;
+    verifier(&oidc).verify(tokens.access_token.secret(), expect.clone()).await?;
     // Five minutes of life and one of leeway.
     clock.by(300 + 60 + 1);
-    refused(oidc.verify(tokens.access_token.secret(), &expect).await, TokenRefusal::Expired)
+    refused(verifier(&oidc).verify(tokens.access_token.secret(), expect.clone()).await, TokenRefusal::Expired)
 }
 
 async fn server_is_healthy(issuer: String) -> Outcome {
@@ -250,6 +261,6 @@ async fn server_is_healthy(issuer: String) -> Outcome {
     let oidc = oidc(config(&issuer))?;
     equal("the state", &oidc.health(&cx()).await?.state, &circle_core_common::HealthState::Healthy)?;
     oidc.close(&cx()).await?;
-    let closed = oidc.start_login().await.err().map(|error| error.kind());
+    let closed = users(&oidc).start_login(LoginRequest::default()).await.err().map(|error| error.kind());
     equal("the kind after the end", &closed, &Some(circle_core_common::ErrorKind::Closed))
 }
