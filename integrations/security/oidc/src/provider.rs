@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use circle_core_common::credentials::CredentialCache;
+use circle_core_common::credentials::{CredentialCache, TokenStore};
 use circle_core_common::interfaces::identity_provider::{
     FINISH_LOGIN, IdentityProvider, IdentityProviderCapabilities, IdentityProviderProvider,
 };
@@ -100,11 +100,24 @@ impl Oidc {
         CredentialCache::new(ClientCredentials::new(self.shared.client.oauth().clone()).scopes(scopes))
     }
 
-    /// A user's tokens, by a refresh token that was kept: refreshed before they end, and the refresh token replaced whenever the
-    /// provider replaces it.
+    /// A user's tokens, by a refresh token that no other process has: refreshed before they end, and the refresh token replaced
+    /// whenever the provider replaces it.
     #[must_use]
     pub fn refreshing(&self, refresh_token: SecretString) -> CredentialCache<AccessToken> {
         CredentialCache::new(RefreshToken::new(self.shared.client.oauth().clone(), refresh_token))
+    }
+
+    /// As [`refreshing`](Self::refreshing), with what the refresh token becomes kept in a store under the name of its user: of all
+    /// processes that share the store one redeems each refresh token.
+    #[must_use]
+    pub fn refreshing_in(
+        &self,
+        user: impl Into<String>,
+        refresh_token: SecretString,
+        store: impl TokenStore,
+    ) -> CredentialCache<AccessToken> {
+        let token = RefreshToken::new(self.shared.client.oauth().clone(), refresh_token);
+        CredentialCache::new(token.kept_in(user, store))
     }
 
     /// Logs the user of this machine in, with a browser that `open` sends to an address (RFC 8252): for applications on the command
