@@ -10,6 +10,8 @@ mod browser;
 mod cases;
 #[path = "live/clock.rs"]
 mod clock;
+#[path = "live/server.rs"]
+mod server;
 
 use std::sync::Arc;
 
@@ -42,6 +44,16 @@ fn main() {
         .suite("TokenVerifier", token_verifier::conformance::SUITE, tokens)
         .negatives("TokenVerifier", token_verifier::conformance::NEGATIVES, |_| tokens());
     let issuer = std::env::var(VARIABLE).ok();
+    if issuer.is_some() {
+        let (of_users, of_tokens) = (issuer.clone(), issuer.clone());
+        runner = runner
+            .suite("IdentityProvider on oidc-provider", identity_provider::conformance::SUITE, move || {
+                server::users(of_users.clone())
+            })
+            .suite("TokenVerifier on oidc-provider", token_verifier::conformance::SUITE, move || {
+                server::tokens(of_tokens.clone())
+            });
+    }
     for (case, run) in cases::CASES {
         let (name, issuer) = (format!("Oidc on oidc-provider::{case}"), issuer.clone());
         runner = runner.test(name, move || async move {

@@ -1,13 +1,14 @@
 //! What is asked of a client of a real provider.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use circle_core_common::interfaces::identity_provider::{
     DeviceRequest, IdentityProvider, LoginRequest, LoginState, Session, TokenSet,
 };
 use circle_core_common::interfaces::token_verifier::{Expect, TokenHint, TokenRefusal, TokenVerifier};
 use circle_core_common::suite::{Failed, Outcome, equal};
-use circle_core_common::{BuildContext, CallContext, Environment, Error, SecretRef};
+use circle_core_common::{BuildContext, CallContext, CallOptions, Environment, Error, SecretRef};
 use circle_core_oidc::{Algorithm, ClientAuthMethod, OAuthError, OAuthErrorCode, Oidc, OidcConfig};
 use circle_core_protocol_oidc::{AuthorizationServer, ClientCredentials, Endpoints, ExpectIdToken, JwtVerifier, Nonce};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::browser::Browser;
 use crate::clock::Ahead;
 
-const BACK: &str = "http://127.0.0.1:9/callback";
+pub(crate) const BACK: &str = "http://127.0.0.1:9/callback";
 
 type Run = fn(String) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
@@ -31,7 +32,10 @@ cases!(
     code_is_redeemed_once,
     refresh_token_is_replaced,
     session_ends,
+    loopback_logs_in,
+    user_who_says_no_is_no_session,
     device_logs_in,
+    device_whose_user_says_no_is_not_logged_in,
     client_has_a_token_of_its_own,
     wrong_secret_is_refused,
     keys_rotate,
@@ -43,7 +47,7 @@ cases!(
     server_is_healthy,
 );
 
-fn config(issuer: &str) -> OidcConfig {
+pub(crate) fn config(issuer: &str) -> OidcConfig {
     OidcConfig::new(issuer, "app")
         .client_secret(SecretRef::literal("app-secret"))
         .redirect_uri(BACK)
@@ -51,7 +55,7 @@ fn config(issuer: &str) -> OidcConfig {
         .scopes(["openid", "email", "offline_access"])
 }
 
-fn build(clock: &Ahead) -> BuildContext {
+pub(crate) fn build(clock: &Ahead) -> BuildContext {
     let environment = Environment::builder().clock(clock.clock()).build();
     BuildContext::new(environment, "login").allow_loopback(true)
 }
@@ -60,7 +64,7 @@ fn oidc(config: OidcConfig) -> Result<Oidc, Error> {
     Oidc::new(config, build(&Ahead::default()))
 }
 
-fn cx() -> CallContext {
+pub(crate) fn cx() -> CallContext {
     CallContext::new(&Environment::default(), &circle_core_common::credentials::LOAD, None)
 }
 
@@ -78,7 +82,7 @@ async fn logged_in(oidc: &Oidc) -> Result<Session, Error> {
     users(oidc).finish_login(login.state, query(&answer)).await
 }
 
-fn query(url: &str) -> &str {
+pub(crate) fn query(url: &str) -> &str {
     url.split_once('?').map_or("", |(_, query)| query)
 }
 
@@ -152,6 +156,44 @@ async fn session_ends(issuer: String) -> Outcome {
     that(!verifier(&oidc).introspect(&token, Some(TokenHint::AccessToken)).await?.active, "and the access token with it")
 }
 
+async fn loopback_logs_in(issuer: String) -> Outcome {
+    let oidc = oidc(OidcConfig::new(&issuer, "cli"))?.with(CallOptions::new().timeout(Duration::from_secs(30)));
+    let (sender, browsed) = tokio::sync::oneshot::channel();
+    let login = oidc.login_here(|url| {
+        let url = url.to_owned();
+        tokio::spawn(async move { sender.send(Browser::new().read_through(&url).await) });
+        Ok(())
+    });
+    // The browser's own failure tells more than that nobody came.
+    let failed = async {
+        match browsed.await {
+            Ok(Err(error)) => error,
+            _ => std::future::pending().await,
+        }
+    };
+    let session = tokio::select! {
+        session = login => session?,
+        error = failed => return Err(error.into()),
+    };
+    equal("the user", session.subject(), "ann")
+}
+
+async fn user_who_says_no_is_no_session(issuer: String) -> Outcome {
+    let oidc = oidc(config(&issuer))?;
+    let login = users(&oidc).start_login(LoginRequest::default().parameter("login_hint", "refuses")).await?;
+    let answer = Browser::new().log_in(&login.url, BACK).await?;
+    let refused = users(&oidc).finish_login(login.state, query(&answer)).await;
+    equal("the refusal", &code_of(&refused), &Some(OAuthErrorCode::AccessDenied))
+}
+
+async fn device_whose_user_says_no_is_not_logged_in(issuer: String) -> Outcome {
+    let oidc = oidc(OidcConfig::new(&issuer, "cli"))?;
+    let login = users(&oidc).start_device(DeviceRequest::new()).await?;
+    Browser::new().look(&format!("{issuer}/test/refuse?user_code={}", login.user_code)).await?;
+    let refused = users(&oidc).finish_device(login).await;
+    equal("the refusal", &code_of(&refused), &Some(OAuthErrorCode::AccessDenied))
+}
+
 async fn device_logs_in(issuer: String) -> Outcome {
     let oidc = oidc(OidcConfig::new(&issuer, "cli").scopes(["openid", "offline_access"]))?;
     let login = users(&oidc).start_device(DeviceRequest::new()).await?;
@@ -190,6 +232,9 @@ async fn wrong_secret_is_refused(issuer: String) -> Outcome {
 }
 
 async fn keys_rotate(issuer: String) -> Outcome {
+    // Of a provider of its own: the tokens of other tests are signed with the keys that they have read.
+    let (_, another) = Browser::new().look(&format!("{issuer}/test/another")).await?;
+    let issuer = another.ok_or_else(|| Failed::Wrong("there is no other provider".to_owned()))?;
     let clock = Ahead::default();
     let oidc = Oidc::new(config(&issuer), build(&clock))?;
     logged_in(&oidc).await?;
