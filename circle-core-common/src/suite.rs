@@ -48,9 +48,11 @@ pub use telemetry::{Recorded, Telemetry};
 use crate::capabilities::Flag;
 use crate::error::Error;
 use crate::interfaces::chat_model::conformance::ScriptedAnswers;
+use crate::interfaces::identity_provider::conformance::LogsIn;
 use crate::interfaces::key_service::conformance::SuiteKeys;
 use crate::interfaces::object_store::PresignedRequest;
 use crate::interfaces::secret_store::conformance::PutsSecrets;
+use crate::interfaces::token_verifier::conformance::IssuesTokens;
 use crate::interfaces::webhook_verifier::conformance::SignsWebhooks;
 
 /// Makes a client anew.
@@ -165,6 +167,10 @@ pub struct Subject<H> {
     pub model: Option<Arc<dyn ScriptedAnswers>>,
     /// Signs webhooks as the service would, where the subject verifies them.
     pub webhooks: Option<Arc<dyn SignsWebhooks>>,
+    /// Issues tokens as the authority would, where the subject verifies them.
+    pub tokens: Option<Arc<dyn IssuesTokens>>,
+    /// A user with a browser, where the subject logs users in.
+    pub users: Option<Arc<dyn LogsIn>>,
     /// Puts secrets into the store, where the subject is one that is only read.
     pub secrets: Option<Arc<dyn PutsSecrets>>,
     /// The keys that the cases of a key service use.
@@ -193,6 +199,8 @@ impl<H> Subject<H> {
             reopen: None,
             model: None,
             webhooks: None,
+            tokens: None,
+            users: None,
             secrets: None,
             keys: SuiteKeys::new(),
             addresses: Addresses::new(),

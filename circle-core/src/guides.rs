@@ -17,6 +17,7 @@ guides! {
     embeddings = "../../docs/embeddings.md";
     errors = "../../docs/errors.md";
     getting_started = "../../docs/getting-started.md";
+    identity = "../../docs/identity.md";
     key_value_stores = "../../docs/key-value-stores.md";
     messaging = "../../docs/messaging.md";
     object_stores = "../../docs/object-stores.md";

@@ -45,14 +45,14 @@ pub use circle_core_common::encryption;
 pub use circle_core_common::http::tower;
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model, embedding_model, key_service, key_value_store, messenger, notifier, object_store, secret_store, vector_store,
-    webhook_verifier,
+    chat_model, embedding_model, identity_provider, key_service, key_value_store, messenger, notifier, object_store,
+    secret_store, token_verifier, vector_store, webhook_verifier,
 };
 #[doc(inline)]
 pub use circle_core_common::interfaces::{
-    chat_model::ChatModel, embedding_model::EmbeddingModel, key_service::KeyService, key_value_store::KeyValueStore,
-    messenger::Messenger, notifier::Notifier, object_store::ObjectStore, secret_store::SecretStore, vector_store::VectorStore,
-    webhook_verifier::WebhookVerifier,
+    chat_model::ChatModel, embedding_model::EmbeddingModel, identity_provider::IdentityProvider, key_service::KeyService,
+    key_value_store::KeyValueStore, messenger::Messenger, notifier::Notifier, object_store::ObjectStore,
+    secret_store::SecretStore, token_verifier::TokenVerifier, vector_store::VectorStore, webhook_verifier::WebhookVerifier,
 };
 #[doc(inline)]
 pub use circle_core_common::{

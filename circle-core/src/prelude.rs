@@ -9,6 +9,6 @@ pub use circle_core_common::{ByteSize, CallOptions, Error, ErrorKind, Filter, Ha
 
 pub use crate::chat_model::ChatRequest;
 pub use crate::{
-    ChatModel, EmbeddingModel, Hub, KeyService, KeyValueStore, Messenger, Notifier, ObjectStore, SecretStore, VectorStore,
-    WebhookVerifier,
+    ChatModel, EmbeddingModel, Hub, IdentityProvider, KeyService, KeyValueStore, Messenger, Notifier, ObjectStore, SecretStore,
+    TokenVerifier, VectorStore, WebhookVerifier,
 };

@@ -64,6 +64,7 @@ pub struct RefreshTokens {
 
 struct Inner {
     name: String,
+    of_all_tenants: bool,
     grant: Arc<dyn RefreshGrant>,
     store: Arc<dyn TokenStore>,
     state: Mutex<State>,
@@ -87,7 +88,25 @@ impl RefreshTokens {
     /// As [`new`](Self::new), for parts that are shared already.
     #[must_use]
     pub fn from_arcs(name: impl Into<String>, grant: Arc<dyn RefreshGrant>, store: Arc<dyn TokenStore>) -> Self {
-        Self { inner: Arc::new(Inner { name: name.into(), grant, store, state: Mutex::default() }) }
+        Self::of(name.into(), false, grant, store)
+    }
+
+    /// As [`from_arcs`](Self::from_arcs), for one grant that is all tenants': an application's own, say.
+    #[must_use]
+    pub fn of_all_tenants(name: impl Into<String>, grant: Arc<dyn RefreshGrant>, store: Arc<dyn TokenStore>) -> Self {
+        Self::of(name.into(), true, grant, store)
+    }
+
+    fn of(name: String, of_all_tenants: bool, grant: Arc<dyn RefreshGrant>, store: Arc<dyn TokenStore>) -> Self {
+        Self { inner: Arc::new(Inner { name, of_all_tenants, grant, store, state: Mutex::default() }) }
+    }
+
+    /// Keeps what a sign-in gave where nothing is kept yet: what others who share the store have made of it stays.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub async fn begin(&self, cx: &CallContext, record: TokenRecord) -> Result<()> {
+        self.inner.store.compare_and_swap(cx, &self.inner.key(cx), None, &record).await.map(drop)
     }
 
     /// Keeps what a sign-in of the context's tenant gave, in place of what there was.
@@ -147,6 +166,10 @@ impl CredentialSource for RefreshTokens {
             }
         }
     }
+
+    fn by_tenant(&self) -> bool {
+        !self.inner.of_all_tenants
+    }
 }
 
 /// Redeems a token that was claimed, and writes what came of it, to the end: a caller that goes must not take the next
@@ -167,7 +190,7 @@ async fn redeem(inner: &Arc<Inner>, cx: &CallContext, key: &str, spent: TokenRec
 impl Inner {
     /// The key of the tenant's grant. A length in front keeps the two parts apart.
     fn key(&self, cx: &CallContext) -> String {
-        match cx.tenant() {
+        match cx.tenant().filter(|_| !self.of_all_tenants) {
             None => format!("{}:{}", self.name.len(), self.name),
             Some(tenant) => format!("{}:{}:{tenant}", self.name.len(), self.name),
         }

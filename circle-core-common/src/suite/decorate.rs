@@ -15,12 +15,14 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::interfaces::chat_model::{ChatEvent, ChatModelCapabilities, ChatStream};
 use crate::interfaces::embedding_model::EmbeddingModelCapabilities;
+use crate::interfaces::identity_provider::IdentityProviderCapabilities;
 use crate::interfaces::key_service::KeyServiceCapabilities;
 use crate::interfaces::key_value_store::KeyValueStoreCapabilities;
 use crate::interfaces::messenger::MessengerCapabilities;
 use crate::interfaces::notifier::NotifierCapabilities;
 use crate::interfaces::object_store::{Object, ObjectStoreCapabilities, PresignRequest, PresignedRequest};
 use crate::interfaces::secret_store::SecretStoreCapabilities;
+use crate::interfaces::token_verifier::TokenVerifierCapabilities;
 use crate::interfaces::vector_store::VectorStoreCapabilities;
 use crate::interfaces::webhook_verifier::WebhookVerifierCapabilities;
 use crate::provider::{Health, Provider, ProviderInfo};
@@ -113,6 +115,16 @@ pub trait Decoration: Send + Sync + 'static {
 
     /// What the provider is said to be able to do as a secret store.
     fn secret_store<'a>(&'a self, declared: &'a SecretStoreCapabilities) -> &'a SecretStoreCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as an identity provider.
+    fn identity_provider<'a>(&'a self, declared: &'a IdentityProviderCapabilities) -> &'a IdentityProviderCapabilities {
+        declared
+    }
+
+    /// What the provider is said to be able to do as a verifier of tokens.
+    fn token_verifier<'a>(&'a self, declared: &'a TokenVerifierCapabilities) -> &'a TokenVerifierCapabilities {
         declared
     }
 

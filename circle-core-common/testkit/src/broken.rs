@@ -2,12 +2,14 @@
 
 mod chat_model;
 mod embedding_model;
+mod identity_provider;
 mod key_service;
 mod key_value_store;
 mod messenger;
 mod notifier;
 mod object_store;
 mod secret_store;
+mod token_verifier;
 mod vector_store;
 mod webhook_verifier;
 
@@ -163,6 +165,34 @@ pub enum Defect {
     KnowsOneSecret,
     /// A verifier of webhooks tells what signature it expected.
     TellsTheSignature,
+    /// A verifier of tokens, or an identity provider, takes a signature for right that is not.
+    TrustsTokens,
+    /// A verifier of tokens, or an identity provider, takes the algorithm that a token names.
+    TakesAnyAlgorithm,
+    /// A verifier of tokens, or an identity provider, takes tokens that are for others.
+    IgnoresAudiences,
+    /// A verifier of tokens, or an identity provider, takes tokens of others.
+    IgnoresIssuers,
+    /// A verifier of tokens, or an identity provider, takes tokens of any age.
+    IgnoresEnds,
+    /// A verifier of tokens takes tokens that are good for less.
+    IgnoresScopes,
+    /// A verifier of tokens tells which token it has refused.
+    TellsTheToken,
+    /// A verifier of tokens says of every token that it is active.
+    TakesTokensForActive,
+    /// An identity provider takes proofs of other logins.
+    IgnoresNonces,
+    /// An identity provider takes the answer of any login.
+    IgnoresLoginStates,
+    /// An identity provider finishes a login that has been used.
+    FinishesTwice,
+    /// An identity provider sends a challenge that protects from nobody.
+    ForgetsPkce,
+    /// An identity provider logs what browsers bring.
+    LogsCallbacks,
+    /// An identity provider revokes nothing.
+    RevokesNothing,
     /// A secret store overwrites on any condition.
     IgnoresSecretConditions,
     /// A secret store says of a secret that is not there that it is empty.

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use circle_core_common::interfaces::chat_model::{ChatModel, conformance::ScriptedAnswers};
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
+use circle_core_common::interfaces::identity_provider::{IdentityProvider, conformance::LogsIn};
 use circle_core_common::interfaces::key_service::{KeyService, conformance::SuiteKeys};
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::messenger::Messenger;
 use circle_core_common::interfaces::notifier::Notifier;
 use circle_core_common::interfaces::object_store::ObjectStore;
 use circle_core_common::interfaces::secret_store::{SecretStore, conformance::PutsSecrets};
+use circle_core_common::interfaces::token_verifier::{TokenVerifier, conformance::IssuesTokens};
 use circle_core_common::interfaces::vector_store::VectorStore;
 use circle_core_common::interfaces::webhook_verifier::{WebhookVerifier, conformance::SignsWebhooks};
 use circle_core_common::suite::{Addresses, Failed, Scale, Subject, equal};
@@ -32,6 +34,10 @@ type MakeAnswers = Box<dyn Fn(&Fixture) -> Arc<dyn ScriptedAnswers> + Send + Syn
 
 type MakeSigner = Box<dyn Fn(&Fixture) -> Arc<dyn SignsWebhooks> + Send + Sync>;
 
+type MakeTokens = Box<dyn Fn(&Fixture) -> Arc<dyn IssuesTokens> + Send + Sync>;
+
+type MakeUsers = Box<dyn Fn(&Fixture) -> Arc<dyn LogsIn> + Send + Sync>;
+
 type MakeSecrets = Box<dyn Fn(&Fixture) -> Arc<dyn PutsSecrets> + Send + Sync>;
 
 type MakeKeys = Box<dyn Fn(&Fixture) -> SuiteKeys + Send + Sync>;
@@ -45,6 +51,8 @@ struct Subjects<I: Integration> {
     services: Option<MakeServices>,
     answers: Option<MakeAnswers>,
     webhooks: Option<MakeSigner>,
+    tokens: Option<MakeTokens>,
+    users: Option<MakeUsers>,
     secrets: Option<MakeSecrets>,
     keys: Option<MakeKeys>,
     addresses: Addresses,
@@ -66,6 +74,8 @@ struct Native {
     secret_store: fn(&SecretStore) -> bool,
     vector_store: fn(&VectorStore) -> bool,
     webhook_verifier: fn(&WebhookVerifier) -> bool,
+    identity_provider: fn(&IdentityProvider) -> bool,
+    token_verifier: fn(&TokenVerifier) -> bool,
 }
 
 type Without<H> = Arc<dyn Fn(Flag<<H as Suited>::Capabilities>) -> H + Send + Sync>;
@@ -80,6 +90,8 @@ impl<I: Integration> Conformance<I> {
             services: None,
             answers: None,
             webhooks: None,
+            tokens: None,
+            users: None,
             secrets: None,
             keys: None,
             addresses: Addresses::new(),
@@ -114,6 +126,18 @@ impl<I: Integration> Conformance<I> {
     #[must_use]
     pub fn webhooks(self, signer: impl Fn(&Fixture) -> Arc<dyn SignsWebhooks> + Send + Sync + 'static) -> Self {
         self.set(|subjects| subjects.webhooks = Some(Box::new(signer)))
+    }
+
+    /// Sets what issues tokens as the authority would, to which the config of this fixture points.
+    #[must_use]
+    pub fn tokens(self, authority: impl Fn(&Fixture) -> Arc<dyn IssuesTokens> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.tokens = Some(Box::new(authority)))
+    }
+
+    /// Sets the user with a browser, of the service to which the config of this fixture points.
+    #[must_use]
+    pub fn users(self, user: impl Fn(&Fixture) -> Arc<dyn LogsIn> + Send + Sync + 'static) -> Self {
+        self.set(|subjects| subjects.users = Some(Box::new(user)))
     }
 
     /// Sets what puts secrets into a store that is only read, and that the config of this fixture names.
@@ -161,6 +185,8 @@ impl<I: Integration> Conformance<I> {
             secret_store: |handle| handle.native::<T>().is_some(),
             vector_store: |handle| handle.native::<T>().is_some(),
             webhook_verifier: |handle| handle.native::<T>().is_some(),
+            identity_provider: |handle| handle.native::<T>().is_some(),
+            token_verifier: |handle| handle.native::<T>().is_some(),
         };
         self.set(|subjects| subjects.native = Some(native))
     }
@@ -197,6 +223,8 @@ impl<I: Integration> Conformance<I> {
                 KeyService::NAME => self.add_suite::<KeyService>(runner, |native| native.key_service),
                 VectorStore::NAME => self.add_suite::<VectorStore>(runner, |native| native.vector_store),
                 WebhookVerifier::NAME => self.add_suite::<WebhookVerifier>(runner, |native| native.webhook_verifier),
+                IdentityProvider::NAME => self.add_suite::<IdentityProvider>(runner, |native| native.identity_provider),
+                TokenVerifier::NAME => self.add_suite::<TokenVerifier>(runner, |native| native.token_verifier),
                 unknown => runner.test(format!("{unknown}::suite"), move || async move {
                     Err(Failed::Skipped(format!("there is no suite of {unknown}")))
                 }),
@@ -249,6 +277,8 @@ impl<I: Integration> Subjects<I> {
         subject.native = self.native.as_ref().map(native);
         subject.model = self.answers.as_ref().map(|answers| answers(&fixture));
         subject.webhooks = self.webhooks.as_ref().map(|signer| signer(&fixture));
+        subject.tokens = self.tokens.as_ref().map(|tokens| tokens(&fixture));
+        subject.users = self.users.as_ref().map(|users| users(&fixture));
         subject.secrets = self.secrets.as_ref().map(|secrets| secrets(&fixture));
         subject.keys = self.keys.as_ref().map(|keys| keys(&fixture)).unwrap_or_default();
         subject.addresses = self.addresses.clone();

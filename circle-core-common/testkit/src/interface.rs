@@ -4,12 +4,14 @@ use circle_core_common::Handle;
 use circle_core_common::Result;
 use circle_core_common::interfaces::chat_model::{self, ChatModel, ChatModelCapabilities};
 use circle_core_common::interfaces::embedding_model::{self, EmbeddingModel, EmbeddingModelCapabilities};
+use circle_core_common::interfaces::identity_provider::{self, IdentityProvider, IdentityProviderCapabilities};
 use circle_core_common::interfaces::key_service::{self, KeyService, KeyServiceCapabilities};
 use circle_core_common::interfaces::key_value_store::{self, KeyValueStore, KeyValueStoreCapabilities};
 use circle_core_common::interfaces::messenger::{self, Messenger, MessengerCapabilities};
 use circle_core_common::interfaces::notifier::{self, Notifier, NotifierCapabilities};
 use circle_core_common::interfaces::object_store::{self, ObjectStore, ObjectStoreCapabilities};
 use circle_core_common::interfaces::secret_store::{self, SecretStore, SecretStoreCapabilities};
+use circle_core_common::interfaces::token_verifier::{self, TokenVerifier, TokenVerifierCapabilities};
 use circle_core_common::interfaces::vector_store::{self, VectorStore, VectorStoreCapabilities};
 use circle_core_common::interfaces::webhook_verifier::{self, WebhookVerifier, WebhookVerifierCapabilities};
 use circle_core_common::suite::{Case, Negative, Subject};
@@ -58,4 +60,6 @@ suited! {
     SecretStore, SecretStoreCapabilities, secret_store;
     KeyService, KeyServiceCapabilities, key_service;
     WebhookVerifier, WebhookVerifierCapabilities, webhook_verifier;
+    IdentityProvider, IdentityProviderCapabilities, identity_provider;
+    TokenVerifier, TokenVerifierCapabilities, token_verifier;
 }

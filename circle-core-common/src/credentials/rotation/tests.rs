@@ -259,3 +259,27 @@ async fn processes_that_share_files_redeem_no_token_twice() {
     }
     assert_eq!(*issuer.0.lock().unwrap(), 9);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_of_all_tenants_is_redeemed_once_for_them_all() {
+    let (issuer, store): (_, Arc<dyn TokenStore>) = (Issuer::default(), Arc::new(MemoryTokens::new()));
+    let tokens = RefreshTokens::of_all_tenants("mail", Arc::new(issuer.clone()), Arc::clone(&store));
+    tokens.begin(&of("acme"), TokenRecord::new("r0")).await.unwrap();
+    let cache = CredentialCache::new(tokens);
+    assert_eq!(seen(&cache, &of("acme")).await.unwrap(), "a1");
+    assert_eq!(seen(&cache, &of("other")).await.unwrap(), "a1");
+    assert_eq!((issuer.0.issued.load(Ordering::SeqCst), issuer.0.reused.load(Ordering::SeqCst)), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_already_is_not_begun_anew() {
+    let (issuer, store): (_, Arc<dyn TokenStore>) = (Issuer::default(), Arc::new(MemoryTokens::new()));
+    let cx = of("acme");
+    for _ in 0..2 {
+        let tokens = sharing(&issuer, &store);
+        tokens.begin(&cx, TokenRecord::new("r0")).await.unwrap();
+        tokens.load(&cx).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+    assert_eq!((issuer.0.issued.load(Ordering::SeqCst), issuer.0.reused.load(Ordering::SeqCst)), (2, 0));
+}

@@ -8,15 +8,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use circle_core_common::interfaces::chat_model::ChatModel;
 use circle_core_common::interfaces::embedding_model::EmbeddingModel;
+use circle_core_common::interfaces::identity_provider::{
+    AccessToken, DeviceRequest, IdentityProvider, LoginRequest, Session, TokenSet,
+};
 use circle_core_common::interfaces::key_service::KeyService;
 use circle_core_common::interfaces::key_value_store::KeyValueStore;
 use circle_core_common::interfaces::messenger::{MessageId, Messenger, Sent};
 use circle_core_common::interfaces::notifier::{Notification, Notifier};
 use circle_core_common::interfaces::object_store::{HEAD, ObjectStore};
 use circle_core_common::interfaces::secret_store::SecretStore;
+use circle_core_common::interfaces::token_verifier::{Claims, Expect, TokenVerifier};
 use circle_core_common::interfaces::vector_store::{CollectionSpec, Record, VectorQuery, VectorStore};
 use circle_core_common::interfaces::webhook_verifier::WebhookVerifier;
-use circle_core_common::{CallContext, Error, ErrorKind, Handle, Result, Service};
+use circle_core_common::secret::ExposeSecret as _;
+use circle_core_common::{CallContext, Error, ErrorKind, Handle, Result, Service, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::config::NAME;
@@ -54,6 +59,8 @@ pub(super) fn of(service: &Service, capture: &Capture) -> Vec<Call> {
             WebhookVerifier::NAME => of_handle(service, capture, webhook_verifier),
             SecretStore::NAME => of_handle(service, capture, secret_store),
             KeyService::NAME => of_handle(service, capture, key_service),
+            IdentityProvider::NAME => of_handle(service, capture, identity_provider),
+            TokenVerifier::NAME => of_handle(service, capture, token_verifier),
             // A panic, so that a new interface is not silently left out.
             _ => vec![call(interface, async move { unknown(interface) })],
         });
@@ -170,6 +177,38 @@ fn key_service(keys: KeyService) -> Vec<Call> {
 fn webhook_verifier(verifier: WebhookVerifier) -> Vec<Call> {
     calls! { verifier:
         "verify" => async { verifier.verify(&forged(), &Bytes::from_static(b"{\"type\":\"event\"}")).await },
+    }
+}
+
+fn identity_provider(users: IdentityProvider) -> Vec<Call> {
+    calls! { users:
+        "start_login" => users.start_login(LoginRequest::new("https://back.example.org")),
+        "finish_login" => async {
+            let login = users.start_login(LoginRequest::new("https://back.example.org")).await?;
+            let answer = format!("code=a&state={}", login.state.state.expose_secret());
+            users.finish_login(login.state, &answer).await
+        },
+        "refresh" => async { users.refresh(&made_up()?).await },
+        "user_info" => async { users.user_info(&made_up()?).await },
+        "logout_url" => async { users.logout_url(&made_up()?).await },
+        "start_device" => users.start_device(DeviceRequest::new()),
+        "revoke" => async { users.revoke(made_up()?).await },
+    }
+}
+
+/// A session that nobody has begun.
+fn made_up() -> Result<Session> {
+    let mut tokens = TokenSet::new(AccessToken::new("access-token")?, Timestamp::UNIX_EPOCH);
+    tokens.refresh_token = Some("refresh-token".into());
+    Ok(Session::new(tokens, Claims::from_json(br#"{"sub":"ann"}"#)?))
+}
+
+fn token_verifier(verifier: TokenVerifier) -> Vec<Call> {
+    // Of an algorithm that every verifier may have chosen, so that the keys are asked for.
+    const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.YQ";
+    calls! { verifier:
+        "verify" => async { verifier.verify(&TOKEN.into(), Expect::audience("orders")).await },
+        "introspect" => async { verifier.introspect(&TOKEN.into(), None).await },
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialCache, CredentialSource};
 use circle_core_common::http::{Sign, TransportRequest};
+use circle_core_common::interfaces::identity_provider::AccessToken;
+use circle_core_common::secret::equal;
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use http::uri::Scheme;
-
-use crate::tokens::AccessToken;
 
 /// Puts access tokens of a source on requests (RFC 6750): an [`Auth::Custom`](circle_core_common::http::Auth::Custom).
 ///
@@ -48,7 +48,9 @@ impl Sign for BearerTokens {
 
     async fn repair(&self, cx: &CallContext, error: &Error) -> bool {
         match error.credential() {
-            Some(version) if error.is(ErrorKind::Unauthenticated) => self.cache.renew(cx, version, AccessToken::differs).await,
+            Some(version) if error.is(ErrorKind::Unauthenticated) => {
+                self.cache.renew(cx, version, |old, new| !equal(old.secret(), new.secret())).await
+            }
             _ => false,
         }
     }

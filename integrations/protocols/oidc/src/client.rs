@@ -3,25 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use circle_core_common::interfaces::identity_provider::TokenSet;
+use circle_core_common::interfaces::token_verifier::{Introspection, TokenHint};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{CallContext, Result};
 use http::StatusCode;
 use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::client_auth::ClientAuth;
 use crate::error::{OAuthError, OAuthErrorCode};
 use crate::form::Form;
 use crate::server::{AuthorizationServer, Endpoint};
-use crate::tokens::{TokenSet, read};
+use crate::tokens::{read, token_set};
 
 /// A grant that uses something up: a code, a refresh token, a device's decision.
 pub(crate) static REDEEM: RemoteOperation = RemoteOperation::new("oauth.Redeem", Idempotency::NonIdempotent, "");
 /// A grant that can be asked for again: it gives another token, and takes nothing.
 pub(crate) static ISSUE: RemoteOperation = RemoteOperation::new("oauth.Issue", Idempotency::Idempotent, "");
-static INTROSPECT: RemoteOperation = RemoteOperation::new("oauth.Introspect", Idempotency::Safe, "");
-static REVOKE: RemoteOperation = RemoteOperation::new("oauth.Revoke", Idempotency::Idempotent, "");
+pub(crate) static INTROSPECT: RemoteOperation = RemoteOperation::new("oauth.Introspect", Idempotency::Safe, "");
+pub(crate) static REVOKE: RemoteOperation = RemoteOperation::new("oauth.Revoke", Idempotency::Idempotent, "");
 
 /// A client of an authorisation server. Clones share what is known of the server.
 ///
@@ -60,7 +60,7 @@ impl OAuthClient {
     pub(crate) async fn token(&self, cx: &CallContext, operation: &'static RemoteOperation, form: Form) -> Result<TokenSet> {
         let asked = cx.clock().timestamp();
         let body = self.post(cx, operation, Endpoint::Token, form).await?;
-        TokenSet::of(&body, asked)
+        token_set(&body, asked)
     }
 
     /// Posts a form to an endpoint, authenticated.
@@ -119,54 +119,5 @@ impl fmt::Debug for OAuthClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = &*self.shared;
         write!(f, "OAuthClient({} at {}, {:?})", shared.client_id, shared.server.issuer(), shared.auth)
-    }
-}
-
-/// What kind of token the server is to look for first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenHint {
-    /// An access token.
-    AccessToken,
-    /// A refresh token.
-    RefreshToken,
-}
-
-impl TokenHint {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::AccessToken => "access_token",
-            Self::RefreshToken => "refresh_token",
-        }
-    }
-}
-
-/// What a server says of a token (RFC 7662, 2.2).
-#[derive(Clone, Debug, Default, Deserialize)]
-#[non_exhaustive]
-pub struct Introspection {
-    /// Whether it is good: by the server's word, and not past its end by this machine's clock.
-    pub active: bool,
-    /// What for, separated by blanks.
-    pub scope: Option<String>,
-    /// Which client it was given to.
-    pub client_id: Option<String>,
-    /// A name of the user for people.
-    pub username: Option<String>,
-    /// When it ends, in seconds since 1970.
-    pub exp: Option<i64>,
-    /// Whom it speaks of.
-    pub sub: Option<String>,
-    /// Who gave it.
-    pub iss: Option<String>,
-    /// What else the server says.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-impl Introspection {
-    /// Whether it is active and good for this scope.
-    #[must_use]
-    pub fn allows(&self, scope: &str) -> bool {
-        self.active && self.scope.as_deref().is_some_and(|scopes| scopes.split(' ').any(|one| one == scope))
     }
 }

@@ -1,22 +1,22 @@
 //! Logging a user in on another device (RFC 8628): a code that is typed in elsewhere.
 
-use std::fmt;
 use std::time::Duration;
 
 use circle_core_common::credentials::ExpiresIn;
+use circle_core_common::interfaces::identity_provider::{DeviceLogin, DeviceRequest, TokenSet};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
-use circle_core_common::{CallContext, Error, ErrorKind, Result, Tick};
+use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::client::{OAuthClient, REDEEM};
 use crate::error::{OAuthError, OAuthErrorCode};
 use crate::form::Form;
-use crate::grants::{Wanted, wanted};
+use crate::grants::Wanted;
 use crate::server::Endpoint;
-use crate::tokens::{TokenSet, read};
+use crate::tokens::read;
 
-static START: RemoteOperation = RemoteOperation::new("oauth.StartDevice", Idempotency::Idempotent, "");
+pub(crate) static START: RemoteOperation = RemoteOperation::new("oauth.StartDevice", Idempotency::Idempotent, "");
 
 /// How often the server is asked where it does not say (RFC 8628, 3.2).
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -24,58 +24,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const SLOWER: Duration = Duration::from_secs(5);
 /// The longest wait between two questions, whatever failed.
 const INTERVAL_MAX: Duration = Duration::from_secs(120);
-
-/// What is asked of a login on another device.
-#[derive(Clone, Debug, Default)]
-#[must_use = "a request is sent by `start_device`"]
-pub struct DeviceRequest {
-    pub(crate) wanted: Wanted,
-}
-
-wanted!(DeviceRequest);
-
-impl DeviceRequest {
-    /// A login that asks for nothing in particular.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-/// A login on another device that has begun. `Debug` shows what the user is to see, and no more.
-pub struct DeviceLogin {
-    device_code: SecretString,
-    user_code: String,
-    verification_uri: String,
-    verification_uri_complete: Option<String>,
-    interval: Duration,
-    ends: Tick,
-}
-
-impl DeviceLogin {
-    /// What the user types in.
-    #[must_use]
-    pub fn user_code(&self) -> &str {
-        &self.user_code
-    }
-
-    /// Where.
-    #[must_use]
-    pub fn verification_uri(&self) -> &str {
-        &self.verification_uri
-    }
-
-    /// Where, with the code in the address: for a QR code.
-    #[must_use]
-    pub fn verification_uri_complete(&self) -> Option<&str> {
-        self.verification_uri_complete.as_deref()
-    }
-}
-
-impl fmt::Debug for DeviceLogin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeviceLogin({} at {})", self.user_code, self.verification_uri)
-    }
-}
 
 #[derive(Deserialize)]
 struct Started {
@@ -100,16 +48,15 @@ impl OAuthClient {
     /// Those of the server; `Unsupported` where it has no endpoint for devices.
     pub async fn start_device(&self, cx: &CallContext, request: DeviceRequest) -> Result<DeviceLogin> {
         let asked = cx.clock().now();
-        let response = self.post(cx, &START, Endpoint::DeviceAuthorization, request.wanted.on(Form::default())).await?;
+        let wanted = Wanted { scopes: request.scopes, others: request.parameters };
+        let response = self.post(cx, &START, Endpoint::DeviceAuthorization, wanted.on(Form::default())).await?;
         let started: Started = read("the answer of the device endpoint", &response.body)?;
-        Ok(DeviceLogin {
-            device_code: started.device_code.into(),
-            user_code: started.user_code,
-            verification_uri: started.verification_uri,
-            verification_uri_complete: started.verification_uri_complete,
-            interval: started.interval.life_or(INTERVAL).min(INTERVAL_MAX),
-            ends: asked.after(started.expires_in.life()),
-        })
+        let interval = started.interval.life_or(INTERVAL).min(INTERVAL_MAX);
+        let ends = asked.after(started.expires_in.life());
+        let code = started.device_code.into();
+        let mut login = DeviceLogin::new(code, started.user_code, started.verification_uri, interval, ends);
+        login.verification_uri_complete = started.verification_uri_complete;
+        Ok(login)
     }
 
     /// Waits until the user has decided, asking the server as often as it wants to be asked.

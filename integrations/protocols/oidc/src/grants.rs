@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialSource, Lease};
+use circle_core_common::interfaces::identity_provider::{AccessToken, TokenSet};
 use circle_core_common::{CallContext, Result};
 use secrecy::SecretString;
 
 use crate::assertion::{Assertion, SigningKey};
 use crate::client::{ISSUE, OAuthClient};
 use crate::form::Form;
-use crate::tokens::{AccessToken, TokenSet};
 
 /// The scope that makes a login one of OpenID Connect, whose answer has an ID token.
 pub(crate) const OPENID: &str = "openid";
@@ -23,11 +23,12 @@ pub(crate) struct Wanted {
     pub(crate) others: Vec<(String, String)>,
 }
 
-impl Wanted {
-    pub(crate) fn is_openid(&self) -> bool {
-        self.scopes.iter().any(|scope| scope == OPENID)
-    }
+/// Whether a login with these scopes is one of OpenID Connect.
+pub(crate) fn is_openid(scopes: &[String]) -> bool {
+    scopes.iter().any(|scope| scope == OPENID)
+}
 
+impl Wanted {
     pub(crate) fn on(&self, form: Form) -> Form {
         form.scopes(&self.scopes).all(&self.others)
     }

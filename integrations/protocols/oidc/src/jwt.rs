@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use circle_core_common::interfaces::token_verifier::TokenRefusal;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::algorithm::Algorithm;
 use crate::jwk::KID_MAX;
-use crate::refusal::TokenRefusal;
 
 /// The longest token that is looked at; large ID tokens have some tens of KiB.
 const TOKEN_MAX: usize = 64 * 1024;

@@ -12,7 +12,7 @@ use circle_core_common::{CallContext, Clock, Error, Result, Tick, Timestamp};
 use crate::jwk::KeySet;
 use crate::server::{AuthorizationServer, DOCUMENT_MAX, Endpoint};
 
-static KEYS: RemoteOperation = RemoteOperation::new("oidc.Keys", Idempotency::Safe, "");
+pub(crate) static KEYS: RemoteOperation = RemoteOperation::new("oidc.Keys", Idempotency::Safe, "");
 
 /// After how long keys are read again.
 const TTL: Duration = Duration::from_secs(3600);

@@ -16,7 +16,6 @@
 mod algorithm;
 mod assertion;
 mod bearer;
-mod claims;
 mod client;
 mod client_auth;
 mod device;
@@ -29,13 +28,13 @@ mod keys;
 mod login;
 mod loopback;
 mod openid;
+mod operations;
 mod pkce;
 mod random;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 mod refresh;
-mod refusal;
 mod server;
 mod tokens;
 mod verifier;
@@ -43,18 +42,19 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use assertion::{Assertion, SigningKey};
 pub use bearer::BearerTokens;
-pub use claims::Claims;
-pub use client::{Introspection, OAuthClient, TokenHint};
+pub use circle_core_common::interfaces::identity_provider::{
+    AccessToken, DeviceLogin, DeviceRequest, Login, LoginRequest, LoginState, Session, TokenSet, UserInfo,
+};
+pub use circle_core_common::interfaces::token_verifier::{Claims, Expect, Introspection, TokenHint, TokenRefusal};
+pub use client::OAuthClient;
 pub use client_auth::ClientAuth;
-pub use device::{DeviceLogin, DeviceRequest};
 pub use error::{OAuthError, OAuthErrorCode, Refusals};
 pub use grants::{ClientCredentials, JwtBearer, TokenExchange, TokenType};
 pub use jwk::KeySet;
-pub use login::{Login, LoginRequest};
 pub use loopback::LoopbackListener;
-pub use openid::{OpenIdClient, Session};
+pub use openid::OpenIdClient;
+pub use operations::OPERATIONS;
 pub use refresh::RefreshToken;
-pub use refusal::TokenRefusal;
 pub use server::{AuthorizationServer, AuthorizationServerBuilder, Endpoints};
-pub use tokens::{AccessToken, TokenSet};
-pub use verifier::{Expect, ExpectIdToken, Nonce, TokenVerifier};
+pub use tokens::token_set;
+pub use verifier::{ExpectIdToken, JwtVerifier, Nonce};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use circle_core_common::interfaces::identity_provider::LoginState;
 use circle_core_common::secret::equal;
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use secrecy::SecretString;
@@ -11,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::login::{Callback, Login};
+use crate::login::Callback;
 
 /// The only path that is answered.
 const PATH: &str = "/callback";
@@ -52,8 +53,8 @@ impl LoopbackListener {
     ///
     /// # Errors
     /// `Timeout` and `Cancelled` of the context; `Unavailable` when the system stops listening.
-    pub async fn answer(self, cx: &CallContext, login: &Login) -> Result<SecretString> {
-        cx.guard(self.accept(cx, login.state())).await
+    pub async fn answer(self, cx: &CallContext, login: &LoginState) -> Result<SecretString> {
+        cx.guard(self.accept(cx, &login.state)).await
     }
 
     async fn accept(self, cx: &CallContext, state: &SecretString) -> Result<SecretString> {

@@ -3,65 +3,38 @@
 use std::fmt;
 
 use circle_core_common::http::{Request, encode};
+use circle_core_common::interfaces::identity_provider::{
+    AccessToken, DeviceLogin, DeviceRequest, Login, LoginRequest, LoginState, Session, TokenSet, UserInfo,
+};
+use circle_core_common::interfaces::token_verifier::{TokenHint, TokenRefusal};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::claims::Claims;
-use crate::client::{OAuthClient, TokenHint};
-use crate::device::{DeviceLogin, DeviceRequest};
-use crate::grants::OPENID;
-use crate::login::{Login, LoginRequest};
-use crate::refusal::TokenRefusal;
+use crate::client::OAuthClient;
+use crate::grants::{OPENID, is_openid};
 use crate::server::Endpoint;
-use crate::tokens::{AccessToken, TokenSet, read};
-use crate::verifier::{ExpectIdToken, Nonce, TokenVerifier};
+use crate::tokens::read;
+use crate::verifier::{ExpectIdToken, JwtVerifier, Nonce};
 
-static USER_INFO: RemoteOperation = RemoteOperation::new("oidc.UserInfo", Idempotency::Safe, "");
+pub(crate) static USER_INFO: RemoteOperation = RemoteOperation::new("oidc.UserInfo", Idempotency::Safe, "");
 
 /// A client of an OpenID provider (a relying party). Clones share what is known of the provider.
 #[derive(Clone)]
 pub struct OpenIdClient {
     oauth: OAuthClient,
-    verifier: TokenVerifier,
-}
-
-/// A user who has logged in: tokens, and what the ID token says, verified. `Debug` shows no token.
-#[derive(Clone, Debug)]
-pub struct Session {
-    tokens: TokenSet,
-    claims: Claims,
-}
-
-impl Session {
-    /// The tokens as they came last.
-    #[must_use]
-    pub const fn tokens(&self) -> &TokenSet {
-        &self.tokens
-    }
-
-    /// What the ID token says.
-    #[must_use]
-    pub const fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// The user, within the issuer.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        self.claims.subject().unwrap_or_default()
-    }
+    verifier: JwtVerifier,
 }
 
 impl OpenIdClient {
     /// A client whose ID tokens are signed by one of these algorithms.
     ///
     /// # Errors
-    /// As [`TokenVerifier::of_server`].
+    /// As [`JwtVerifier::of_server`].
     pub fn new(oauth: OAuthClient, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self> {
-        let verifier = TokenVerifier::of_server(oauth.server().clone(), algorithms)?;
+        let verifier = JwtVerifier::of_server(oauth.server().clone(), algorithms)?;
         Ok(Self { oauth, verifier })
     }
 
@@ -69,7 +42,7 @@ impl OpenIdClient {
     ///
     /// # Errors
     /// `ConfigInvalid` for a verifier of another issuer.
-    pub fn with_verifier(oauth: OAuthClient, verifier: TokenVerifier) -> Result<Self> {
+    pub fn with_verifier(oauth: OAuthClient, verifier: JwtVerifier) -> Result<Self> {
         if oauth.server().issuer() != verifier.issuer() {
             return Err(Error::new(ErrorKind::ConfigInvalid, "the tokens of a client are verified with another issuer"));
         }
@@ -84,7 +57,7 @@ impl OpenIdClient {
 
     /// What verifies tokens of the provider, access tokens among them.
     #[must_use]
-    pub const fn verifier(&self) -> &TokenVerifier {
+    pub const fn verifier(&self) -> &JwtVerifier {
         &self.verifier
     }
 
@@ -93,17 +66,16 @@ impl OpenIdClient {
     /// # Errors
     /// As [`OAuthClient::start_login`].
     pub async fn start_login(&self, cx: &CallContext, request: LoginRequest) -> Result<Login> {
-        let request = if request.wanted.is_openid() { request } else { request.scopes([OPENID]) };
+        let request = if is_openid(&request.scopes) { request } else { request.scopes([OPENID]) };
         self.oauth.start_login(cx, request).await
     }
 
     /// Finishes a login with the query that the browser brought.
     ///
     /// # Errors
-    /// As [`OAuthClient::finish_login`] and [`TokenVerifier::verify_id_token`]; `Decode` when there is no ID token.
-    pub async fn finish_login(&self, cx: &CallContext, login: Login, callback: &str) -> Result<Session> {
-        let nonce = login.nonce().cloned();
-        let Some(nonce) = nonce else {
+    /// As [`OAuthClient::finish_login`] and [`JwtVerifier::verify_id_token`]; `Decode` when there is no ID token.
+    pub async fn finish_login(&self, cx: &CallContext, login: LoginState, callback: &str) -> Result<Session> {
+        let Some(nonce) = login.nonce.clone() else {
             return Err(Error::new(ErrorKind::InvalidInput, "the login was not begun with `openid`"));
         };
         let tokens = self.oauth.finish_login(cx, login, callback).await?;
@@ -115,7 +87,7 @@ impl OpenIdClient {
     /// # Errors
     /// As [`OAuthClient::start_device`].
     pub async fn start_device(&self, cx: &CallContext, request: DeviceRequest) -> Result<DeviceLogin> {
-        let request = if request.wanted.is_openid() { request } else { request.scopes([OPENID]) };
+        let request = if is_openid(&request.scopes) { request } else { request.scopes([OPENID]) };
         self.oauth.start_device(cx, request).await
     }
 
@@ -135,11 +107,11 @@ impl OpenIdClient {
     /// speaks of another user.
     pub async fn refresh(&self, cx: &CallContext, session: &Session) -> Result<Session> {
         let missing = || Error::new(ErrorKind::InvalidInput, "the session has no refresh token; ask for `offline_access`");
-        let token = session.tokens.refresh_token.as_ref().ok_or_else(missing)?;
+        let token = session.tokens().refresh_token.as_ref().ok_or_else(missing)?;
         let mut tokens = self.oauth.refresh(cx, token).await?;
         if tokens.id_token.is_none() {
-            tokens.id_token.clone_from(&session.tokens.id_token);
-            return Ok(Session { tokens, claims: session.claims.clone() });
+            tokens.id_token.clone_from(&session.tokens().id_token);
+            return Ok(Session::new(tokens, session.claims().clone()));
         }
         let refreshed = self.session(cx, tokens, Nonce::NotSent).await?;
         // OpenID Connect Core, 12.2.
@@ -154,20 +126,20 @@ impl OpenIdClient {
         let id_token = tokens.id_token.as_ref().ok_or_else(missing)?;
         let expect = ExpectIdToken { client_id: self.oauth.client_id(), nonce, access_token: Some(&tokens.access_token) };
         let claims = self.verifier.verify_id_token(cx, id_token, &expect).await?;
-        Ok(Session { tokens, claims })
+        Ok(Session::new(tokens, claims))
     }
 
     /// What the provider tells of the user of a session.
     ///
     /// # Errors
     /// Those of the provider; `Unauthenticated` when it speaks of another user; `Decode` when it answers with anything but JSON.
-    pub async fn user_info(&self, cx: &CallContext, session: &Session) -> Result<Map<String, Value>> {
-        let info = self.user_info_of(cx, &session.tokens.access_token).await?;
+    pub async fn user_info(&self, cx: &CallContext, session: &Session) -> Result<UserInfo> {
+        let info = self.user_info_of(cx, &session.tokens().access_token).await?;
         // OpenID Connect Core, 5.3.2: else another user's answer could take the place of this one's.
         if info.get("sub").and_then(Value::as_str) != Some(session.subject()) {
             return Err(TokenRefusal::Subject.into());
         }
-        Ok(info)
+        Ok(UserInfo::new(session.subject(), info))
     }
 
     async fn user_info_of(&self, cx: &CallContext, token: &AccessToken) -> Result<Map<String, Value>> {
@@ -186,7 +158,7 @@ impl OpenIdClient {
     /// Those of asking for the endpoints; `Unsupported` where the provider has none for this.
     pub async fn logout_url(&self, cx: &CallContext, session: &Session, back_to: Option<&str>) -> Result<SecretString> {
         let (_, mut url) = self.oauth.server().endpoint(cx, Endpoint::EndSession).await?;
-        let id_token = session.tokens.id_token.as_ref().map(|token| token.expose_secret());
+        let id_token = session.tokens().id_token.as_ref().map(|token| token.expose_secret());
         let fields =
             [("id_token_hint", id_token), ("client_id", Some(self.oauth.client_id())), ("post_logout_redirect_uri", back_to)];
         for (name, value) in fields {
@@ -204,9 +176,9 @@ impl OpenIdClient {
     /// # Errors
     /// As [`OAuthClient::revoke`].
     pub async fn revoke(&self, cx: &CallContext, session: Session) -> Result<()> {
-        match &session.tokens.refresh_token {
+        match &session.tokens().refresh_token {
             Some(token) => self.oauth.revoke(cx, token, Some(TokenHint::RefreshToken)).await,
-            None => self.oauth.revoke(cx, session.tokens.access_token.secret(), Some(TokenHint::AccessToken)).await,
+            None => self.oauth.revoke(cx, session.tokens().access_token.secret(), Some(TokenHint::AccessToken)).await,
         }
     }
 }

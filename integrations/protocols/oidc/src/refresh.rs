@@ -1,53 +1,66 @@
 //! The next access token for a refresh token (RFC 6749, 6), which many servers replace each time it is used.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use circle_core_common::credentials::{CredentialSource, Lease, RefreshGrant, Refreshed};
+use circle_core_common::credentials::{
+    CredentialSource, Lease, MemoryTokens, RefreshGrant, RefreshTokens, Refreshed, TokenRecord, TokenStore,
+};
+use circle_core_common::interfaces::identity_provider::{AccessToken, TokenSet};
 use circle_core_common::{CallContext, Result};
 use secrecy::SecretString;
 
 use crate::client::{OAuthClient, REDEEM};
 use crate::form::Form;
 use crate::grants::{Wanted, wanted};
-use crate::tokens::{AccessToken, TokenSet};
 
 /// Access tokens for a refresh token. Where the server gives another refresh token, that is used from then on.
 ///
-/// Two must not redeem the same refresh token: a server that replaces them takes the second for a thief, and revokes both. Behind a
-/// [`CredentialCache`](circle_core_common::credentials::CredentialCache) one load runs at a time; of several processes,
-/// [`RefreshTokens`](circle_core_common::credentials::RefreshTokens) let one redeem it.
+/// Two must not redeem the same refresh token: a server that replaces them takes the second for a thief, and revokes both. So the
+/// token is claimed in a store before it is sent, and the next one is written before its access token is given out. The store is this
+/// process's own; of several processes that share one ([`kept_in`](Self::kept_in)) one redeems, and the others wait for what comes
+/// of it.
 pub struct RefreshToken {
     client: OAuthClient,
-    current: Mutex<SecretString>,
+    first: SecretString,
     wanted: Wanted,
+    name: String,
+    store: Arc<dyn TokenStore>,
+    tokens: OnceLock<RefreshTokens>,
 }
 
 wanted!(RefreshToken);
 
 impl RefreshToken {
-    /// Tokens for this refresh token.
+    /// Tokens for this refresh token, which no other process has.
     #[must_use]
     pub fn new(client: OAuthClient, token: SecretString) -> Self {
-        Self { client, current: Mutex::new(token), wanted: Wanted::default() }
+        let (name, store) = (client.client_id().to_owned(), Arc::new(MemoryTokens::new()));
+        Self { client, first: token, wanted: Wanted::default(), name, store, tokens: OnceLock::new() }
     }
 
-    fn current(&self) -> MutexGuard<'_, SecretString> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps what the refresh token becomes in this store, under this name: of a user, say. What is there already is newer, and
+    /// stays; [`sign_in`](Self::sign_in) puts another in its place.
+    #[must_use]
+    pub fn kept_in(mut self, name: impl Into<String>, store: impl TokenStore) -> Self {
+        (self.name, self.store) = (name.into(), Arc::new(store));
+        self
     }
 
-    /// Asks for a token; the set has the refresh token that is good from now on.
+    /// Keeps the refresh token of another login, in place of what there was.
     ///
     /// # Errors
-    /// Those of the server; [`OAuthErrorCode::InvalidGrant`](crate::OAuthErrorCode::InvalidGrant) where the user has to log in again.
-    pub async fn request(&self, cx: &CallContext) -> Result<TokenSet> {
-        let token = self.current().clone();
-        let tokens = self.client.refresh_with(cx, &token, &self.wanted).await?;
-        if let Some(next) = &tokens.refresh_token {
-            *self.current() = next.clone();
-        }
-        Ok(tokens)
+    /// Why it cannot be written.
+    pub async fn sign_in(&self, cx: &CallContext, token: SecretString) -> Result<()> {
+        self.tokens().sign_in(cx, TokenRecord::new(token)).await
+    }
+
+    fn tokens(&self) -> &RefreshTokens {
+        self.tokens.get_or_init(|| {
+            let grant = Grant { client: self.client.clone(), wanted: self.wanted.clone() };
+            RefreshTokens::of_all_tenants(&self.name, Arc::new(grant), Arc::clone(&self.store))
+        })
     }
 }
 
@@ -55,8 +68,13 @@ impl RefreshToken {
 impl CredentialSource for RefreshToken {
     type Credential = AccessToken;
 
+    /// # Errors
+    /// Those of the server and of the store; [`OAuthErrorCode::InvalidGrant`](crate::OAuthErrorCode::InvalidGrant) where the user has
+    /// to log in again.
     async fn load(&self, cx: &CallContext) -> Result<Lease<AccessToken>> {
-        Ok(self.request(cx).await?.lease())
+        let tokens = self.tokens();
+        tokens.begin(cx, TokenRecord::new(self.first.clone())).await?;
+        tokens.load(cx).await?.try_map(AccessToken::new)
     }
 
     fn by_tenant(&self) -> bool {
@@ -65,16 +83,32 @@ impl CredentialSource for RefreshToken {
     }
 }
 
-/// For [`RefreshTokens`](circle_core_common::credentials::RefreshTokens), which keep the refresh token where several processes find it.
+/// What redeems the refresh tokens of one [`RefreshToken`].
+struct Grant {
+    client: OAuthClient,
+    wanted: Wanted,
+}
+
+#[async_trait]
+impl RefreshGrant for Grant {
+    async fn refresh(&self, cx: &CallContext, refresh_token: &SecretString) -> Result<Refreshed> {
+        self.client.refresh_with(cx, refresh_token, &self.wanted).await.map(refreshed)
+    }
+}
+
+/// For [`RefreshTokens`] of one's own: of a grant of each tenant.
 #[async_trait]
 impl RefreshGrant for OAuthClient {
     async fn refresh(&self, cx: &CallContext, refresh_token: &SecretString) -> Result<Refreshed> {
-        let tokens = self.refresh_with(cx, refresh_token, &Wanted::default()).await?;
-        Ok(Refreshed {
-            access_token: tokens.access_token.secret().clone(),
-            expires_at: tokens.expires_at,
-            refresh_token: tokens.refresh_token,
-        })
+        self.refresh_with(cx, refresh_token, &Wanted::default()).await.map(refreshed)
+    }
+}
+
+fn refreshed(tokens: TokenSet) -> Refreshed {
+    Refreshed {
+        access_token: tokens.access_token.secret().clone(),
+        expires_at: tokens.expires_at,
+        refresh_token: tokens.refresh_token,
     }
 }
 
@@ -88,7 +122,7 @@ impl OAuthClient {
     /// Redeems a refresh token; the set has the one that is good from now on, be it the same.
     ///
     /// # Errors
-    /// As [`RefreshToken::request`].
+    /// Those of the server; [`OAuthErrorCode::InvalidGrant`](crate::OAuthErrorCode::InvalidGrant) where the user has to log in again.
     pub async fn refresh(&self, cx: &CallContext, token: &SecretString) -> Result<TokenSet> {
         self.refresh_with(cx, token, &Wanted::default()).await
     }

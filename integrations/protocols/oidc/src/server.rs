@@ -14,7 +14,8 @@ use serde::Deserialize;
 use crate::error::Refusals;
 use crate::tokens::read;
 
-static DISCOVER: RemoteOperation = RemoteOperation::new("oidc.Discover", Idempotency::Safe, "/.well-known/openid-configuration");
+pub(crate) static DISCOVER: RemoteOperation =
+    RemoteOperation::new("oidc.Discover", Idempotency::Safe, "/.well-known/openid-configuration");
 
 /// The largest description of a server, and the largest set of keys.
 pub(crate) const DOCUMENT_MAX: ByteSize = ByteSize::kib(512);

@@ -8,19 +8,18 @@ use aws_lc_rs::digest::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use circle_core_common::credentials::{CredentialCache, CredentialSource};
+use circle_core_common::interfaces::identity_provider::AccessToken;
+use circle_core_common::interfaces::token_verifier::{Claims, Expect, TokenRefusal, is_type};
 use circle_core_common::secret::equal;
 use circle_core_common::{CallContext, Error, ErrorKind, Result, Timestamp};
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::algorithm::Algorithm;
-use crate::claims::Claims;
 use crate::jwk::KeySet;
 use crate::jwt::Jwt;
 use crate::keys::RemoteKeys;
-use crate::refusal::TokenRefusal;
 use crate::server::AuthorizationServer;
-use crate::tokens::AccessToken;
 
 /// How far clocks may be apart where nobody says otherwise.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -36,7 +35,7 @@ const TRIES_MAX: usize = 4;
 ///
 /// Clones share the keys.
 #[derive(Clone)]
-pub struct TokenVerifier {
+pub struct JwtVerifier {
     issuer: Arc<str>,
     algorithms: Arc<[Algorithm]>,
     keys: Arc<Keys>,
@@ -49,7 +48,7 @@ enum Keys {
     Secret(CredentialCache<SecretString>),
 }
 
-impl TokenVerifier {
+impl JwtVerifier {
     /// Of the tokens of this server, by the keys that it publishes. They are read when they are first needed, then every hour, and
     /// when a token names one that is not known; never twice within 30 s.
     ///
@@ -115,7 +114,7 @@ impl TokenVerifier {
     pub async fn verify(&self, cx: &CallContext, token: &SecretString, expect: &Expect) -> Result<Claims> {
         let (claims, header) = self.claims(cx, token).await?;
         let now = cx.clock().timestamp();
-        self.check(&claims, now, &expect.audience)?;
+        self.check(&claims, now)?;
         expect.check(&claims, header.typ.as_deref(), now, self.leeway)?;
         Ok(claims)
     }
@@ -126,12 +125,15 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify).
     pub async fn verify_id_token(&self, cx: &CallContext, token: &SecretString, expect: &ExpectIdToken<'_>) -> Result<Claims> {
         let (claims, header) = self.claims(cx, token).await?;
-        self.check(&claims, cx.clock().timestamp(), expect.client_id)?;
+        self.check(&claims, cx.clock().timestamp())?;
+        if !claims.audiences().iter().any(|one| one == expect.client_id) {
+            return Err(TokenRefusal::Audience.into());
+        }
         // An access token in the same form is no proof of a login.
         if !is_type(header.typ.as_deref(), &["JWT"]) {
             return Err(TokenRefusal::Type.into());
         }
-        if claims.0.iat.is_none() {
+        if claims.issued_at().is_none() {
             return Err(TokenRefusal::IssuedAt.into());
         }
         if claims.subject().is_none_or(str::is_empty) {
@@ -142,12 +144,12 @@ impl TokenVerifier {
             return Err(TokenRefusal::AuthorizedParty.into());
         }
         if let Nonce::Sent(sent) = expect.nonce
-            && !claims.0.nonce.as_ref().is_some_and(|nonce| equal(sent, &nonce.as_str().into()))
+            && !claims.nonce().is_some_and(|nonce| equal(sent, &nonce.into()))
         {
             return Err(TokenRefusal::Nonce.into());
         }
-        if let (Some(hash), Some(access_token)) = (&claims.0.at_hash, expect.access_token)
-            && !equal(&half_hash(header.algorithm, access_token).into(), &hash.as_str().into())
+        if let (Some(hash), Some(access_token)) = (claims.access_token_hash(), expect.access_token)
+            && !equal(&half_hash(header.algorithm, access_token).into(), &hash.into())
         {
             return Err(TokenRefusal::AccessTokenHash.into());
         }
@@ -176,39 +178,37 @@ impl TokenVerifier {
         if !verified {
             return Err(TokenRefusal::Signature.into());
         }
-        Ok((Claims(jwt.payload()?), Signed { algorithm, typ: jwt.header.typ }))
+        Ok((jwt.payload()?, Signed { algorithm, typ: jwt.header.typ }))
     }
 
     /// What every token has to say.
-    fn check(&self, claims: &Claims, now: Timestamp, audience: &str) -> Result<(), TokenRefusal> {
-        if claims.0.iss.as_deref() != Some(&*self.issuer) {
+    fn check(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenRefusal> {
+        // It is never empty, which a token that names none has.
+        if claims.issuer() != &*self.issuer {
             return Err(TokenRefusal::Issuer);
         }
-        if !claims.audiences().iter().any(|one| one == audience) {
-            return Err(TokenRefusal::Audience);
-        }
         let (earliest, latest) = (now - self.leeway, now + self.leeway);
-        if claims.0.exp.is_none_or(|end| end <= earliest) {
+        if claims.expires_at() <= earliest {
             return Err(TokenRefusal::Expired);
         }
-        if claims.0.nbf.is_some_and(|begin| begin > latest) {
+        if claims.not_before().is_some_and(|begin| begin > latest) {
             return Err(TokenRefusal::NotYetValid);
         }
-        if claims.0.iat.is_some_and(|issued| issued > latest) {
+        if claims.issued_at().is_some_and(|issued| issued > latest) {
             return Err(TokenRefusal::IssuedAt);
         }
         Ok(())
     }
 }
 
-impl fmt::Debug for TokenVerifier {
+impl fmt::Debug for JwtVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = match &*self.keys {
             Keys::Remote(_) => "published keys",
             Keys::Fixed(_) => "given keys",
             Keys::Secret(_) => "a shared secret",
         };
-        write!(f, "TokenVerifier({}, {:?} by {keys})", self.issuer, self.algorithms)
+        write!(f, "JwtVerifier({}, {:?} by {keys})", self.issuer, self.algorithms)
     }
 }
 
@@ -234,81 +234,6 @@ fn verifies(jwt: &Jwt<'_>, algorithm: Algorithm, key: &DecodingKey) -> bool {
 fn half_hash(algorithm: Algorithm, token: &AccessToken) -> String {
     let hash = digest(algorithm.digest(), token.secret().expose_secret().as_bytes());
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
-}
-
-/// Whether a type is one of these: without `application/`, whatever the case (RFC 7515, 4.1.9). A token need not say it.
-fn is_type(typ: Option<&str>, allowed: &[&str]) -> bool {
-    let Some(typ) = typ else { return true };
-    let short = typ.get(..12).filter(|prefix| prefix.eq_ignore_ascii_case("application/")).map_or(typ, |_| &typ[12..]);
-    allowed.iter().any(|allowed| short.eq_ignore_ascii_case(allowed))
-}
-
-/// What is expected of a token: an audience, always.
-#[derive(Clone, Debug)]
-#[must_use = "expectations are checked by a verifier"]
-pub struct Expect {
-    audience: String,
-    scopes: Vec<String>,
-    party: Option<String>,
-    token_type: Option<String>,
-    max_age: Option<Duration>,
-}
-
-impl Expect {
-    /// A token for this audience: the name of this side, never a client's.
-    pub fn audience(audience: impl Into<String>) -> Self {
-        Self { audience: audience.into(), scopes: Vec::new(), party: None, token_type: None, max_age: None }
-    }
-
-    /// Good for this scope, too.
-    pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scopes.push(scope.into());
-        self
-    }
-
-    /// Given to this client (`azp`, or `client_id` of RFC 9068).
-    pub fn authorized_party(mut self, client_id: impl Into<String>) -> Self {
-        self.party = Some(client_id.into());
-        self
-    }
-
-    /// Of this type, and saying so: `at+jwt` (RFC 9068), `logout+jwt`. Where none is expected, a token may say none, `JWT` or
-    /// `at+jwt`.
-    pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = Some(token_type.into());
-        self
-    }
-
-    /// Of a user who logged in at most so long ago, and saying so.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
-        self
-    }
-
-    fn check(&self, claims: &Claims, typ: Option<&str>, now: Timestamp, leeway: Duration) -> Result<(), TokenRefusal> {
-        let is_of_type = match &self.token_type {
-            Some(wanted) => typ.is_some() && is_type(typ, &[wanted]),
-            None => is_type(typ, &["JWT", "at+jwt"]),
-        };
-        if !is_of_type {
-            return Err(TokenRefusal::Type);
-        }
-        if let Some(wanted) = &self.party {
-            let other = || claims.get("client_id").and_then(|id| id.as_str());
-            if claims.authorized_party().or_else(other) != Some(wanted) {
-                return Err(TokenRefusal::AuthorizedParty);
-            }
-        }
-        if let Some(age) = self.max_age
-            && claims.0.auth_time.is_none_or(|then| now.since(then) > age + leeway)
-        {
-            return Err(TokenRefusal::AuthenticationAge);
-        }
-        if !self.scopes.iter().all(|wanted| claims.scopes().any(|scope| scope == wanted)) {
-            return Err(TokenRefusal::Scope);
-        }
-        Ok(())
-    }
 }
 
 /// What is expected of the ID token of a login. All of it has to be said.

@@ -5,9 +5,7 @@ use std::time::Duration;
 use circle_core_common::config::duration;
 use circle_core_common::credentials::SecretSource;
 use circle_core_common::{BuildContext, Error, ErrorKind, Result, SecretRef};
-use circle_core_protocol_oidc::{
-    Algorithm, AuthorizationServer, ClientAuth, OAuthClient, OpenIdClient, SigningKey, TokenVerifier,
-};
+use circle_core_protocol_oidc::{Algorithm, AuthorizationServer, ClientAuth, JwtVerifier, OAuthClient, OpenIdClient, SigningKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -268,7 +266,7 @@ impl OidcConfig {
         let (issuer, also_at) = self.issuer()?;
         let builder = also_at.into_iter().fold(AuthorizationServer::builder(issuer), |builder, origin| builder.also_at(origin));
         let server = builder.build(cx)?;
-        let verifier = TokenVerifier::of_server(server.clone(), self.algorithms.iter().copied())?.leeway(self.leeway);
+        let verifier = JwtVerifier::of_server(server.clone(), self.algorithms.iter().copied())?.leeway(self.leeway);
         OpenIdClient::with_verifier(OAuthClient::new(server, &*self.client_id, self.auth(cx)?), verifier)
     }
 }

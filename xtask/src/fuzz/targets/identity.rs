@@ -1,7 +1,7 @@
 //! Tokens that anybody may send, and the keys that servers publish.
 
 use circle_core_common::{CallContext, Environment, ErrorKind, Result, SecretRef, credentials::LOAD};
-use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, SigningKey, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, SigningKey, JwtVerifier};
 use serde_json::{Map, Value};
 
 use super::Target;
@@ -97,14 +97,14 @@ pub(super) const KEYS: Target = Target {
             (Algorithm::ES384, "eyJhbGciOiJFUzM4NCJ9"),
             (Algorithm::EdDSA, "eyJhbGciOiJFZERTQSJ9"),
         ] {
-            let Ok(verifier) = TokenVerifier::of_keys(ISSUER, keys.clone(), [algorithm]) else { panic!("{algorithm}") };
+            let Ok(verifier) = JwtVerifier::of_keys(ISSUER, keys.clone(), [algorithm]) else { panic!("{algorithm}") };
             assert!(verified(&verifier, &format!("{header}.e30.AAAA")).is_err());
         }
     },
 };
 
-fn by_secret() -> Result<TokenVerifier> {
-    TokenVerifier::of_secret(ISSUER, SecretRef::literal(SECRET), [Algorithm::HS256])
+fn by_secret() -> Result<JwtVerifier> {
+    JwtVerifier::of_secret(ISSUER, SecretRef::literal(SECRET), [Algorithm::HS256])
 }
 
 fn now<T>(work: impl AsyncFnOnce(CallContext) -> T) -> T {
@@ -112,7 +112,7 @@ fn now<T>(work: impl AsyncFnOnce(CallContext) -> T) -> T {
     runtime.block_on(work(CallContext::new(&Environment::default(), &LOAD, None)))
 }
 
-fn verified(verifier: &TokenVerifier, token: &str) -> Result<Claims> {
+fn verified(verifier: &JwtVerifier, token: &str) -> Result<Claims> {
     now(async |cx| verifier.verify(&cx, &token.into(), &Expect::audience("api")).await)
 }
 

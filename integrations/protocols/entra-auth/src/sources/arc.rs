@@ -3,7 +3,7 @@
 use circle_core_common::credentials::{Lease, Os};
 use circle_core_common::http::Request;
 use circle_core_common::{CallContext, Error, ErrorKind, Result, Sent};
-use circle_core_protocol_oidc::{AccessToken, TokenSet};
+use circle_core_protocol_oidc::{AccessToken, token_set};
 use http::StatusCode;
 
 use super::Place;
@@ -22,7 +22,7 @@ pub(super) async fn token(cx: &CallContext, place: &Place, endpoint: &Endpoint, 
     let asked = cx.clock().timestamp();
     let challenge = endpoint.send(cx, request()?.keep_status(StatusCode::UNAUTHORIZED)).await?;
     if challenge.status != StatusCode::UNAUTHORIZED {
-        return Ok(TokenSet::of(&challenge, asked)?.lease());
+        return Ok(token_set(&challenge, asked)?.lease());
     }
     let path = challenge.header("www-authenticate").and_then(realm);
     let path =
@@ -31,7 +31,7 @@ pub(super) async fn token(cx: &CallContext, place: &Place, endpoint: &Endpoint, 
     let request = request()?.secret_header("authorization", &format!("Basic {secret}"));
     let request = request.map_err(|_| refused("what is in the file is none that can be sent"))?;
     let asked = cx.clock().timestamp();
-    Ok(TokenSet::of(&endpoint.send(cx, request).await?, asked)?.lease())
+    Ok(token_set(&endpoint.send(cx, request).await?, asked)?.lease())
 }
 
 /// The file in `Basic realm=…`.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialRequest, Found, Lease, Link, Os};
 use circle_core_common::http::Request;
 use circle_core_common::{CallContext, Error, ErrorKind, Result};
-use circle_core_protocol_oidc::{AccessToken, TokenSet};
+use circle_core_protocol_oidc::{AccessToken, token_set};
 
 use super::environment::CLIENT;
 use super::managed::{Endpoint, RESOURCE_ID_ELSEWHERE};
@@ -49,7 +49,7 @@ impl PlatformIdentity {
         let request =
             request.map_err(|_| Error::new(ErrorKind::ConfigInvalid, format!("`{HEADER}` is none that can be sent")))?;
         let asked = cx.clock().timestamp();
-        Ok(TokenSet::of(&endpoint.send(cx, request).await?, asked)?.lease())
+        Ok(token_set(&endpoint.send(cx, request).await?, asked)?.lease())
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use circle_core_common::credentials::{CredentialRequest, Found, Link};
 use circle_core_common::http::Request;
 use circle_core_common::{CallContext, Result};
-use circle_core_protocol_oidc::{AccessToken, TokenSet};
+use circle_core_protocol_oidc::{AccessToken, token_set};
 
 use super::Place;
 use super::managed::{Endpoint, RESOURCE_ID_OF_MACHINES};
@@ -52,7 +52,7 @@ impl Link for MachineIdentity {
         let target = endpoint.target(VERSION, &wanted, &identity, RESOURCE_ID_OF_MACHINES);
         let asked = cx.clock().timestamp();
         let response = endpoint.send(cx, Request::get(target).header("metadata", "true")?).await?;
-        Ok(Found::Credential(TokenSet::of(&response, asked)?.lease()))
+        Ok(Found::Credential(token_set(&response, asked)?.lease()))
     }
 
     fn by_tenant(&self) -> bool {

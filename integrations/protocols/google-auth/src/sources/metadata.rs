@@ -7,7 +7,7 @@ use circle_core_common::credentials::{CredentialRequest, Found, Link};
 use circle_core_common::http::{Guard, Origin, Request};
 use circle_core_common::resilience::{Idempotency, RemoteOperation};
 use circle_core_common::{ByteSize, CallContext, Error, ErrorKind, Result, Sent};
-use circle_core_protocol_oidc::{AccessToken, Refusals, TokenSet};
+use circle_core_protocol_oidc::{AccessToken, Refusals, token_set};
 
 use crate::place::{Place, paid_by};
 use crate::wanted::Wanted;
@@ -64,7 +64,7 @@ impl Link for MetadataServer {
             return Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Yes));
         }
         let project = os.variable("GOOGLE_CLOUD_QUOTA_PROJECT")?;
-        let lease = TokenSet::of(&response, asked)?.lease();
+        let lease = token_set(&response, asked)?.lease();
         lease.try_map(|token| paid_by(token, project.as_deref().map(str::trim))).map(Found::Credential)
     }
 

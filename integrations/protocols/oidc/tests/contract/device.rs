@@ -33,8 +33,8 @@ async fn the_server_is_asked_as_often_as_it_wants() {
     let machine = Machine::jumping();
     let (client, login) =
         begun(&machine, r#","expires_in":1800,"interval":7,"verification_uri_complete":"https://x.example/d?c=1""#).await;
-    assert_eq!((login.user_code(), login.verification_uri()), ("WDJB-MJHT", "https://login.example.org/d"));
-    assert_eq!(login.verification_uri_complete(), Some("https://x.example/d?c=1"));
+    assert_eq!((&*login.user_code, &*login.verification_uri), ("WDJB-MJHT", "https://login.example.org/d"));
+    assert_eq!(login.verification_uri_complete.as_deref(), Some("https://x.example/d?c=1"));
     assert!(!format!("{login:?}").contains("hunter2"));
     let token = Reply::json(r#"{"access_token":"t","expires_in":60}"#);
     let pending = || Reply::json(PENDING).with_status(400);

@@ -192,6 +192,38 @@ async fn refresh_tokens_are_kept_in_a_store_that_processes_share() {
     assert_eq!(sent, ["r1", "r2", "r2"]);
 }
 
+/// What several processes make of one refresh token that they share, each with a source of its own.
+#[tokio::test]
+async fn of_processes_that_share_a_store_one_redeems_each_refresh_token() {
+    let machine = Machine::new();
+    let mut good = 1;
+    machine.canned.at("/token").always_with(move |request| {
+        // A server that replaces refresh tokens, and takes who comes with an old one for a thief.
+        if field(request, "refresh_token") != Some(format!("r{good}")) {
+            return Reply::json(r#"{"error":"invalid_grant"}"#).with_status(400);
+        }
+        good += 1;
+        Reply::json(format!(r#"{{"access_token":"a{good}","expires_in":600,"refresh_token":"r{good}"}}"#))
+    });
+    let store = MemoryTokens::new();
+    let process = || {
+        let token = RefreshToken::new(machine.client(ClientAuth::public()), "r1".into());
+        CredentialCache::new(token.kept_in("ann", store.clone()))
+    };
+    let processes = [process(), process(), process()];
+    for round in 2..6 {
+        for process in &processes {
+            let token = process.get(&machine.cx()).await.unwrap();
+            assert_eq!(token.secret().expose_secret(), format!("a{round}"));
+        }
+        machine.advance(600);
+    }
+    let sent: Vec<_> = machine.canned.received().iter().map(|request| field(request, "refresh_token").unwrap()).collect();
+    assert_eq!(sent, ["r1", "r2", "r3", "r4"]);
+    // One that starts with the first token finds what it has become.
+    assert_eq!(process().get(&machine.cx()).await.unwrap().secret().expose_secret(), "a6");
+}
+
 /// A refresh token that is sent again may be taken for a thief's, so it is not, unless it is proved unsent.
 #[tokio::test]
 async fn what_is_used_up_is_sent_once() {

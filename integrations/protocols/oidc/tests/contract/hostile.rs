@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use circle_core_common::{ErrorKind, SecretRef};
 use circle_core_protocol_oidc::{
-    AccessToken, Algorithm, Claims, Expect, ExpectIdToken, KeySet, Nonce, TokenRefusal, TokenVerifier,
+    AccessToken, Algorithm, Claims, Expect, ExpectIdToken, JwtVerifier, KeySet, Nonce, TokenRefusal,
 };
 use jsonwebtoken::EncodingKey;
 use secrecy::SecretString;
@@ -42,13 +42,13 @@ fn b64(text: &str) -> String {
 }
 
 /// By the four keys of the tests, for RS256 and ES256.
-fn verifier() -> TokenVerifier {
+fn verifier() -> JwtVerifier {
     let keys: Vec<Value> = Keys::get().all().into_iter().map(|(_, _, jwk)| jwk).collect();
     let keys = KeySet::parse(key_set(&keys).as_bytes()).unwrap();
-    TokenVerifier::of_keys(ISSUER, keys, [Algorithm::RS256, Algorithm::ES256]).unwrap()
+    JwtVerifier::of_keys(ISSUER, keys, [Algorithm::RS256, Algorithm::ES256]).unwrap()
 }
 
-async fn refusal(verifier: &TokenVerifier, token: &str, expect: &Expect) -> Result<Claims, TokenRefusal> {
+async fn refusal(verifier: &JwtVerifier, token: &str, expect: &Expect) -> Result<Claims, TokenRefusal> {
     verifier.verify(&Machine::new().cx(), &token.into(), expect).await.map_err(|error| {
         let text = format!("{error} {error:?}");
         assert!(token.len() < 20 || !text.contains(token), "{text}");
@@ -341,14 +341,14 @@ async fn an_id_token_belongs_to_its_login() {
 
 #[tokio::test]
 async fn a_shared_secret_is_long_and_for_its_algorithms_only() {
-    let public = |algorithms: &[Algorithm]| TokenVerifier::of_keys(ISSUER, KeySet::default(), algorithms.iter().copied());
-    let secret = |text: &str, algorithm| TokenVerifier::of_secret(ISSUER, SecretRef::literal(text), [algorithm]);
+    let public = |algorithms: &[Algorithm]| JwtVerifier::of_keys(ISSUER, KeySet::default(), algorithms.iter().copied());
+    let secret = |text: &str, algorithm| JwtVerifier::of_secret(ISSUER, SecretRef::literal(text), [algorithm]);
     for refused in [
         public(&[]),
         public(&[Algorithm::HS256]),
         public(&[Algorithm::RS256, Algorithm::HS512]),
         secret("x", Algorithm::RS256),
-        TokenVerifier::of_keys("", KeySet::default(), [Algorithm::RS256]),
+        JwtVerifier::of_keys("", KeySet::default(), [Algorithm::RS256]),
     ] {
         assert!(refused.unwrap_err().is(ErrorKind::ConfigInvalid));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use circle_core_common::ErrorKind;
-use circle_core_protocol_oidc::{Algorithm, Expect, TokenRefusal, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, Expect, JwtVerifier, TokenRefusal};
 use circle_core_testkit::Reply;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -25,11 +25,11 @@ fn named(machine: &Machine, kid: &str) -> SecretString {
     token(&json!({"alg": "ES256", "kid": kid}).to_string(), &claims.to_string(), Algorithm::ES256).into()
 }
 
-fn verifier(machine: &Machine) -> TokenVerifier {
-    TokenVerifier::of_server(machine.server(), [Algorithm::ES256]).unwrap()
+fn verifier(machine: &Machine) -> JwtVerifier {
+    JwtVerifier::of_server(machine.server(), [Algorithm::ES256]).unwrap()
 }
 
-async fn believes(verifier: &TokenVerifier, machine: &Machine, kid: &str) -> bool {
+async fn believes(verifier: &JwtVerifier, machine: &Machine, kid: &str) -> bool {
     verifier.verify(&machine.cx(), &named(machine, kid), &Expect::audience("api")).await.is_ok()
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use circle_core_common::{ErrorKind, Result};
 use circle_core_protocol_oidc::{
-    AuthorizationServer, ClientAuth, Login, LoginRequest, OAuthClient, OAuthError, OAuthErrorCode, TokenSet,
+    AuthorizationServer, ClientAuth, Login, LoginRequest, LoginState, OAuthClient, OAuthError, OAuthErrorCode, TokenSet,
 };
 use circle_core_testkit::Reply;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +17,7 @@ use crate::{CLIENT, ISSUER, Machine, endpoints, field};
 const BACK: &str = "https://app.example.org/back";
 
 fn parameters(login: &Login) -> BTreeMap<String, String> {
-    let (_, query) = login.url().split_once('?').unwrap();
+    let (_, query) = login.url.split_once('?').unwrap();
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
@@ -32,20 +32,16 @@ async fn a_login_goes_out_with_state_nonce_and_challenge_and_the_code_is_redeeme
     let client = machine.client(ClientAuth::public());
     let request = LoginRequest::new(BACK).scopes(["openid", "email"]).parameter("prompt", "login").parameter("state", "mine");
     let login = client.start_login(&machine.cx(), request.parameter("code_challenge_method", "plain")).await.unwrap();
-    assert!(
-        login.url().starts_with("https://login.example.org/authorize?response_type=code&client_id=app%3A1&"),
-        "{}",
-        login.url()
-    );
+    assert!(login.url.starts_with("https://login.example.org/authorize?response_type=code&client_id=app%3A1&"), "{}", login.url);
     let sent = parameters(&login);
     assert_eq!(sent.len(), 9, "nothing is there twice: {sent:?}");
     assert_eq!((&*sent["redirect_uri"], &*sent["scope"], &*sent["prompt"]), (BACK, "openid email", "login"));
     assert_eq!((sent["state"].len(), sent["nonce"].len(), &*sent["code_challenge_method"]), (43, 43, "S256"));
-    assert!(sent["state"] != sent["nonce"] && sent["state"] == login.state().expose_secret());
+    assert!(sent["state"] != sent["nonce"] && sent["state"] == login.state.state.expose_secret());
     // As an application keeps it between two requests of its user.
-    let kept = login.to_secret();
-    let login = Login::from_secret(&kept).unwrap();
-    client.finish_login(&machine.cx(), login, &format!("?code=c1&state={}", sent["state"])).await.unwrap();
+    let kept = login.state.to_secret();
+    let state = LoginState::from_secret(&kept).unwrap();
+    client.finish_login(&machine.cx(), state, &format!("?code=c1&state={}", sent["state"])).await.unwrap();
     let request = machine.canned.received().remove(0);
     let of = |name: &str| field(&request, name).unwrap();
     assert_eq!((&*of("grant_type"), &*of("code"), &*of("redirect_uri")), ("authorization_code", "c1", BACK));
@@ -76,8 +72,8 @@ async fn answered(iss_always: bool, callback: impl Fn(&str) -> String) -> (Resul
     let server = AuthorizationServer::builder(ISSUER).endpoints(endpoints).build(&machine.build()).unwrap();
     let client = OAuthClient::new(server, CLIENT, ClientAuth::public());
     let login = begun(&client, &machine).await;
-    let callback = callback(login.state().expose_secret());
-    (client.finish_login(&machine.cx(), login, &callback).await, machine.canned.hits())
+    let callback = callback(login.state.state.expose_secret());
+    (client.finish_login(&machine.cx(), login.state, &callback).await, machine.canned.hits())
 }
 
 #[tokio::test]
@@ -133,9 +129,9 @@ async fn a_login_of_another_server_is_not_finished_here() {
     let machine = Machine::new();
     let login = begun(&machine.client(ClientAuth::public()), &machine).await;
     let other = AuthorizationServer::builder("https://other.example.org").build(&machine.build()).unwrap();
-    let state = login.state().expose_secret().to_owned();
+    let state = login.state.state.expose_secret().to_owned();
     let client = OAuthClient::new(other, CLIENT, ClientAuth::public());
-    let error = client.finish_login(&machine.cx(), login, &format!("code=c&state={state}")).await.unwrap_err();
+    let error = client.finish_login(&machine.cx(), login.state, &format!("code=c&state={state}")).await.unwrap_err();
     assert!(error.is(ErrorKind::Unauthenticated), "{error}");
     assert_eq!(machine.canned.hits(), 0);
 }
@@ -144,11 +140,11 @@ async fn a_login_of_another_server_is_not_finished_here() {
 async fn nothing_prints_a_login() {
     let machine = Machine::new();
     let login = begun(&machine.client(ClientAuth::public()), &machine).await;
-    let (sent, kept) = (parameters(&login), login.to_secret());
-    let text = format!("{login:?} {kept:?} {:?}", Login::from_secret(&kept).unwrap());
+    let (sent, kept) = (parameters(&login), login.state.to_secret());
+    let text = format!("{login:?} {kept:?} {:?}", LoginState::from_secret(&kept).unwrap());
     assert!(!sent.values().filter(|value| value.len() == 43).any(|value| text.contains(value)), "{text}");
     for text in ["", "{}", "null", "[\"hunter2\"]"] {
-        let error = Login::from_secret(&SecretString::from(text)).unwrap_err();
+        let error = LoginState::from_secret(&SecretString::from(text)).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 }

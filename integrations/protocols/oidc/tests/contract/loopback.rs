@@ -31,7 +31,7 @@ async fn the_answer_is_taken_and_nothing_else_is() {
     let port = uri.strip_prefix("http://127.0.0.1:").unwrap().strip_suffix("/callback").unwrap().to_owned();
     let client = machine.client(ClientAuth::public());
     let login = client.start_login(&machine.cx(), LoginRequest::new(&uri).scopes(["openid"])).await.unwrap();
-    let state = login.state().expose_secret().to_owned();
+    let state = login.state.state.expose_secret().to_owned();
     let host = format!("Host: 127.0.0.1:{port}\r\n\r\n");
     let asking = async {
         // Browsers open connections on which they never ask.
@@ -57,7 +57,7 @@ async fn the_answer_is_taken_and_nothing_else_is() {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("referrer-policy: no-referrer"), "{answer}");
         assert!(!answer.contains("c1"), "{answer}");
     };
-    let (query, ()) = tokio::join!(listener.answer(&cx, &login), asking);
+    let (query, ()) = tokio::join!(listener.answer(&cx, &login.state), asking);
     assert_eq!(query.unwrap().expose_secret(), format!("code=c1&state={state}"));
 }
 
@@ -69,5 +69,5 @@ async fn waiting_ends_with_the_call() {
     let login = login.start_login(&machine.cx(), LoginRequest::new(listener.redirect_uri())).await.unwrap();
     let options = CallOptions::new().timeout(Duration::from_millis(1));
     let cx = CallContext::new(&Environment::default(), &circle_core_common::credentials::LOAD, Some(Arc::new(options)));
-    assert!(listener.answer(&cx, &login).await.unwrap_err().is(ErrorKind::Timeout));
+    assert!(listener.answer(&cx, &login.state).await.unwrap_err().is(ErrorKind::Timeout));
 }

@@ -1,7 +1,7 @@
 //! What holds for whatever others send.
 
 use circle_core_common::{ErrorKind, SecretRef};
-use circle_core_protocol_oidc::{Algorithm, ClientAuth, Expect, KeySet, LoginRequest, SigningKey, TokenRefusal, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, ClientAuth, Expect, JwtVerifier, KeySet, LoginRequest, SigningKey, TokenRefusal};
 use circle_core_testkit::Reply;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -13,8 +13,8 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// 2000-01-01, where the clock of the tests stands.
 const NOW: i64 = 946_684_800;
 
-fn verifier() -> TokenVerifier {
-    TokenVerifier::of_secret(ISSUER, SecretRef::literal(SECRET), [Algorithm::HS256]).unwrap()
+fn verifier() -> JwtVerifier {
+    JwtVerifier::of_secret(ISSUER, SecretRef::literal(SECRET), [Algorithm::HS256]).unwrap()
 }
 
 fn wait<T>(work: impl Future<Output = T>) -> T {
@@ -95,8 +95,8 @@ proptest! {
         let client = machine.client(ClientAuth::public());
         wait(async {
             let login = client.start_login(&machine.cx(), LoginRequest::new("https://app.example.org/back")).await.unwrap();
-            prop_assert!(!query.contains(login.state().expose_secret()));
-            prop_assert!(client.finish_login(&machine.cx(), login, &query).await.is_err());
+            prop_assert!(!query.contains(login.state.state.expose_secret()));
+            prop_assert!(client.finish_login(&machine.cx(), login.state, &query).await.is_err());
             Ok(())
         })?;
         prop_assert_eq!(machine.canned.hits(), 0);

@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use circle_core_protocol_oidc::{Algorithm, KeySet, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, JwtVerifier, KeySet};
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 
@@ -91,8 +91,8 @@ pub(crate) fn key_set(jwks: &[Value]) -> String {
     json!({ "keys": jwks }).to_string()
 }
 
-pub(crate) fn verifier_of(jwks: &[Value], algorithm: Algorithm) -> TokenVerifier {
-    TokenVerifier::of_keys(ISSUER, KeySet::parse(key_set(jwks).as_bytes()).unwrap(), [algorithm]).unwrap()
+pub(crate) fn verifier_of(jwks: &[Value], algorithm: Algorithm) -> JwtVerifier {
+    JwtVerifier::of_keys(ISSUER, KeySet::parse(key_set(jwks).as_bytes()).unwrap(), [algorithm]).unwrap()
 }
 
 /// What `message` is signed as, by whatever key, whatever its header says.

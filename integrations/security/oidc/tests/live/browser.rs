@@ -56,6 +56,21 @@ impl Browser {
         Ok((response.status, location))
     }
 
+    /// Goes where it is sent, up to the first page that leads nowhere, which is read, too.
+    pub(crate) async fn read_through(&mut self, url: &str) -> Result<()> {
+        let mut next = url.to_owned();
+        for _ in 0..PAGES {
+            match self.look(&next).await? {
+                (_, Some(location)) => next = location,
+                (StatusCode::OK, None) => return Ok(()),
+                (status, None) => {
+                    return Err(Error::new(ErrorKind::Decode, format!("a page of the login leads nowhere: {status}")));
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Decode, "the login does not end"))
+    }
+
     /// Goes where it is sent, up to the first page that `back` begins: the answer to the login.
     pub(crate) async fn log_in(&mut self, url: &str, back: &str) -> Result<String> {
         let mut next = url.to_owned();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use circle_core_common::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Why a token is not believed: what is behind an error of kind `Unauthenticated` (`PermissionDenied` for a scope). Who has sent
 /// the token needs not be told.
