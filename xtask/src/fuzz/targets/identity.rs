@@ -1,7 +1,7 @@
 //! Tokens that anybody may send, and the keys that servers publish.
 
 use circle_core_common::{CallContext, Environment, ErrorKind, Result, SecretRef, credentials::LOAD};
-use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, SigningKey, JwtVerifier};
+use circle_core_protocol_oidc::{Algorithm, Claims, Expect, JwtVerifier, KeySet, SigningKey};
 use serde_json::{Map, Value};
 
 use super::Target;

@@ -8,7 +8,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, JwtVerifier};
 use serde_json::{Value, json};
 
 use crate::{CLIENT, Machine};
@@ -49,7 +49,7 @@ impl Keys {
     /// The claims of an assertion to `audience`, verified by the public key.
     pub(crate) async fn verified(&self, machine: &Machine, token: &str, audience: &str) -> Claims {
         let keys = KeySet::parse(self.public.as_bytes()).unwrap();
-        let verifier = TokenVerifier::of_keys(CLIENT, keys, [Algorithm::PS256]).unwrap();
+        let verifier = JwtVerifier::of_keys(CLIENT, keys, [Algorithm::PS256]).unwrap();
         verifier.verify(&machine.cx(), &token.into(), &Expect::audience(audience)).await.unwrap()
     }
 }

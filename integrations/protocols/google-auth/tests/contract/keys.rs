@@ -7,7 +7,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, TokenVerifier};
+use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, JwtVerifier};
 use serde_json::{Value, json};
 
 use crate::Machine;
@@ -46,7 +46,7 @@ pub(crate) fn service_account() -> Value {
 /// The claims of a token that the account signed for `audience`, verified by its public key.
 pub(crate) async fn verified(machine: &Machine, token: &str, audience: &str) -> Claims {
     let keys = KeySet::parse(pair().1.as_bytes()).unwrap();
-    let verifier = TokenVerifier::of_keys(EMAIL, keys, [Algorithm::RS256]).unwrap();
+    let verifier = JwtVerifier::of_keys(EMAIL, keys, [Algorithm::RS256]).unwrap();
     verifier.verify(&machine.cx(), &token.into(), &Expect::audience(audience)).await.unwrap()
 }
 
