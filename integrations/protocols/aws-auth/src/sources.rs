@@ -66,8 +66,8 @@ impl AwsCredentialsConfig {
             Self::Instance => chain.then(InstanceCredentials::new(outside(), true)),
             Self::Profile(name) => chain.then(ProfileCredentials::within(outside(), Some(name.clone()))),
             Self::Role(role) => role.link(chain, cx, os, shares),
-            // The order of <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>; what a profile may lead to
-            // stands where the profile does.
+            // The order of AWS's SDKs for Java and PHP (<https://docs.aws.amazon.com/sdk-for-java/latest/developer-guide/credentials-chain.html>);
+            // some others ask the profile before the web identity.
             Self::DefaultChain | Self::DefaultChainWithInstance => chain
                 .then(EnvironmentCredentials::new(os.clone()))
                 .then(web_identity::of_environment(outside()))

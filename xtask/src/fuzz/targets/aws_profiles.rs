@@ -42,10 +42,13 @@ pub(super) const PROFILES: Target = Target {
         b"]",
     ],
     run: |input| {
+        let text = String::from_utf8_lossy(input);
+        // What a profile is called is no value, and messages say which one they are about.
+        let is_a_name = text.lines().any(|line| line.starts_with('[') && line.contains("s3cr3t"));
         for file in ["/ann/.aws/config", "/ann/.aws/credentials"] {
-            let machine = Machine::new(&[], &[(file, input), ("/token", b"s3cr3t")]);
+            let machine = Machine { prints: Some(Vec::new()), ..Machine::new(&[], &[(file, input), ("/token", b"s3cr3t")]) };
             if let Err(error) = machine.found(Answer::None) {
-                assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error:?}");
+                assert!(is_a_name || !format!("{error} {error:?}").contains("s3cr3t"), "{error:?}");
             }
         }
     },

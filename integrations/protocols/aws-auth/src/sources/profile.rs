@@ -19,6 +19,7 @@ use super::instance::InstanceCredentials;
 use super::process;
 use crate::credentials::AwsCredentials;
 use crate::outside::Outside;
+use crate::profile_file::Profile;
 use crate::sts::Sts;
 
 /// How often the files are looked at for a change; until then a refused key is what makes them be read again.
@@ -54,7 +55,8 @@ impl ProfileCredentials {
         Self { outside, name, files, instance }
     }
 
-    async fn carried_out(&self, cx: &CallContext, plan: Plan, chosen: &str) -> Result<Lease<AwsCredentials>> {
+    /// Does what the plan says; `chosen` is what the profile says that it is of.
+    async fn carried_out(&self, cx: &CallContext, plan: Plan, chosen: &Profile) -> Result<Lease<AwsCredentials>> {
         let (name, profile) = &plan.of;
         let of_profile = |error: Error| error.context(format_args!("the profile `{name}`"));
         let found = match plan.base {
@@ -82,14 +84,10 @@ impl ProfileCredentials {
                 return Err(Error::new(ErrorKind::ConfigInvalid, text));
             }
         };
-        if plan.roles.is_empty() {
-            return Ok(lease);
-        }
-        // Of the profile that was chosen: all the roles are taken in its region.
-        let settings = self.files.read().await?.profile(chosen);
         for (name, role) in &plan.roles {
             let of_profile = |error: Error| error.context(format_args!("the profile `{name}`"));
-            let sts = Sts::new(&self.outside, None, settings.as_ref()).map_err(of_profile)?;
+            // All the roles are taken in the region of the profile that was chosen.
+            let sts = Sts::new(&self.outside, None, Some(chosen)).map_err(of_profile)?;
             let by = CredentialCache::new(Fixed::new(lease.value().clone()));
             lease = sts.assume_role(cx, by, role).await.map_err(of_profile)?;
         }
@@ -118,15 +116,15 @@ impl Link for ProfileCredentials {
         };
         let name = chosen.as_ref().map_or("default", |(name, _)| name);
         let shared = self.files.read().await?;
-        if shared.profile(name).is_none() {
+        let Some(settings) = shared.profile(name) else {
             let text = format!("there is no profile `{name}` in {}", shared.places);
             return match chosen {
                 Some((_, by)) => Err(Error::new(ErrorKind::ConfigInvalid, format!("{text}; {by} names it"))),
                 None => Ok(Found::NotConfigured(text.into())),
             };
-        }
+        };
         match plan::plan(&shared, name)? {
-            Some(plan) => self.carried_out(cx, plan, name).await.map(Found::Credential),
+            Some(plan) => self.carried_out(cx, plan, &settings).await.map(Found::Credential),
             None => {
                 let text = format!("the profile `{name}` in {} has no credentials", shared.places);
                 // A `default` that only sets a region is no choice of credentials; a profile that was chosen is.

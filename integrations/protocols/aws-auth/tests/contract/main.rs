@@ -123,7 +123,7 @@ impl Machine {
     }
 
     async fn ask(&self, cache: &CredentialCache<AwsCredentials>) -> Result<String, Error> {
-        let lease = cache.get(&self.cx()).await.inspect_err(|error| shows_nothing(error))?;
+        let lease = cache.get(&self.cx()).await.inspect_err(shows_nothing)?;
         assert!(!format!("{lease:?} {:?}", lease.value()).contains(CANARY));
         let end = lease.expires_at().map_or_else(|| "-".to_owned(), |end| end.to_string());
         Ok(format!("{} {end}", lease.access_key_id()))

@@ -47,7 +47,8 @@ pub(super) fn plan(shared: &Shared, name: &str) -> Result<Option<Plan>> {
         let wrong = |what: &str| invalid(shared, &name, what);
         let Some(profile) = shared.profile(&name) else {
             let by = seen.last().map(String::as_str).unwrap_or_default();
-            return Err(invalid(shared, by, &format!("names the source profile `{name}`, which does not exist")));
+            // What stands where a name should may be anything.
+            return Err(invalid(shared, by, "names a source profile that does not exist"));
         };
         if seen.contains(&name) {
             seen.push(name);
@@ -187,7 +188,7 @@ fn sso(shared: &Shared, name: &str, profile: &Profile) -> Result<Option<Sso>> {
     let place = match session {
         Some(session) => {
             let found = shared.sso_session(session);
-            let found = found.ok_or_else(|| wrong(&format!("names the SSO session `{session}`, which does not exist")))?;
+            let found = found.ok_or_else(|| wrong("names an SSO session that does not exist"))?;
             // Said twice, and differently, it would not be known where the token goes.
             for key in ["sso_start_url", "sso_region"] {
                 if profile.get(key).is_some_and(|own| found.get(key) != Some(own)) {

@@ -108,7 +108,7 @@ fn what_is_half_said_is_told_and_nothing_else_is_tried() {
             "[profile p]\nrole_arn = R\ncredential_source = s3cr3t",
             "has another `credential_source` than `Environment`, `EcsContainer` and `Ec2InstanceMetadata`",
         ),
-        ("[profile p]\nrole_arn = R\nsource_profile = none", "names the source profile `none`, which does not exist"),
+        ("[profile p]\nrole_arn = R\nsource_profile = s3cr3t", "names a source profile that does not exist"),
         ("[profile p]\nrole_arn = R\nsource_profile = p", "is to give the credentials for a role, and has none"),
         (
             "[profile p]\nrole_arn = R\nsource_profile = keys\nduration_seconds = 60",
@@ -123,7 +123,7 @@ fn what_is_half_said_is_told_and_nothing_else_is_tried() {
             &format!("[profile p]\ncredential_source = Environment\n[profile q]\n{key}"),
             "has `credential_source`, but not `role_arn`",
         ),
-        (&format!("[profile p]\nsso_session = s\n{key}"), "names the SSO session `s`, which does not exist"),
+        (&format!("[profile p]\nsso_session = s3cr3t\n{key}"), "names an SSO session that does not exist"),
         ("[profile p]\nsso_session = s\n[sso-session s]\nsso_region = eu", "signs in by SSO, and `sso_start_url` is missing"),
         (
             "[profile p]\nsso_session = s\n[sso-session s]\nsso_region = eu\nsso_start_url = u",
