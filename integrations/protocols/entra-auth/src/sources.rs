@@ -60,6 +60,8 @@ impl EntraCredentialsConfig {
         os: &Os,
         resource: impl Into<String>,
     ) -> Option<CredentialCache<AccessToken>> {
+        // Without the services that the provider refers to: credentials are no reason for them to live on.
+        let cx = cx.clone().services([]);
         let place = Place { cx: cx.clone(), os: os.clone(), resource: resource.into().into() };
         let chain = match self {
             Self::Anonymous => return None,
@@ -73,7 +75,7 @@ impl EntraCredentialsConfig {
             Self::WorkloadIdentity => Chain::new().then(workload::link(place)),
             Self::ManagedIdentity(identity) => managed_identity(place, identity),
             Self::Application(application) => Chain::new().then(StatedApplication::new(place, application.clone())),
-            Self::AccessToken(token) => Chain::new().then(StatedToken::new(cx, token.clone())),
+            Self::AccessToken(token) => Chain::new().then(StatedToken::new(&cx, token.clone())),
         };
         Some(CredentialCache::new(chain))
     }

@@ -52,7 +52,8 @@ impl GoogleCredentialsConfig {
         os: &Os,
         scopes: impl IntoIterator<Item = impl Into<String>>,
     ) -> Option<CredentialCache<AccessToken>> {
-        let scopes: Arc<[String]> = scopes.into_iter().map(Into::into).collect();
+        // Without the services that the provider refers to: credentials are no reason for them to live on.
+        let (cx, scopes) = (cx.clone().services([]), scopes.into_iter().map(Into::into).collect::<Arc<[String]>>());
         let place =
             |also_at: &[String]| Place { cx: cx.clone(), os: os.clone(), scopes: Arc::clone(&scopes), also_at: also_at.into() };
         let chain = match self {
@@ -65,7 +66,7 @@ impl GoogleCredentialsConfig {
             Self::Metadata => Chain::new().then(InstanceMetadata::new(MetadataServer::new(place(&[])), true)),
             Self::File { path, also_at } => Chain::new().then(FileCredentials::new(place(also_at), Named::Stated(path.clone()))),
             Self::Key { key, also_at } => Chain::new().then(StatedKey::new(place(also_at), key.clone())),
-            Self::AccessToken(token) => Chain::new().then(StatedToken::new(cx, token.clone())),
+            Self::AccessToken(token) => Chain::new().then(StatedToken::new(&cx, token.clone())),
         };
         Some(CredentialCache::new(chain))
     }

@@ -220,3 +220,20 @@ async fn the_chain_takes_the_identity_that_the_environment_names() {
     machine.load(&MANAGED).await.unwrap();
     assert!(!machine.canned.received()[1].query().contains("client_id"));
 }
+
+/// Over a socket: what is plain `http`, and on this machine, passes the guards of the real transport, too.
+#[tokio::test]
+async fn a_platform_on_this_machine_is_reached() {
+    let server = circle_core_testkit::FaultServer::start().await.unwrap();
+    server.always(Reply::json(TOKEN));
+    let os = circle_core_testkit::FakeOs::new()
+        .with_variable("IDENTITY_ENDPOINT", format!("{}/msi/token", server.origin()))
+        .with_variable("IDENTITY_HEADER", "hunter2");
+    // A clock that stands: a busy machine is no machine without a server.
+    let clock = circle_core_testkit::ManualClock::new();
+    let environment = circle_core_common::Environment::builder().clock(clock.clock()).build();
+    let build = circle_core_common::BuildContext::new(environment.clone(), "documents");
+    let cx = circle_core_common::CallContext::new(&environment, &circle_core_common::credentials::LOAD, None);
+    MANAGED.credentials_from(&build, &os.os(), "https://storage.azure.com").unwrap().get(&cx).await.unwrap();
+    assert_eq!(server.received()[0].header("x-identity-header"), Some("hunter2"));
+}

@@ -100,3 +100,18 @@ async fn without_one_it_is_not_configured_and_with_a_broken_one_it_is_named() {
     let error = machine.load(&METADATA).await.unwrap_err();
     assert!(error.is(ErrorKind::NotFound) && error.message().starts_with("credentials from `instance metadata`: "), "{error}");
 }
+
+/// Over a socket: what is plain `http`, and on this machine, passes the guards of the real transport, too.
+#[tokio::test]
+async fn a_server_on_this_machine_is_reached() {
+    let server = circle_core_testkit::FaultServer::start().await.unwrap();
+    server.always(answer(TOKEN));
+    let os = circle_core_testkit::FakeOs::new().with_variable("GCE_METADATA_HOST", server.address().to_string());
+    // A clock that stands: a busy machine is no machine without a server.
+    let clock = circle_core_testkit::ManualClock::new();
+    let environment = circle_core_common::Environment::builder().clock(clock.clock()).build();
+    let build = circle_core_common::BuildContext::new(environment.clone(), "documents").allow_loopback(true);
+    let cx = circle_core_common::CallContext::new(&environment, &circle_core_common::credentials::LOAD, None);
+    METADATA.credentials_from(&build, &os.os(), ["a"]).unwrap().get(&cx).await.unwrap();
+    assert_eq!(server.received()[0].header("metadata-flavor"), Some("Google"));
+}
