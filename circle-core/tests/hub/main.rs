@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod config;
+#[cfg(feature = "oidc")]
+mod cryptography;
 mod life;
 mod objectives;
 mod resilience;

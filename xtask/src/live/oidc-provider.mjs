@@ -15,6 +15,9 @@ function keys() {
   return { keys: [jwk('rsa', { modulusLength: 2048 }, { alg: 'RS256' }), jwk('ec', { namedCurve: 'P-256' }, { alg: 'ES256' })] };
 }
 
+// Making some takes its time: every provider begins with these.
+const first = keys();
+
 // What a provider keeps, in a map that outlives its keys: its own adapter begins anew with every instance, and forgets the logins of
 // tests that run meanwhile.
 function adapter(kept) {
@@ -33,7 +36,7 @@ function adapter(kept) {
   });
 }
 
-function start(issuer, kept, cookies) {
+function start(issuer, kept, cookies, jwks) {
   const provider = new Provider(issuer, {
     adapter: adapter(kept),
     clients: [
@@ -50,7 +53,7 @@ function start(issuer, kept, cookies) {
         redirect_uris: back.slice(0, 1), response_types: ['code'], grant_types: code,
       },
     ],
-    jwks: keys(),
+    jwks,
     scopes: ['openid', 'offline_access', 'email', 'orders:read'],
     claims: { openid: ['sub'], email: ['email'] },
     cookies: { keys: cookies },
@@ -114,12 +117,14 @@ function serve(port) {
       if (url.pathname.startsWith('/test/login/')) {
         const { params } = await current.provider.interactionDetails(request, response);
         const refused = { error: 'access_denied', error_description: 'The user said no' };
-        const result = params.login_hint === 'refuses' ? refused : { login: { accountId: 'ann' } };
+        // Applications on their user's machine are asked for every time (RFC 8252, 8.6): without a consent their logins go round in circles.
+        const agreed = { login: { accountId: 'ann' }, consent: {} };
+        const result = params.login_hint === 'refuses' ? refused : agreed;
         await current.provider.interactionFinished(request, response, result);
         return;
       }
       if (url.pathname === '/test/rotate') {
-        current = start(issuer, kept, cookies);
+        current = start(issuer, kept, cookies, keys());
       } else if (url.pathname === '/test/approve' || url.pathname === '/test/refuse') {
         await decide(current, userCode, url.pathname === '/test/approve');
       } else {
@@ -136,7 +141,7 @@ function serve(port) {
     server.on('error', reject);
     server.listen(port, '127.0.0.1', () => {
       issuer = `http://127.0.0.1:${server.address().port}`;
-      current = start(issuer, kept, cookies);
+      current = start(issuer, kept, cookies, first);
       resolve(issuer);
     });
   });

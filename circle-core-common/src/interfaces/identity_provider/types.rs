@@ -17,22 +17,26 @@ macro_rules! asks {
     ($name:ident) => {
         impl $name {
             /// Asks for these scopes, too; for those of the configuration where none is asked for.
+            #[must_use]
             pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
                 self.scopes.extend(scopes.into_iter().map(Into::into));
                 self
             }
 
             /// Asks for a token for this resource (RFC 8707).
+            #[must_use]
             pub fn resource(self, resource: impl Into<String>) -> Self {
                 self.parameter("resource", resource)
             }
 
             /// Asks for a token for this audience: a parameter of many servers.
+            #[must_use]
             pub fn audience(self, audience: impl Into<String>) -> Self {
                 self.parameter("audience", audience)
             }
 
             /// Another parameter that the server knows: `prompt`, `login_hint`. It is no secret.
+            #[must_use]
             pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
                 self.parameters.push((name.into(), value.into()));
                 self
@@ -46,7 +50,6 @@ macro_rules! asks {
 /// What is asked of a login with a browser; the default is what the configuration says.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-#[must_use = "a request is sent by `start_login`"]
 pub struct LoginRequest {
     /// Where the answer comes to, where it is another address than the configuration's.
     pub redirect_uri: Option<String>,
@@ -62,6 +65,7 @@ asks!(LoginRequest);
 
 impl LoginRequest {
     /// A login whose answer comes to this address, to the letter as it is registered at the server.
+    #[must_use]
     pub fn new(redirect_uri: impl Into<String>) -> Self {
         Self { redirect_uri: Some(redirect_uri.into()), ..Self::default() }
     }
@@ -185,7 +189,6 @@ impl FinishLoginRequest {
 /// What is asked of a login on another device; the default is what the configuration says.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-#[must_use = "a request is sent by `start_device`"]
 pub struct DeviceRequest {
     /// What the tokens are to be good for.
     pub scopes: Vec<String>,
@@ -199,6 +202,7 @@ asks!(DeviceRequest);
 
 impl DeviceRequest {
     /// A login that asks for nothing in particular.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

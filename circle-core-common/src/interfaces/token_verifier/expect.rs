@@ -9,7 +9,6 @@ use crate::units::Timestamp;
 /// What is expected of a token: an audience, always.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "expectations are checked by a verifier"]
 pub struct Expect {
     /// Whom the token is for: the name of this side, never a client's.
     pub audience: String,
@@ -27,6 +26,7 @@ pub struct Expect {
 
 impl Expect {
     /// A token for this audience: the name of this side, never a client's.
+    #[must_use]
     pub fn audience(audience: impl Into<String>) -> Self {
         Self {
             audience: audience.into(),
@@ -39,12 +39,14 @@ impl Expect {
     }
 
     /// Good for this scope, too.
+    #[must_use]
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
         self
     }
 
     /// Given to this client (`azp`, or `client_id` of RFC 9068).
+    #[must_use]
     pub fn authorized_party(mut self, client_id: impl Into<String>) -> Self {
         self.authorized_party = Some(client_id.into());
         self
@@ -52,12 +54,14 @@ impl Expect {
 
     /// Of this type, and saying so: `at+jwt` (RFC 9068), `logout+jwt`. Where none is expected, a token may say none, `JWT` or
     /// `at+jwt`.
+    #[must_use]
     pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
         self.token_type = Some(token_type.into());
         self
     }
 
     /// Of a user who logged in at most so long ago, and saying so.
+    #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -70,7 +74,7 @@ impl Expect {
     /// # Errors
     /// The first refusal.
     pub fn check(&self, claims: &Claims, typ: Option<&str>, now: Timestamp, leeway: Duration) -> Result<(), TokenRefusal> {
-        if !claims.audiences().iter().any(|one| *one == self.audience) {
+        if !claims.audiences().contains(&self.audience) {
             return Err(TokenRefusal::Audience);
         }
         let is_of_type = match &self.token_type {
