@@ -8,7 +8,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use circle_core_protocol_oidc::{Algorithm, Claims, Expect, KeySet, JwtVerifier};
+use circle_core_protocol_oidc::{Algorithm, Claims, Expect, JwtVerifier, KeySet};
 use serde_json::{Value, json};
 
 use crate::{CLIENT, Machine};

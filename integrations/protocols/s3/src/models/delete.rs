@@ -62,11 +62,7 @@ pub(crate) struct DeletedEntry {
 }
 
 impl DeleteResult {
-    /// Reads an answer.
-    ///
-    /// # Errors
-    /// `Decode` for what is none.
-    pub fn read(body: &[u8]) -> Result<Self> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self> {
         read(body, &["DeleteResult", "DeleteObjectsOutput"], |xml| {
             let mut result = Self::default();
             while let Some(name) = xml.child()? {

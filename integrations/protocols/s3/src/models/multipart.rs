@@ -78,11 +78,7 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
-    /// Reads an answer.
-    ///
-    /// # Errors
-    /// `Decode` for what is none.
-    pub fn read(body: &[u8]) -> Result<Self> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self> {
         read(body, &["CopyObjectResult", "CopyPartResult", "CompleteMultipartUploadResult"], |xml| {
             let mut made = Self::default();
             while let Some(name) = xml.child()? {
