@@ -1,6 +1,6 @@
 //! A user who has signed in with gcloud: a refresh token (AIP-4113).
 
-use circle_core_common::credentials::{Fixed, Lease};
+use circle_core_common::credentials::{CredentialSource as _, Fixed, Lease};
 use circle_core_common::{CallContext, Result};
 use circle_core_protocol_oidc::{AccessToken, ClientAuth, RefreshToken};
 use secrecy::SecretString;
@@ -37,6 +37,6 @@ impl AuthorizedUser {
         if wanted.are_named {
             grant = grant.scopes(&wanted.scopes);
         }
-        Ok(grant.request(cx).await?.lease())
+        grant.load(cx).await
     }
 }
