@@ -130,8 +130,8 @@ impl Environment {
     }
 
     /// The same environment without what is shared: for what is itself shared, which would keep the whole alive for ever.
-    #[cfg(feature = "http")]
-    pub(crate) fn sharing_nothing(&self) -> Self {
+    #[must_use]
+    pub fn sharing_nothing(&self) -> Self {
         Self { parts: Arc::new(Parts { shared: Arc::default(), ..(*self.parts).clone() }) }
     }
 

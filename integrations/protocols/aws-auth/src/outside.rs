@@ -39,7 +39,7 @@ impl Outside {
     /// With the network that `cx` allows, and nothing else of its service: what is fetched is for all services that mean the same, so
     /// that neither the policies of the first, nor its certificate, nor its callers' traces belong to it.
     pub(crate) fn new(cx: &BuildContext, os: &Os) -> Self {
-        let build = BuildContext::new(cx.environment().clone(), "aws-credentials")
+        let build = BuildContext::new(cx.environment().sharing_nothing(), "aws-credentials")
             .allow_loopback(cx.allows_loopback())
             .allow_private(cx.allows_private())
             .allow_networks(cx.allowed_networks().iter().copied())

@@ -60,7 +60,9 @@ impl AwsCredentialsConfig {
         let chain = Chain::new();
         match self {
             Self::Anonymous => chain,
-            Self::Static(stated) => chain.then(StatedCredentials::new(stated.clone()).within(cx.environment())),
+            Self::Static(stated) => {
+                chain.then(StatedCredentials::new(stated.clone()).within(&cx.environment().sharing_nothing()))
+            }
             Self::Environment => chain.then(EnvironmentCredentials::new(os.clone())),
             Self::Container => chain.then(ContainerCredentials::new(outside())),
             Self::Instance => chain.then(InstanceCredentials::new(outside(), true)),

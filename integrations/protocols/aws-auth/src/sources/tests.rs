@@ -223,3 +223,21 @@ async fn a_role_by_a_role_is_built() {
     let config = role(role(AwsCredentialsConfig::Environment));
     assert!(config.credentials(&build()).is_some());
 }
+
+/// What services share lies in the environment: held from there, the environment would live for ever, and its audit log with it.
+#[test]
+fn what_is_shared_does_not_keep_its_environment_alive() {
+    use circle_core_common::access::{AccessControl, AccessRules};
+
+    let role = serde_json::from_str(r#"{"role_arn": "arn:aws:iam::123456789012:role/a"}"#).unwrap();
+    let key = AwsCredentialsConfig::access_key("AKIA", SecretRef::literal("s".to_owned()));
+    for config in [AwsCredentialsConfig::DefaultChain, AwsCredentialsConfig::profile("a"), key, role] {
+        let part: Arc<dyn AccessControl> = Arc::new(AccessRules::new());
+        let environment = Environment::builder().access_arc(Arc::clone(&part)).build();
+        let cx = BuildContext::from(&environment);
+        let credentials = config.credentials(&cx).unwrap();
+        assert!(Arc::strong_count(&part) > 1);
+        drop((credentials, cx, environment));
+        assert_eq!(Arc::strong_count(&part), 1, "{config:?}");
+    }
+}
