@@ -174,7 +174,9 @@ impl<'s> Filler<'s> {
         let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut object = Map::new();
         for (name, of) in schema["properties"].as_object().into_iter().flatten() {
+            // An example is given for what a call cannot do without.
             let wanted = required.contains(&name.as_str())
+                || of.get("examples").is_some()
                 || secrets_in(self.root, of, 0) > 0
                 || (self.choice.variant > 0 && is_enumeration(self.root, of))
                 || (self.choice.whole && is_text(self.root, of));

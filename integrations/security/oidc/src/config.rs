@@ -70,14 +70,18 @@ pub struct OidcConfig {
     /// The provider: `google`, `microsoft` (with `tenant`) or `gitlab`.
     pub preset: Option<Preset>,
     /// The issuer, to the letter as it stands in tokens, in place of a preset.
+    #[schemars(example = &"https://login.example.org")]
     pub issuer: Option<String>,
     /// The tenant's id, of `microsoft`: tokens name it, so that `common` is none.
     pub tenant: Option<String>,
     /// The client's id at the provider.
+    #[schemars(example = &"shop")]
     pub client_id: String,
     /// The client's secret.
     pub client_secret: Option<SecretRef>,
     /// What the client signs assertions with.
+    // None, where there is a secret.
+    #[schemars(example = ())]
     pub signing_key: Option<SigningKeyConfig>,
     /// How the client says who it is: `basic` with a secret, `private-key-jwt` with a key, else `none`.
     pub client_auth: Option<ClientAuthMethod>,

@@ -112,9 +112,3 @@ async fn broken_verifiers_of_tokens_fail_the_cases_that_they_should() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
-
-#[test]
-fn temporary_leaks() {
-    let outcome = circle_core_testkit::LeakMatrix::of::<Oidc>().run();
-    assert_eq!(outcome, Ok(()));
-}
