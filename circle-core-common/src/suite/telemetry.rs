@@ -10,6 +10,8 @@ use tracing::instrument::WithSubscriber;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
+use crate::credentials::LOAD;
+
 /// One span, or one event, with all its fields as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,12 +57,14 @@ impl Telemetry {
         self.lock().iter().map(|(_, record)| record.clone()).collect()
     }
 
-    /// The spans of calls of handles, as the operations that they name.
+    /// The spans of calls of handles, as the operations that they name; without those that get a credential for another call,
+    /// which come when one is needed.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         let is_call = |record: &Recorded| record.is_span && record.target == "circle" && record.name == "call";
         let operation = |record: Recorded| record.fields.into_iter().find(|(name, _)| *name == "circle.operation");
-        self.records().into_iter().filter(is_call).filter_map(operation).map(|(_, name)| name).collect()
+        let calls = self.records().into_iter().filter(is_call).filter_map(operation).map(|(_, name)| name);
+        calls.filter(|name| name != LOAD.name()).collect()
     }
 
     /// Everything recorded, as one text.
