@@ -19,8 +19,10 @@ fn audit_log(c: &mut Criterion) {
     let log = Arc::new(AuditLog::open(&path).expect("an audit log"));
     let key = log.verifying_key().clone();
     let environment = Environment::builder().audit_arc(log.clone(), AuditMode::BestEffort).build();
-    let store = ObjectStore::new(Memory::new()).rebind(environment, "documents");
-    let store = store.with(CallOptions::new().principal("ana@example.com").tenant("acme"));
+    // In one: a handle that is shadowed would hold the log open.
+    let store = ObjectStore::new(Memory::new())
+        .rebind(environment, "documents")
+        .with(CallOptions::new().principal("ana@example.com").tenant("acme"));
     runtime.block_on(async {
         store.put("reports/2026/q3.md", "…").await.expect("a put");
         for call in 1..RECORDS / 2 {
