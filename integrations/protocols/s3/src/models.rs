@@ -27,7 +27,10 @@ fn read<T>(body: &[u8], roots: &[&str], read: impl FnOnce(&mut Xml<'_>) -> Resul
     };
     let (mut xml, root) = Xml::open(body).map_err(unreadable)?;
     if !roots.contains(&&*root) {
-        let text = format!("the service answered `{}` where `{}` was expected", root.escape_debug(), roots.join("` or `"));
+        // Names of documents are words. What is none may be anything, a part of a content among it.
+        let is_word = root.len() <= 40 && root.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let answered = if is_word { format!("`{}`", &*root) } else { "something else".to_owned() };
+        let text = format!("the service answered {answered} where `{}` was expected", roots.join("` or `"));
         return Err(Error::new(ErrorKind::Decode, text).with_sent(Sent::Maybe));
     }
     read(&mut xml).map_err(unreadable)
